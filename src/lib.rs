@@ -1,0 +1,7 @@
+//! Bellhop carries an AI agent's function-calls to the conversation room they belong to: durable before answered, once per
+//! call, in order per room.
+
+pub mod actors;
+pub mod catalog;
+pub mod room;
+pub mod store;

@@ -1,0 +1,105 @@
+//! What a decision may know of the company beside the room itself: its settings, people and tags, as one immutable view.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
+
+/// What happens when a call names a tag the company does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagPolicy {
+    #[default]
+    CreateIfMissing,
+    ExistingOnly,
+}
+
+/// Policies of one company. Defaults are those of a fresh company (design.md section 9).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub tag_policy: TagPolicy,
+    /// 1 to 1,000.
+    pub max_tags_per_room: u32,
+    /// 1 to 100.
+    pub max_tags_per_call: u32,
+    /// 1 to 100,000.
+    pub max_tags_per_company: u32,
+    /// The reason codes an AI agent may resolve with; 1 to 50 of `[a-z0-9_]{1,40}`.
+    pub resolve_reasons: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tag_policy: TagPolicy::default(),
+            max_tags_per_room: 30,
+            max_tags_per_call: 10,
+            max_tags_per_company: 2_000,
+            resolve_reasons: ["answered", "no_reply", "spam", "duplicate", "escalated_elsewhere", "other"].map(String::from).to_vec(),
+        }
+    }
+}
+
+/// What a person chose to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    Online,
+    Away,
+    #[default]
+    Offline,
+}
+
+/// A person who answers customers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    pub id: AgentId,
+    pub name: String,
+    pub email: String,
+    pub divisions: Vec<DivisionId>,
+    pub status: Presence,
+    /// How many rooms this person may hold at once.
+    pub capacity: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Division {
+    pub id: DivisionId,
+    pub name: String,
+}
+
+/// One company, as decisions see it. Replaced as a whole when something in it changes.
+#[derive(Clone, Debug)]
+pub struct Company {
+    pub no: CompanyNo,
+    pub settings: Settings,
+    pub agents: Vec<Agent>,
+    pub divisions: Vec<Division>,
+    /// Folded tag name -> the name as it is shown.
+    pub tags: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl Company {
+    pub fn empty(no: CompanyNo) -> Self {
+        Self { no, settings: Settings::default(), agents: vec![], divisions: vec![], tags: HashMap::new() }
+    }
+
+    pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
+        self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    pub fn division(&self, id: &DivisionId) -> Option<&Division> {
+        self.divisions.iter().find(|division| division.id == *id)
+    }
+}
+
+/// What every decision is given: one time for the whole step, and the company.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Never earlier than the room's last event.
+    pub now: Timestamp,
+    pub company: &'a Company,
+}

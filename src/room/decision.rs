@@ -1,0 +1,26 @@
+//! What one call leads to. A decision is a plan: nothing has happened until its facts are applied and committed.
+
+use serde::Serialize;
+
+use super::event::{Fact, ParkedOn};
+use super::refusal::Refusal;
+
+/// The JSON object a succeeded call answers with, already written out (it is stored, replied and replayed as it is).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultJson(pub String);
+
+impl ResultJson {
+    /// `value` must serialise to a JSON object; what cannot be written becomes `{}` (our own types always can).
+    pub fn of<T: Serialize>(value: &T) -> Self {
+        Self(serde_json::to_string(value).unwrap_or_else(|_| "{}".into()))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The call is finished: these facts (perhaps none), and this answer.
+    Done { facts: Vec<Fact>, result: ResultJson },
+    Refused(Refusal),
+    /// The call waits, durably; `facts` already happened.
+    Parked { facts: Vec<Fact>, on: ParkedOn },
+}

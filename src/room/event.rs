@@ -1,0 +1,170 @@
+//! What happened in a room: facts, past tense, in the journal for ever. Adding a fact is one variant here and one arm in
+//! `Room::apply`; a variant is never renamed or removed, because old journals must stay readable.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
+use super::state::CallStatus;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    AiAgent(AiAgentId),
+    /// A person with a key (operator, builder, admin): the key's id.
+    Person(Box<str>),
+    /// A person who answers customers, in a conversation.
+    Agent(AgentId),
+    Customer,
+    /// Bellhop itself: a timer, the roster.
+    System,
+}
+
+impl By {
+    /// `ai_agent:sales`, `key:key_…`, `agent:agt_…`, `customer`, `system`: how it stands in the store and in answers.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::AiAgent(id) => format!("ai_agent:{id}"),
+            Self::Person(key) => format!("key:{key}"),
+            Self::Agent(id) => format!("agent:{id}"),
+            Self::Customer => "customer".into(),
+            Self::System => "system".into(),
+        }
+    }
+}
+
+/// What it was done for. The id alone is the event's `cause`, the kind stands beside it as `cause_kind`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Call(CallId),
+    Message(Box<str>),
+    /// A request of a person: its request id.
+    Request(Box<str>),
+    /// An offer of the roster, by the assignment number it is for.
+    Offer(u64),
+    /// A timer, by its kind.
+    Timer(&'static str),
+}
+
+impl Cause {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Call(_) => "call",
+            Self::Message(_) => "message",
+            Self::Request(_) => "request",
+            Self::Offer(_) => "offer",
+            Self::Timer(_) => "timer",
+        }
+    }
+
+    pub fn id(&self) -> String {
+        match self {
+            Self::Call(id) => id.to_string(),
+            Self::Message(id) | Self::Request(id) => id.to_string(),
+            Self::Offer(assignment) => assignment.to_string(),
+            Self::Timer(kind) => (*kind).to_owned(),
+        }
+    }
+}
+
+/// The customer of a room as its channel names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    pub handle: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Writer {
+    Customer,
+    Agent,
+    AiAgent,
+}
+
+/// Whom an assignment asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "snake_case")]
+pub enum AssignTarget {
+    Agent { agent: AgentId },
+    Division { division: DivisionId },
+    Auto,
+}
+
+/// What a parked call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkedOn {
+    /// The room is paused.
+    Pause,
+    /// The roster's answer to an assignment.
+    Offer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Fact {
+    RoomCreated { channel: String, customer: Customer },
+    RoomDescribed { channel: String, customer: Customer },
+    MessageReceived {
+        message_id: String,
+        from: Writer,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<AgentId>,
+        text: String,
+    },
+    /// A customer wrote into a resolved room.
+    RoomReopened { episode: u32 },
+    /// `tags` were added (as they are shown); `created` of them are new to the company.
+    TagsAdded {
+        tags: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        created: Vec<String>,
+    },
+    ConversationResolved {
+        reason_code: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// Who held the room when it was resolved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        handled_by: Option<AgentId>,
+    },
+    /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
+    RoomQueued {
+        target: AssignTarget,
+        assignment: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    AgentAssigned { agent_id: AgentId, agent_name: String, assignment: u64 },
+    RoomPaused {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    RoomResumed,
+    RoomSnoozed { until: Timestamp },
+    RoomWoken,
+    /// A call waits, durably, until its `CallAnswered`.
+    CallParked { call_id: CallId, name: String, on: ParkedOn },
+    /// A call ended without changing anything else (refused, or nothing was left to do), or after having been parked.
+    /// **Invariant:** every admitted call leaves at least one event, and a parked one ends with this.
+    CallAnswered {
+        call_id: CallId,
+        name: String,
+        status: CallStatus,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+    },
+}
+
+/// One line of the journal.
+/// **Invariant:** in a room `seq` runs 1, 2, 3, … without a gap, and `at` never goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomEvent {
+    pub seq: i64,
+    pub at: Timestamp,
+    pub by: By,
+    pub cause: Cause,
+    pub fact: Fact,
+}
