@@ -5,3 +5,4 @@ pub mod actors;
 pub mod catalog;
 pub mod room;
 pub mod store;
+pub mod telemetry;
