@@ -13,9 +13,11 @@ pub enum FaultPoint<'a> {
     Landed(&'a RoomAddress),
 }
 
+type Hook = dyn Fn(FaultPoint<'_>) + Send + Sync;
+
 /// A hook that may panic.
 #[derive(Clone, Default)]
-pub struct Faults(Option<Arc<dyn Fn(FaultPoint<'_>) + Send + Sync>>);
+pub struct Faults(Option<Arc<Hook>>);
 
 impl Faults {
     pub fn with(hook: impl Fn(FaultPoint<'_>) + Send + Sync + 'static) -> Self {

@@ -218,3 +218,112 @@ impl Roster {
             .map(|(id, _)| id.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{Agent, CompanyNo};
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn company(capacities: &[u32]) -> Company {
+        let agents = capacities.iter().enumerate().map(|(n, capacity)| Agent {
+            id: AgentId::trusted(&format!("agt_{n}")),
+            name: format!("Agent {n}"),
+            email: String::new(),
+            divisions: vec![],
+            status: Presence::Online,
+            capacity: *capacity,
+        });
+        Company { agents: agents.collect(), ..Company::empty(CompanyNo(1)) }
+    }
+
+    fn staffed(capacities: &[u32]) -> Roster {
+        let mut roster = Roster::default();
+        assert_eq!(roster.directory(&company(capacities), NOW), vec![]);
+        roster
+    }
+
+    fn room(n: usize) -> RoomId {
+        RoomId::trusted(&format!("room-{n:03}"))
+    }
+
+    fn ask(roster: &mut Roster, n: usize) -> Vec<Word> {
+        let since = NOW.plus_ms(n as i64);
+        roster.reserve(&room(n), 1, &AssignTarget::Auto, since, NOW)
+    }
+
+    #[test]
+    fn two_hundred_rooms_and_a_hundred_places() {
+        let mut roster = staffed(&[5; 20]);
+        let words: Vec<Word> = (0..200).flat_map(|n| ask(&mut roster, n)).collect();
+        let offers = words.iter().filter(|word| matches!(word, Word::Offer { .. })).count();
+        assert_eq!(offers, 100);
+        assert_eq!(roster.waiting(), 100);
+        for n in 0..20 {
+            assert_eq!(roster.load(&AgentId::trusted(&format!("agt_{n}"))), 5);
+        }
+        assert_eq!(words.last(), Some(&Word::QueuedAt { room: room(199), assignment: 1, position: 100 }));
+    }
+
+    #[test]
+    fn asking_again_is_answered_again_and_takes_no_second_place() {
+        let mut roster = staffed(&[2]);
+        let first = ask(&mut roster, 1);
+        assert_eq!(ask(&mut roster, 1), first);
+        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1);
+    }
+
+    #[test]
+    fn a_free_place_goes_to_whoever_waited_longest() {
+        let mut roster = staffed(&[1]);
+        let _ = ask(&mut roster, 0);
+        roster.confirm(&room(0), &AgentId::trusted("agt_0"), 1);
+        // The later room asks first: its own waiting time counts, not the order of asking.
+        for n in [2, 1] {
+            let _ = ask(&mut roster, n);
+        }
+        let words = roster.release(&room(0), 1, NOW);
+        assert!(matches!(&words[..], [Word::Offer { room, .. }] if *room == self::room(1)), "{words:?}");
+    }
+
+    #[test]
+    fn release_of_something_unknown_and_confirm_of_something_unknown() {
+        let mut roster = staffed(&[1]);
+        assert_eq!(roster.release(&room(7), 3, NOW), vec![]);
+        roster.confirm(&room(8), &AgentId::trusted("agt_0"), 1);
+        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1, "the room is right");
+        assert!(matches!(ask(&mut roster, 1)[..], [Word::QueuedAt { position: 1, .. }]));
+    }
+
+    #[test]
+    fn a_roster_made_again_from_the_rooms_knows_what_the_old_one_knew() {
+        let mut held = Room::default();
+        held.control = Control::Person { agent: AgentId::trusted("agt_0"), assignment: 4 };
+        let mut roster = Roster::default();
+        roster.recall(&room(1), &held);
+        let _ = roster.directory(&company(&[1]), NOW);
+        assert!(matches!(ask(&mut roster, 2)[..], [Word::QueuedAt { .. }]), "the only place is taken");
+    }
+
+    #[test]
+    fn an_unanswered_offer_is_made_again_and_never_freed() {
+        let mut roster = staffed(&[1]);
+        let offer = ask(&mut roster, 1);
+        assert_eq!(roster.repeat_offers(NOW.plus_ms(OFFER_REPEAT_MS - 1)), vec![]);
+        assert_eq!(roster.repeat_offers(NOW.plus_ms(OFFER_REPEAT_MS)), offer);
+        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1);
+        roster.confirm(&room(1), &AgentId::trusted("agt_0"), 1);
+        assert_eq!(roster.repeat_offers(NOW.plus_ms(9 * OFFER_REPEAT_MS)), vec![]);
+    }
+
+    #[test]
+    fn going_offline_stops_new_rooms_and_coming_back_takes_the_waiting() {
+        let mut roster = staffed(&[2]);
+        let mut away = company(&[2]);
+        away.agents[0].status = Presence::Away;
+        let _ = roster.directory(&away, NOW);
+        assert!(matches!(ask(&mut roster, 1)[..], [Word::QueuedAt { .. }]));
+        assert!(matches!(roster.directory(&company(&[2]), NOW)[..], [Word::Offer { .. }]));
+    }
+}

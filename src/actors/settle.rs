@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::{self, Admitted};
-use crate::room::{CallKey, CallStatus, Command, Control, Refusal, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Command, Control, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -385,9 +385,4 @@ fn count_call(answer: &CallAnswer) {
     } else {
         metrics::counter!(crate::telemetry::CALLS, "action" => answer.name, "status" => answer.status.as_str()).increment(1);
     }
-}
-
-/// The refusal of a room that does not exist, for doors that check it themselves.
-pub fn unknown_room() -> Refusal {
-    Refusal::new("unknown_room", crate::room::Next::DoNotRetry, "There is no such room.")
 }
