@@ -1,27 +1,124 @@
 //! PURE. What can be asked of a room: the catalog, one file per action, and the wire shapes models speak (`dialect/`).
+//! No clock, no chance, no I/O: an action sees the room, the call and its ground, and answers with a decision.
+//!
+//! A new action is one file (`DESCRIPTION`, `NOT_CONNECTED`, `FIELDS`, its type, `read`, `decide`) and one line in `catalog!`.
 
+pub mod admit;
+pub mod arguments;
 pub mod assign_agent;
+pub mod canonical;
 pub mod dialect;
+pub mod json;
+mod nearest;
+mod people;
+
+mod call_api;
+mod create_deal;
+mod create_tag;
+mod create_ticket;
+mod resolve_conversation;
+mod send_attachment;
+mod update_deal;
+mod update_ticket;
 
 use crate::room::{Decision, FunctionCall, Ground, Next, Refusal, Room};
 
-/// A call's typed arguments, one variant per action.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Request {}
+use arguments::Field;
+use json::Object;
 
-/// A call that passed the door.
-#[derive(Clone, Debug)]
-pub struct Admitted {
-    pub call: FunctionCall,
-    pub request: Request,
+pub use admit::{Admission, Admitted, DoorAnswer, admit};
+
+/// What is known of an action without calling it.
+pub struct ActionEntry {
+    /// The action's name: its file, its type and the tool models call are spelled the same.
+    pub name: &'static str,
+    /// For the model.
+    pub description: &'static str,
+    /// False: its other side is not built in yet; a call is checked and answered `not_connected`.
+    pub connected: bool,
+    /// JSON Schema of its arguments, in the subset that every provider takes.
+    pub schema: fn() -> serde_json::Value,
+    /// Its arguments as a table.
+    pub fields: &'static [Field],
+    /// What is missing, when it is not connected.
+    not_connected: Option<&'static str>,
+    read: fn(&Object) -> Result<Request, Refusal>,
 }
 
-/// What this call leads to in this room. Pure.
-pub fn decide(_room: &Room, _call: &FunctionCall, request: &Request, _ground: &Ground<'_>) -> Decision {
-    match *request {}
+/// Makes the request type, the catalog and the dispatch from one list. A name comes from its module, so an action that is
+/// listed twice or has no file does not compile, and one that has a file but no line here is dead code.
+macro_rules! catalog {
+    ($($module:ident: $arguments:ident,)*) => {
+        /// A call's typed arguments, one variant per action.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Request {
+            $($arguments($module::$arguments),)*
+        }
+
+        /// Every action there is.
+        pub static CATALOG: &[ActionEntry] = &[$(ActionEntry {
+            name: stringify!($module),
+            description: $module::DESCRIPTION,
+            connected: $module::NOT_CONNECTED.is_none(),
+            not_connected: $module::NOT_CONNECTED,
+            schema: || arguments::schema($module::FIELDS),
+            fields: $module::FIELDS,
+            read: |object| {
+                let checked = arguments::check(stringify!($module), $module::FIELDS, object)?;
+                $module::read(checked).map(Request::$arguments)
+            },
+        },)*];
+
+        /// What this call leads to in this room. Pure.
+        pub fn decide(room: &Room, call: &FunctionCall, request: &Request, ground: &Ground<'_>) -> Decision {
+            match request {
+                $(Request::$arguments(arguments) => $module::decide(room, call, arguments, ground),)*
+            }
+        }
+    };
+}
+
+catalog! {
+    create_deal: CreateDeal,
+    update_deal: UpdateDeal,
+    create_ticket: CreateTicket,
+    update_ticket: UpdateTicket,
+    assign_agent: AssignAgent,
+    resolve_conversation: ResolveConversation,
+    create_tag: CreateTag,
+    send_attachment: SendAttachment,
+    call_api: CallApi,
+}
+
+/// The entry of this name. Names are exact: models are told the right one, never guessed at.
+pub fn entry(name: &str) -> Option<&'static ActionEntry> {
+    CATALOG.iter().find(|entry| entry.name == name)
 }
 
 /// Reads a stored call's arguments again, when a room wakes with a call still open.
-pub fn reread(_name: &str, _arguments: &str) -> Result<(&'static str, Request), Refusal> {
-    Err(Refusal::new("unknown_tool", Next::UseOtherTool, ""))
+pub fn reread(name: &str, arguments: &str) -> Result<(&'static str, Request), Refusal> {
+    let entry = entry(name).ok_or_else(|| unknown_tool(name))?;
+    let object = json::parse(arguments.as_bytes()).map_err(|_| {
+        Refusal::new("argument_invalid", Next::DoNotRetry, "The stored arguments of this call cannot be read any more.")
+    })?;
+    Ok((entry.name, (entry.read)(&object)?))
 }
+
+/// For names outside the catalog only.
+fn unknown_tool(name: &str) -> Refusal {
+    let close = nearest::nearest(name, CATALOG.iter().map(|entry| entry.name), 3);
+    Refusal::new("unknown_tool", Next::UseOtherTool, format!("There is no tool `{}`.", nearest::shown(name)))
+        .with_candidates(close.into_iter().map(String::from))
+}
+
+/// The answer of an action whose other side ("The CRM") is not there.
+fn not_connected(side: Option<&str>) -> Refusal {
+    let side = side.unwrap_or("The other side of this tool");
+    let message = format!(
+        "{side} is not connected yet, so nothing was done. Do not call this tool again, and do not tell the customer that it was done."
+    );
+    Refusal::new("not_connected", Next::DoNotRetry, message)
+}
+
+#[cfg(test)]
+mod tests;

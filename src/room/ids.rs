@@ -21,6 +21,12 @@ impl Timestamp {
         let us = self.0 - earlier.0;
         if us < 0 { 0 } else { us / 1_000 }
     }
+
+    /// RFC 3339 in UTC with `Z`: `2026-11-20T10:32:00Z`. Times outside the years -9999 to 9999 show the nearest one inside.
+    pub fn to_text(self) -> String {
+        let nearest = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(nearest).to_string()
+    }
 }
 
 /// The tenant's number inside this installation. The public `company_id` text is a column beside it.

@@ -1,0 +1,113 @@
+//! The door's last step: one raw call becomes a checked one with its identity, or the answer the model reads instead.
+//! Nothing here is stored and no room is woken.
+
+use std::sync::Arc;
+
+use data_encoding::BASE32_NOPAD;
+
+use crate::room::ids::hash16;
+use crate::room::{AiAgentId, CallId, CallKey, FunctionCall, Meaning, Next, Refusal, RoomAddress, Seen};
+
+use super::dialect::RawCall;
+use super::{Request, canonical, entry, not_connected, unknown_tool};
+
+/// A call that passed the door.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    pub call: FunctionCall,
+    pub request: Request,
+}
+
+/// A call that ended at the door: answered `refused`, not stored, its id not used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoorAnswer {
+    /// `None`: what was given as its id cannot be one (code `invalid_call_id`), so the request as a whole is at fault.
+    pub call_id: Option<CallId>,
+    pub tool_call_id: Option<Arc<str>>,
+    /// As the caller wrote it.
+    pub name: String,
+    pub refusal: Refusal,
+}
+
+/// What a request's calls have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Admission<'a> {
+    pub address: &'a RoomAddress,
+    pub ai_agent: Option<&'a AiAgentId>,
+    pub key_id: &'a Arc<str>,
+    pub turn_id: Option<&'a str>,
+    pub seen: Seen,
+}
+
+/// All calls of one request, in their order. `idempotency_key` is the header as it was sent.
+pub fn admit_all(calls: &[RawCall], idempotency_key: Option<&str>, a: &Admission<'_>) -> Vec<Result<Admitted, DoorAnswer>> {
+    let one = |(index, raw): (usize, &RawCall)| {
+        let key = idempotency_key.map(|key| key_of_call(key, index, calls.len()));
+        admit(raw, index, key.as_deref(), a)
+    };
+    calls.iter().enumerate().map(one).collect()
+}
+
+/// The part of an `Idempotency-Key` that is call `index`'s own: the key itself for a single call, `key:index` for one of several.
+pub fn key_of_call(key: &str, index: usize, count: usize) -> String {
+    if count > 1 { format!("{key}:{index}") } else { key.to_owned() }
+}
+
+/// Checks one call. `idempotency_key` is this call's own (`key_of_call`) and so already tells the call's `index`.
+/// Refusals: `invalid_call_id`, `unknown_tool`, `argument_missing`, `argument_invalid`, `unknown_argument`, `not_connected`,
+/// and what an action adds.
+pub fn admit(raw: &RawCall, _index: usize, idempotency_key: Option<&str>, a: &Admission<'_>) -> Result<Admitted, DoorAnswer> {
+    let canonical = raw.arguments.as_ref().map(canonical::text).unwrap_or_default();
+    let tool_call_id: Option<Arc<str>> = raw.tool_call_id.as_deref().map(Arc::from);
+    let call_id = match raw.call_id.as_deref().or(idempotency_key) {
+        Some(given) => CallId::new(given).ok(),
+        None => Some(derive_id(raw, &canonical, a)),
+    };
+    let refuse = |call_id: Option<CallId>, refusal: Refusal| DoorAnswer {
+        call_id,
+        tool_call_id: tool_call_id.clone(),
+        name: raw.name.clone(),
+        refusal,
+    };
+    let Some(call_id) = call_id else {
+        let message = "A call id is 1 to 128 of the characters A-Z a-z 0-9 . _ : -";
+        return Err(refuse(None, Refusal::new("invalid_call_id", Next::FixAndRetry, message)));
+    };
+    let checked = entry(&raw.name).ok_or_else(|| unknown_tool(&raw.name)).and_then(|entry| {
+        let request = (entry.read)(raw.arguments.as_ref().map_err(Clone::clone)?)?;
+        if entry.connected { Ok((entry.name, request)) } else { Err(not_connected(entry.not_connected)) }
+    });
+    let (name, request) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Err(refuse(Some(call_id), refusal)),
+    };
+    let call = FunctionCall {
+        key: CallKey::of(a.address.company, &call_id),
+        call_id,
+        tool_call_id,
+        ai_agent: a.ai_agent.cloned(),
+        key_id: a.key_id.clone(),
+        name,
+        meaning: Meaning::of(a.address, name, canonical.as_bytes()),
+        arguments: canonical.into(),
+        seen: a.seen,
+    };
+    Ok(Admitted { call, request })
+}
+
+/// For callers who chose no id. Models reuse their own ids with other arguments, so those are part of it.
+fn derive_id(raw: &RawCall, canonical: &str, a: &Admission<'_>) -> CallId {
+    let parts: [&[u8]; 6] = [
+        a.address.room.as_str().as_bytes(),
+        a.ai_agent.map_or("", AiAgentId::as_str).as_bytes(),
+        a.turn_id.unwrap_or_default().as_bytes(),
+        raw.tool_call_id.as_deref().unwrap_or_default().as_bytes(),
+        raw.name.as_bytes(),
+        canonical.as_bytes(),
+    ];
+    let mut id = String::with_capacity(31);
+    id.push_str("call_");
+    BASE32_NOPAD.encode_append(&hash16(b"call_id", a.address.company, &parts), &mut id);
+    id.make_ascii_lowercase();
+    CallId::trusted(&id)
+}

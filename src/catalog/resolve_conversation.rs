@@ -1,0 +1,103 @@
+//! `resolve_conversation`: ends the conversation for now. Never overtakes a customer: what they wrote after the model looked
+//! comes first.
+
+use serde::Serialize;
+
+use crate::room::{Decision, Fact, FunctionCall, Ground, Lifecycle, Next, Refusal, ResultJson, Room};
+
+use super::arguments::{Checked, Field, Kind, invalid, optional, required};
+use super::assign_agent::stale_epoch;
+
+pub const DESCRIPTION: &str = "Close this conversation when the customer's matter is settled and nothing is left to say. Say \
+    goodbye first. If the customer wrote in the meantime it is refused; answer them and then decide again.";
+pub const NOT_CONNECTED: Option<&str> = None;
+pub const FIELDS: &[Field] = &[
+    required("reason_code", Kind::Line(40), "Why it is closed: one of the company's reason codes, for example answered."),
+    optional("note", Kind::Text(2_000), "For colleagues; the customer does not see it. At most 2,000 characters."),
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveConversation {
+    pub reason_code: String,
+    pub note: Option<String>,
+}
+
+pub fn read(arguments: Checked<'_>) -> Result<ResolveConversation, Refusal> {
+    Ok(ResolveConversation { reason_code: arguments.required_line("reason_code"), note: arguments.owned("note") })
+}
+
+#[derive(Serialize)]
+struct Resolved<'a> {
+    changed: bool,
+    reason_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handled_by: Option<&'a str>,
+    resolved_at: String,
+}
+
+#[derive(Serialize)]
+struct AlreadyResolved<'a> {
+    changed: bool,
+    resolution: Earlier<'a>,
+}
+
+#[derive(Serialize)]
+struct Earlier<'a> {
+    reason_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handled_by: Option<&'a str>,
+    resolved_at: String,
+}
+
+pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation, ground: &Ground<'_>) -> Decision {
+    // First: a model that hears "no" here would retry or apologise for what is already as it wants it.
+    if let Lifecycle::Resolved { at } = room.lifecycle {
+        return Decision::Done { facts: vec![], result: already_resolved(room, at.to_text()) };
+    }
+    if let Some(refusal) = stale_epoch(room, call) {
+        return Decision::Refused(refusal);
+    }
+    if call.seen.seq.is_some_and(|seen| seen < room.last_inbound_seq) {
+        let message = format!(
+            "The customer wrote again before this could be closed: \"{}\". Read and answer it, then decide again.",
+            room.last_inbound_preview
+        );
+        return Decision::Refused(Refusal::new("new_customer_message", Next::FixAndRetry, message));
+    }
+    let reasons = &ground.company.settings.resolve_reasons;
+    if !reasons.contains(&arguments.reason_code) {
+        let refusal = invalid("reason_code", format!("must be one of: {}", reasons.join(", ")));
+        return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
+    }
+    let handled_by = room.assignee();
+    let result = ResultJson::of(&Resolved {
+        changed: true,
+        reason_code: &arguments.reason_code,
+        note: arguments.note.as_deref(),
+        handled_by: handled_by.map(|agent| agent.as_str()),
+        resolved_at: ground.now.to_text(),
+    });
+    let fact = Fact::ConversationResolved {
+        reason_code: arguments.reason_code.clone(),
+        note: arguments.note.clone(),
+        handled_by: handled_by.cloned(),
+    };
+    Decision::Done { facts: vec![fact], result }
+}
+
+fn already_resolved(room: &Room, resolved_at: String) -> ResultJson {
+    let earlier = room.resolution.as_ref();
+    ResultJson::of(&AlreadyResolved {
+        changed: false,
+        resolution: Earlier {
+            reason_code: earlier.map_or("other", |resolution| &resolution.reason_code),
+            note: earlier.and_then(|resolution| resolution.note.as_deref()),
+            handled_by: earlier.and_then(|resolution| resolution.handled_by.as_ref()).map(|agent| agent.as_str()),
+            resolved_at,
+        },
+    })
+}
