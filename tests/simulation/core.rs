@@ -1,0 +1,354 @@
+//! The pure core: `Turn`, `Room` and `Roster` with no actor and no store around them. Commits land, get lost or are refused; words
+//! to and from the roster are delayed, repeated and reordered; memory is thrown away and made again from the journal.
+
+use std::collections::{HashMap, HashSet};
+
+use bellhop::actors::ports::{NewCall, StoredAnswer};
+use bellhop::actors::roster::{Roster, Word};
+use bellhop::actors::turn::{OpenCalls, Turn};
+use bellhop::catalog::Admitted;
+use bellhop::room::{
+    AgentId, By, CallKey, CallStatus, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent,
+    Timestamp, Writer,
+};
+
+use super::dice::Dice;
+use super::world::{self, AGENTS, CAPACITY};
+
+const ROOMS: u64 = 8;
+const STEPS: u64 = 60;
+
+/// One room with what the store would hold of it.
+struct Kept {
+    address: RoomAddress,
+    room: Room,
+    journal: Vec<RoomEvent>,
+    calls: HashMap<CallKey, (Admitted, StoredAnswer)>,
+    open: OpenCalls,
+}
+
+enum Said {
+    ToRoom(Word),
+    Reserve(u64),
+    Confirm(u64, AgentId, u64),
+    Release(u64, u64),
+}
+
+struct Play {
+    dice: Dice,
+    now: Timestamp,
+    company: Company,
+    rooms: Vec<Kept>,
+    roster: Roster,
+    said: Vec<Said>,
+    messages: u64,
+}
+
+pub fn play(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let mut company = world::company();
+    // In half of the plays a tag's first letters are known to the company already.
+    if dice.rarely(2) {
+        company.tags.insert("tag 1".into(), "Tag 1".into());
+    }
+    let rooms = (0..ROOMS).map(|n| Kept {
+        address: world::address(n),
+        room: Room::default(),
+        journal: vec![],
+        calls: HashMap::new(),
+        open: OpenCalls::new(),
+    });
+    let mut play = Play {
+        dice,
+        now: Timestamp(1_000_000),
+        rooms: rooms.collect(),
+        roster: Roster::default(),
+        said: vec![],
+        messages: 0,
+        company,
+    };
+    let _ = play.roster.directory(&play.company, play.now);
+    for room in 0..ROOMS {
+        play.step(room, true);
+    }
+    for _ in 0..STEPS {
+        // Time may stand still or jump; the ground's promise is only that it is not before the room's last event.
+        play.now = Timestamp(play.now.0 + (play.dice.roll(3) * 700_000) as i64);
+        match play.dice.roll(8) {
+            0..=3 => {
+                let room = play.dice.roll(ROOMS);
+                play.step(room, false);
+            }
+            4 | 5 => play.carry_word(),
+            6 => play.forget_and_reload(),
+            _ => play.roster_dies_sometimes(),
+        }
+        play.check_roster();
+    }
+    while !play.said.is_empty() {
+        play.carry_word();
+    }
+    play.check_agreement();
+}
+
+impl Play {
+    /// One room takes a step with some works; it lands in three of four cases.
+    fn step(&mut self, index: u64, create: bool) {
+        let kept = &self.rooms[index as usize];
+        let mut works: Vec<Work> = vec![];
+        if create {
+            works.push(Work::Tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }));
+        }
+        for _ in 0..=self.dice.roll(4) {
+            works.push(match self.dice.roll(10) {
+                0 => Work::Tell(Command::Pause { reason: None }),
+                1 | 2 => Work::Tell(Command::Resume),
+                3 | 4 => {
+                    self.messages += 1;
+                    let message_id = format!("m{}", self.messages);
+                    Work::Tell(Command::Message { message_id, from: Writer::Customer, agent_id: None, text: "hello".into() })
+                }
+                5 => match kept.room.parked.first() {
+                    Some(parked) => Work::Tell(Command::CancelCall { call_id: parked.call_id.clone() }),
+                    None => Work::Tell(Command::Nudge),
+                },
+                _ => Work::Call(Box::new(world::call(&mut self.dice, &kept.address, 12, kept.room.last_inbound_seq))),
+            });
+        }
+        self.take(index, &works);
+    }
+
+    fn take(&mut self, index: u64, works: &[Work]) {
+        let lands = !self.dice.rarely(4);
+        let kept = &mut self.rooms[index as usize];
+        let before = kept.room.clone();
+        let condemned = HashSet::new();
+        let ground = Ground { now: self.now.max(before.last_event_at), company: &self.company };
+        let mut turn = Turn::begin(&kept.address, &kept.room, ground, &kept.open, &condemned);
+        let mut by_key: HashMap<CallKey, Admitted> = HashMap::new();
+        let mut offers: Vec<(AgentId, u64)> = vec![];
+        for work in works {
+            match work {
+                Work::Call(admitted) => {
+                    let key = admitted.call.key;
+                    if kept.calls.contains_key(&key) || by_key.contains_key(&key) || !turn.room.exists() {
+                        continue; // a replay is answered from the store; invariant 4 is checked on what is written
+                    }
+                    turn.call(admitted);
+                    by_key.insert(key, (**admitted).clone());
+                }
+                Work::Tell(command) => {
+                    let (by, cause) = (By::System, Cause::Request("req".into()));
+                    let _ = turn.command(command, &by, &cause);
+                    if let Command::Offer { agent, assignment, .. } = command {
+                        offers.push((agent.clone(), *assignment));
+                    }
+                }
+            }
+        }
+        assert_eq!(kept.room, before, "invariant 1: a draft does not change the room");
+        let ask = turn.ask_roster;
+        let Turn { room, events, new_calls, ended_calls, opened, .. } = turn;
+        check_events(&before, &room, &events, &new_calls);
+        if !lands {
+            return;
+        }
+        kept.journal.extend(events.iter().cloned());
+        for NewCall { call, answer, .. } in new_calls {
+            let earlier = kept.calls.insert(call.key, (by_key[&call.key].clone(), answer));
+            assert!(earlier.is_none(), "invariant 4: a call is written once");
+        }
+        for ended in ended_calls {
+            let (_, answer) = kept.calls.get_mut(&ended.key).expect("an ended call was written");
+            assert!(!answer.status.is_final(), "a final answer never changes");
+            assert!(ended.answer.status.is_final());
+            *answer = ended.answer;
+            kept.open.remove(&ended.key);
+        }
+        kept.open.extend(opened);
+        let still: HashSet<CallKey> =
+            room.parked.iter().map(|parked| CallKey::of(kept.address.company, &parked.call_id)).collect();
+        kept.open.retain(|key, _| still.contains(key));
+        for (key, (_, answer)) in &kept.calls {
+            assert_eq!(!answer.status.is_final(), still.contains(key), "what is open waits in the room, what waits is open");
+        }
+        kept.room = room;
+        self.tell_roster(index, &before, ask, &offers);
+    }
+
+    /// What the shell says after a commit, in any order and sometimes twice.
+    fn tell_roster(&mut self, index: u64, before: &Room, ask: bool, offers: &[(AgentId, u64)]) {
+        let after = &self.rooms[index as usize].room;
+        let slot = |room: &Room| match &room.control {
+            Control::Person { agent, assignment } => Some((agent.clone(), *assignment)),
+            _ => None,
+        };
+        let (was, is) = (slot(before), slot(after));
+        let mut said = vec![];
+        if after.wanted().is_some() && (ask || after.wanted() != before.wanted()) {
+            said.push(Said::Reserve(index));
+        }
+        if let (Some((agent, assignment)), true) = (is.clone(), was != is) {
+            said.push(Said::Confirm(index, agent, assignment));
+        }
+        if let (Some((_, assignment)), true) = (&was, was != is) {
+            said.push(Said::Release(index, *assignment));
+        }
+        if let Some(wanted) = before.wanted()
+            && after.wanted().is_none_or(|now| now.assignment != wanted.assignment)
+            && is.as_ref().is_none_or(|(_, assignment)| *assignment != wanted.assignment)
+        {
+            said.push(Said::Release(index, wanted.assignment));
+        }
+        for (agent, assignment) in offers {
+            said.push(match &is {
+                Some((_, held)) if held == assignment => Said::Confirm(index, agent.clone(), *assignment),
+                _ => Said::Release(index, *assignment),
+            });
+        }
+        self.said.extend(said);
+    }
+
+    fn carry_word(&mut self) {
+        if self.said.is_empty() {
+            return;
+        }
+        // Words of one room to the roster keep their order, as messages of one actor do; different rooms overtake.
+        let pick = self.dice.roll(self.said.len() as u64) as usize;
+        let room = self.room_of(&self.said[pick]);
+        let first = self.said.iter().position(|said| self.room_of(said) == room).unwrap_or(pick);
+        let words = match self.said.remove(first) {
+            Said::ToRoom(word) => return self.hear(word),
+            Said::Reserve(room) => {
+                let kept = &self.rooms[room as usize];
+                let Some(wanted) = kept.room.wanted() else { return };
+                self.roster.reserve(&kept.address.room, wanted.assignment, &wanted.target, wanted.since, self.now)
+            }
+            Said::Confirm(room, agent, assignment) => {
+                self.roster.confirm(&self.rooms[room as usize].address.room, &agent, assignment);
+                vec![]
+            }
+            Said::Release(room, assignment) => self.roster.release(&self.rooms[room as usize].address.room, assignment, self.now),
+        };
+        self.said.extend(words.into_iter().map(Said::ToRoom));
+    }
+
+    fn room_of(&self, said: &Said) -> (bool, usize) {
+        let find = |id: &bellhop::room::RoomId| self.rooms.iter().position(|kept| kept.address.room == *id).unwrap_or(0);
+        match said {
+            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. }) => (true, find(room)),
+            Said::Reserve(room) | Said::Confirm(room, ..) | Said::Release(room, _) => (false, *room as usize),
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        let (room, command) = match word {
+            Word::Offer { room, assignment, agent, agent_name } => (room, Command::Offer { agent, agent_name, assignment }),
+            Word::QueuedAt { room, assignment, position } => (room, Command::QueuedAt { assignment, position }),
+        };
+        let index = self.rooms.iter().position(|kept| kept.address.room == room).expect("a room of this play") as u64;
+        let offer = matches!(command, Command::Offer { .. });
+        let before = self.rooms[index as usize].journal.len();
+        let said = self.said.len();
+        self.take(index, &[Work::Tell(command)]);
+        if offer && self.rooms[index as usize].journal.len() == before && self.said.len() == said {
+            // The step got lost and the room said nothing: the roster makes the offer again after a while.
+            let later = self.now.plus_ms(bellhop::actors::roster::OFFER_REPEAT_MS);
+            self.now = later;
+            let words = self.roster.repeat_offers(later);
+            self.said.extend(words.into_iter().map(Said::ToRoom));
+        }
+    }
+
+    /// The process dies: what is in memory is made again from the journal.
+    fn forget_and_reload(&mut self) {
+        for kept in &mut self.rooms {
+            let mut room = Room::default();
+            for event in &kept.journal {
+                room.apply(event);
+            }
+            assert_eq!(room, kept.room, "a room is the fold of its journal");
+            let written = serde_json::to_string(&room).expect("a room can be written");
+            kept.room = serde_json::from_str(&written).expect("a written room can be read");
+            assert_eq!(kept.room, room, "a snapshot says all of a room");
+        }
+    }
+
+    fn roster_dies_sometimes(&mut self) {
+        if !self.dice.rarely(3) {
+            return;
+        }
+        // With the roster die the words on the way to it, and its own: rooms are asked anew.
+        self.said.clear();
+        self.roster = Roster::default();
+        for kept in &self.rooms {
+            self.roster.recall(&kept.address.room, &kept.room);
+        }
+        let words = self.roster.directory(&self.company, self.now);
+        self.said.extend(words.into_iter().map(Said::ToRoom));
+        for index in 0..self.rooms.len() {
+            if self.rooms[index].room.wanted().is_some() {
+                self.said.push(Said::Reserve(index as u64));
+            }
+        }
+    }
+
+    fn check_roster(&self) {
+        for n in 0..AGENTS {
+            let agent = AgentId::trusted(&format!("agt_{n}"));
+            assert!(self.roster.load(&agent) <= CAPACITY as usize, "an agent holds more than the capacity");
+            let held = self.rooms.iter().filter(|kept| kept.room.assignee() == Some(&agent)).count();
+            assert!(held <= CAPACITY as usize, "the rooms say that an agent holds more than the capacity");
+        }
+    }
+
+    /// When everything was said, the rooms and the roster agree (room-ops I2).
+    fn check_agreement(&self) {
+        for n in 0..AGENTS {
+            let agent = AgentId::trusted(&format!("agt_{n}"));
+            let held = self.rooms.iter().filter(|kept| kept.room.assignee() == Some(&agent)).count();
+            assert_eq!(self.roster.load(&agent), held, "slots are exactly the rooms held");
+        }
+        let waiting = self.rooms.iter().filter(|kept| kept.room.wanted().is_some()).count();
+        assert_eq!(self.roster.waiting(), waiting, "who waits is in the queue");
+    }
+}
+
+enum Work {
+    Call(Box<Admitted>),
+    Tell(Command),
+}
+
+fn check_events(before: &Room, after: &Room, events: &[RoomEvent], new_calls: &[NewCall]) {
+    let mut folded = before.clone();
+    for (n, event) in events.iter().enumerate() {
+        assert_eq!(event.seq, before.version + 1 + n as i64, "the journal has no gap");
+        assert!(event.at >= folded.last_event_at, "time does not go back in a room");
+        assert!(!event.by.to_text().is_empty() && !event.cause.id().is_empty(), "invariant 12: who and why");
+        let (epoch, control) = (folded.epoch, folded.control.clone());
+        folded.apply(event);
+        assert_eq!(
+            folded.epoch,
+            epoch + i64::from(folded.control != control),
+            "the epoch rises when control moves, and only then"
+        );
+        assert!(folded.tags.len() <= 8, "the limit of tags holds");
+        if matches!(folded.lifecycle, bellhop::room::Lifecycle::Resolved { .. }) {
+            assert_eq!(folded.control, Control::Nobody, "a resolved room is nobody's");
+        }
+    }
+    assert_eq!(folded, *after, "the draft is its events");
+    for NewCall { call, answer, .. } in new_calls {
+        let own = events.iter().filter(|event| event.cause == Cause::Call(call.call_id.clone())).count();
+        assert!(own >= 1, "every admitted call leaves an event");
+        let changed = events.iter().any(|event| {
+            event.cause == Cause::Call(call.call_id.clone())
+                && !matches!(event.fact, Fact::CallAnswered { .. } | Fact::CallParked { .. })
+        });
+        if answer.status == CallStatus::Refused {
+            let parked =
+                events.iter().any(|event| matches!(&event.fact, Fact::CallParked { call_id, .. } if *call_id == call.call_id));
+            assert!(!changed || parked, "a refused call changed nothing");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The company, the people and the calls both simulations play with.
+
+use std::sync::Arc;
+
+use bellhop::catalog::dialect::{self, Dialect};
+use bellhop::catalog::{Admission, Admitted, admit};
+use bellhop::room::{
+    Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, Presence, RoomAddress, RoomId, Seen, Settings,
+};
+
+use super::dice::Dice;
+
+pub const COMPANY: CompanyNo = CompanyNo(1);
+pub const AGENTS: u64 = 3;
+pub const CAPACITY: u32 = 2;
+
+/// Three people of capacity 2 in two divisions.
+pub fn company() -> Company {
+    let division = |n: u64| Division { id: DivisionId::trusted(&format!("div_{n}")), name: format!("Division {n}") };
+    let agent = |n: u64| Agent {
+        id: AgentId::trusted(&format!("agt_{n}")),
+        name: format!("Agent {n}"),
+        email: format!("agent{n}@example.com"),
+        divisions: vec![DivisionId::trusted(&format!("div_{}", n % 2))],
+        status: Presence::Online,
+        capacity: CAPACITY,
+    };
+    Company {
+        agents: (0..AGENTS).map(agent).collect(),
+        divisions: vec![division(0), division(1)],
+        settings: Settings { max_tags_per_room: 8, ..Settings::default() },
+        ..Company::empty(COMPANY)
+    }
+}
+
+pub fn address(room: u64) -> RoomAddress {
+    RoomAddress { company: COMPANY, room: RoomId::trusted(&format!("room-{room}")) }
+}
+
+/// A call a model might make, with an id out of few, so that ids meet again.
+pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, last_inbound: i64) -> Admitted {
+    let id = dice.roll(ids);
+    // What an id means is fixed by the id in nine of ten cases.
+    let mut meaning = Dice::new(if dice.rarely(10) { dice.next() } else { id });
+    let (name, arguments) = match meaning.roll(6) {
+        0 => ("assign_agent", r#"{"mode":"auto"}"#.to_owned()),
+        1 => ("assign_agent", format!(r#"{{"mode":"division","division":"Division {}"}}"#, meaning.roll(2))),
+        2 => ("resolve_conversation", r#"{"reason_code":"answered"}"#.to_owned()),
+        _ => ("create_tag", format!(r#"{{"tags":["Tag {}","tag {}"]}}"#, meaning.roll(6), meaning.roll(6))),
+    };
+    let body = format!(r#"{{"calls":[{{"call_id":"{}-{id}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
+    let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
+    let ai_agent = AiAgentId::trusted("sales");
+    let key_id: Arc<str> = "key_1".into();
+    let seen = Seen { epoch: None, seq: dice.rarely(3).then(|| (last_inbound - dice.roll(2) as i64).max(0)) };
+    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen };
+    match admit(&envelope.calls[0], 0, None, &admission) {
+        Ok(admitted) => admitted,
+        Err(answer) => panic!("the door refused {answer:?}"),
+    }
+}
