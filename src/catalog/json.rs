@@ -337,3 +337,6 @@ impl Serialize for Object {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,13 +69,17 @@ pub fn fold(name: &str) -> String {
         folded.make_ascii_lowercase();
         return folded;
     }
-    // Upper case first brings together what differs only there (`ß` and `SS`, the two small sigmas). The Turkish dotless
-    // `ı` is another letter, not a small `I`, and stays.
-    let fold_case = |c: char| {
-        let upper = (c != 'ı').then(|| c.to_uppercase());
-        upper.into_iter().flatten().chain((c == 'ı').then_some(c)).flat_map(char::to_lowercase).collect::<Vec<_>>()
-    };
-    collapse(name.nfkc().flat_map(fold_case).nfkc())
+    // By way of upper case, which brings together what differs only there (`ß` and `SS`, the two small sigmas). The Turkish
+    // dotless `ı` is another letter, not a small `I`, and stays.
+    let mut folded = String::with_capacity(name.len());
+    for c in name.nfkc().flat_map(char::to_lowercase) {
+        if c == 'ı' {
+            folded.push(c);
+        } else {
+            folded.extend(c.to_uppercase().flat_map(char::to_lowercase));
+        }
+    }
+    collapse(folded.nfkc())
 }
 
 fn collapse(characters: impl Iterator<Item = char>) -> String {

@@ -1,0 +1,118 @@
+//! Stories of the catalog. A `Scene` is one room of one company; what is called goes through the real reader and the door.
+
+mod assign;
+mod door;
+mod resolve;
+mod tags;
+
+use std::sync::Arc;
+
+use super::dialect::{self, RawCall};
+use super::*;
+use crate::room::{
+    Agent, AgentId, AiAgentId, By, Cause, Company, CompanyNo, Division, DivisionId, Fact, Presence, RoomAddress, RoomEvent,
+    RoomId, Seen, Timestamp, Writer,
+};
+
+struct Scene {
+    room: Room,
+    company: Company,
+    now: Timestamp,
+    seen: Seen,
+}
+
+impl Scene {
+    /// An open room with one message of the customer, seen by the model; Ana and Budi in Billing, Ana again in Sales.
+    fn new() -> Self {
+        let division = |id: &str, name: &str| Division { id: DivisionId::trusted(id), name: name.into() };
+        let agent = |id: &str, name: &str, divisions: &[&str]| Agent {
+            id: AgentId::trusted(id),
+            name: name.into(),
+            email: format!("{id}@secret.example"),
+            divisions: divisions.iter().map(|id| DivisionId::trusted(id)).collect(),
+            status: Presence::Online,
+            capacity: 3,
+        };
+        let mut company = Company::empty(CompanyNo(1));
+        company.divisions = vec![division("div_1", "Billing"), division("div_2", "Sales"), division("div_3", "Sales Asia")];
+        company.agents = vec![
+            agent("agt_1", "Ana", &["div_1"]),
+            agent("agt_2", "Budi  Santoso", &["div_1"]),
+            agent("agt_3", "ANA", &["div_2"]),
+        ];
+        let mut scene = Self { room: Room::default(), company, now: Timestamp(1_763_634_720_000_000), seen: Seen::default() };
+        scene.happens(Fact::RoomCreated { channel: "web_chat".into(), customer: Default::default() });
+        scene.customer_writes("hello");
+        scene
+    }
+
+    fn happens(&mut self, fact: Fact) {
+        let (by, cause) = (By::System, Cause::Timer("test"));
+        self.room.apply(&RoomEvent { seq: self.room.version + 1, at: self.now, by, cause, fact });
+    }
+
+    fn customer_writes(&mut self, text: &str) {
+        let message_id = format!("m{}", self.room.version);
+        self.happens(Fact::MessageReceived { message_id, from: Writer::Customer, agent_id: None, text: text.into() });
+    }
+
+    fn tags_exist(&mut self, names: &[&str]) {
+        self.company.tags = names.iter().map(|name| (crate::room::tag::fold(name).into(), Arc::from(*name))).collect();
+    }
+
+    /// What this call leads to; nothing happens yet.
+    fn decides(&self, name: &str, arguments: &str) -> Decision {
+        let admitted = admit_one(&raw(name, arguments), None, self.seen).unwrap();
+        decide(&self.room, &admitted.call, &admitted.request, &Ground { now: self.now, company: &self.company })
+    }
+
+    /// Decides and lets it happen.
+    fn calls(&mut self, name: &str, arguments: &str) -> Decision {
+        let decision = self.decides(name, arguments);
+        if let Decision::Done { facts, .. } | Decision::Parked { facts, .. } = &decision {
+            facts.iter().cloned().for_each(|fact| self.happens(fact));
+        }
+        decision
+    }
+
+    fn refused(&self, name: &str, arguments: &str) -> Refusal {
+        match self.decides(name, arguments) {
+            Decision::Refused(refusal) => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
+fn result(decision: &Decision) -> serde_json::Value {
+    match decision {
+        Decision::Done { result, .. } => serde_json::from_str(&result.0).unwrap(),
+        other => panic!("not done: {other:?}"),
+    }
+}
+
+fn values(refusal: &Refusal) -> Vec<&str> {
+    refusal.candidates.iter().map(|candidate| candidate.value.as_str()).collect()
+}
+
+fn raw(name: &str, arguments: &str) -> RawCall {
+    let name = serde_json::to_string(name).unwrap();
+    let body = format!("{{\"calls\":[{{\"name\":{name},\"arguments\":{arguments}}}]}}");
+    dialect::parse(body.as_bytes(), None).unwrap().calls.remove(0)
+}
+
+fn admit_one(raw: &RawCall, key: Option<&str>, seen: Seen) -> Result<Admitted, DoorAnswer> {
+    let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("web-1") };
+    admit_at(raw, key, seen, &address, Some("sales"), Some("t1"))
+}
+
+fn admit_at(
+    raw: &RawCall,
+    key: Option<&str>,
+    seen: Seen,
+    address: &RoomAddress,
+    ai_agent: Option<&str>,
+    turn_id: Option<&str>,
+) -> Result<Admitted, DoorAnswer> {
+    let ai_agent = ai_agent.map(AiAgentId::trusted);
+    admit(raw, 0, key, &Admission { address, ai_agent: ai_agent.as_ref(), key_id: &"key_1".into(), turn_id, seen })
+}

@@ -1,0 +1,78 @@
+//! Stories of `resolve_conversation`.
+
+use serde_json::json;
+
+use super::*;
+use crate::room::{Control, Lifecycle};
+
+const ANSWERED: &str = r#"{"reason_code":"answered","note":"all well"}"#;
+
+#[test]
+fn a_conversation_is_closed_with_a_reason() {
+    let mut scene = Scene::new();
+    scene.seen = Seen { epoch: Some(1), seq: Some(2) };
+    let decision = scene.calls("resolve_conversation", ANSWERED);
+    assert_eq!(
+        result(&decision),
+        json!({"changed":true,"reason_code":"answered","note":"all well","resolved_at":"2025-11-20T10:32:00Z"})
+    );
+    assert_eq!(scene.room.lifecycle, Lifecycle::Resolved { at: scene.now });
+    assert_eq!(scene.room.control, Control::Nobody);
+}
+
+#[test]
+fn closing_twice_succeeds_and_changes_nothing() {
+    let mut scene = Scene::new();
+    scene.seen = Seen { epoch: Some(1), seq: Some(2) };
+    scene.calls("resolve_conversation", ANSWERED);
+    let version = scene.room.version;
+    // Its epoch is old by now, and the reason is none: what is already so is still no failure.
+    let again = scene.calls("resolve_conversation", r#"{"reason_code":"whatever","note":"second"}"#);
+    let earlier = json!({"reason_code":"answered","note":"all well","resolved_at":"2025-11-20T10:32:00Z"});
+    assert_eq!(result(&again), json!({"changed":false,"resolution":earlier}));
+    assert_eq!(scene.room.version, version);
+}
+
+#[test]
+fn a_message_the_model_has_not_seen_comes_first() {
+    let mut scene = Scene::new();
+    scene.seen.seq = Some(scene.room.last_inbound_seq);
+    scene.customer_writes("wait, one more thing");
+    let refusal = scene.refused("resolve_conversation", ANSWERED);
+    assert_eq!(refusal.code, "new_customer_message");
+    assert!(refusal.message.contains("wait, one more thing"));
+    scene.seen.seq = Some(scene.room.last_inbound_seq);
+    assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }));
+    scene.seen.seq = None;
+    assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }), "not stated, not checked");
+}
+
+#[test]
+fn an_unknown_reason_is_told_the_known_ones() {
+    let scene = Scene::new();
+    let refusal = scene.refused("resolve_conversation", r#"{"reason_code":"Answered"}"#);
+    assert_eq!((refusal.code, refusal.next), ("argument_invalid", Next::FixAndRetry));
+    assert_eq!(refusal.allowed, scene.company.settings.resolve_reasons);
+}
+
+#[test]
+fn who_handled_it_is_kept() {
+    let mut scene = Scene::new();
+    let agent_id = AgentId::trusted("agt_1");
+    scene.happens(Fact::AgentAssigned { agent_id: agent_id.clone(), agent_name: "Ana".into(), assignment: 1 });
+    let first = scene.calls("resolve_conversation", ANSWERED);
+    assert_eq!(result(&first)["handled_by"], "agt_1");
+    assert_eq!(scene.room.resolution.as_ref().unwrap().handled_by, Some(agent_id));
+    assert_eq!(result(&scene.decides("resolve_conversation", ANSWERED))["resolution"]["handled_by"], "agt_1");
+}
+
+#[test]
+fn after_control_moved_an_old_view_closes_nothing() {
+    let mut scene = Scene::new();
+    scene.seen.epoch = Some(scene.room.epoch);
+    scene.calls("assign_agent", r#"{"mode":"auto"}"#);
+    let refusal = scene.refused("resolve_conversation", ANSWERED);
+    assert_eq!((refusal.code, refusal.next), ("stale_epoch", Next::WaitForHuman));
+    scene.seen.epoch = Some(scene.room.epoch);
+    assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }));
+}
