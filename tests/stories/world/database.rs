@@ -46,7 +46,7 @@ impl Database {
     }
 
     /// Nobody else can write until the answer is dropped. SQLite only.
-    pub fn locked_by_another_program(&self) -> impl Drop + use<> {
+    pub fn locked_by_another_program(&self) -> Locked {
         let Self::Sqlite(path) = self else { panic!("only a SQLite file can be locked as a whole") };
         let mut connection = open(path);
         sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
@@ -76,7 +76,8 @@ impl Drop for Database {
     }
 }
 
-struct Locked(SqliteConnection);
+/// Holds the file until dropped.
+pub struct Locked(SqliteConnection);
 
 impl Drop for Locked {
     fn drop(&mut self) {
