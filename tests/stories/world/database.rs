@@ -45,12 +45,16 @@ impl Database {
         }
     }
 
-    /// Nobody else can write until the answer is dropped. SQLite only.
+    /// Nobody else can write until the answer is dropped.
     pub fn locked_by_another_program(&self) -> Locked {
-        let Self::Sqlite(path) = self else { panic!("only a SQLite file can be locked as a whole") };
-        let mut connection = open(path);
-        sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
-        Locked(connection)
+        match self {
+            Self::Sqlite(path) => {
+                let mut connection = open(path);
+                sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
+                Locked::File(connection)
+            }
+            Self::Postgres(url) => Locked::Tables(postgres::Held::tables(url, &["rooms", "room_events", "function_calls"])),
+        }
     }
 
     /// SQLite's own opinion of the file; PostgreSQL checks itself at start.
@@ -76,12 +80,18 @@ impl Drop for Database {
     }
 }
 
-/// Holds the file until dropped.
-pub struct Locked(SqliteConnection);
+/// Holds the file, or every table a call is written to, until dropped.
+pub enum Locked {
+    File(SqliteConnection),
+    Tables(postgres::Held),
+}
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        let _ = sql_query("ROLLBACK").execute(&mut self.0);
+        match self {
+            Self::File(connection) => drop(sql_query("ROLLBACK").execute(connection)),
+            Self::Tables(held) => held.let_go(),
+        }
     }
 }
 

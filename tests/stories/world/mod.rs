@@ -43,9 +43,9 @@ macro_rules! on_both_databases {
 }
 
 /// Each story on SQLite alone: it is about the file, or about nothing that a database could change.
-macro_rules! on_sqlite {
+macro_rules! on_sqlite_alone {
     ($($story:ident),+ $(,)?) => {
-        mod on_sqlite {
+        mod on_sqlite_alone {
             $(#[test]
             fn $story() {
                 crate::world::tell(crate::world::Kind::Sqlite, super::$story);

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
@@ -73,7 +75,7 @@ pub fn run_sql(url: &str, sql: &str) {
         done
     };
     // A thread of its own: the caller may already be inside a runtime.
-    let result = std::thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         scope
             .spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -84,6 +86,42 @@ pub fn run_sql(url: &str, sql: &str) {
     });
     if let Err(problem) = result {
         panic!("{sql}: {problem:?}");
+    }
+}
+
+/// Tables that nobody else can write to.
+pub struct Held {
+    let_go: Option<Sender<()>>,
+    holder: Option<JoinHandle<()>>,
+}
+
+impl Held {
+    /// Readers go on, as with a locked SQLite file.
+    pub fn tables(url: &str, tables: &[&str]) -> Self {
+        let (url, sql) = (url.to_owned(), format!("BEGIN; LOCK TABLE {} IN EXCLUSIVE MODE", tables.join(", ")));
+        let (let_go, told) = mpsc::channel();
+        let (tell, held) = mpsc::channel();
+        let holder = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let client = runtime.block_on(async {
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.batch_execute(&sql).await.unwrap();
+                client
+            });
+            tell.send(()).unwrap();
+            let _ = told.recv();
+            runtime.block_on(client.batch_execute("ROLLBACK")).unwrap();
+        });
+        held.recv().expect("the tables are held");
+        Self { let_go: Some(let_go), holder: Some(holder) }
+    }
+
+    pub fn let_go(&mut self) {
+        self.let_go = None;
+        if let Some(holder) = self.holder.take() {
+            let _ = holder.join();
+        }
     }
 }
 
