@@ -60,7 +60,11 @@ pub fn bodies(world: &mut World) {
         ("a call is not an object", b"{\"calls\":[7]}".to_vec(), &[400, 422]),
         ("a call without a name", format!(r#"{{"calls":[{{"arguments":{tag}}}]}}"#).into(), &[422]),
         ("an unknown field", format!(r#"{{"calls":[{{"name":"create_tag","arguments":{tag}}}],"colour":"red"}}"#).into(), &[422]),
-        ("an unknown field of a call", format!(r#"{{"calls":[{{"name":"create_tag","arguments":{tag},"x":1}}]}}"#).into(), &[422]),
+        (
+            "an unknown field of a call",
+            format!(r#"{{"calls":[{{"name":"create_tag","arguments":{tag},"x":1}}]}}"#).into(),
+            &[422],
+        ),
         ("call id: empty", with_id(r#""""#).into(), &[422]),
         ("call id: 129 characters", with_id(&format!("\"{}\"", "a".repeat(129))).into(), &[422]),
         ("call id: a space", with_id(r#""a b""#).into(), &[422]),
@@ -133,17 +137,29 @@ pub fn heads(world: &mut World) {
     let rows: Vec<Row> = vec![
         ("no key", post(&format!("{json}{length}"), &body), &[401]),
         ("a key nobody made", post(&format!("Authorization: Bearer nonsense\r\n{json}{length}"), &body), &[401]),
-        ("a key with a wrong checksum", post(&format!("Authorization: Bearer {wrong_checksum}x\r\n{json}{length}"), &body), &[401]),
+        (
+            "a key with a wrong checksum",
+            post(&format!("Authorization: Bearer {wrong_checksum}x\r\n{json}{length}"), &body),
+            &[401],
+        ),
         ("two keys", post(&format!("{key}{key}{json}{length}"), &body), &[401]),
         ("Basic", post(&format!("Authorization: Basic YTpi\r\n{json}{length}"), &body), &[401]),
-        ("a key of 64 KiB", post(&format!("Authorization: Bearer {}\r\n{json}{length}", "k".repeat(65_536)), &body), &[400, 401, 431]),
+        (
+            "a key of 64 KiB",
+            post(&format!("Authorization: Bearer {}\r\n{json}{length}", "k".repeat(65_536)), &body),
+            &[400, 401, 431],
+        ),
         ("no content type", post(&format!("{key}{length}"), &body), &[415]),
         ("text", post(&format!("{key}Content-Type: text/plain\r\n{length}"), &body), &[415]),
         ("another charset", post(&format!("{key}Content-Type: application/json; charset=latin1\r\n{length}"), &body), &[415]),
         ("a form", post(&format!("{key}Content-Type: multipart/form-data; boundary=x\r\n{length}"), &body), &[415]),
         ("gzip", post(&format!("{key}{json}Content-Encoding: gzip\r\n{length}"), &body), &[415]),
         ("10 MB announced", post(&format!("{key}{json}Content-Length: 10485760\r\n"), ""), &[413]),
-        ("10 MB in chunks", post(&format!("{key}{json}Transfer-Encoding: chunked\r\n"), &(chunk.repeat(160) + "0\r\n\r\n")), &[413]),
+        (
+            "10 MB in chunks",
+            post(&format!("{key}{json}Transfer-Encoding: chunked\r\n"), &(chunk.repeat(160) + "0\r\n\r\n")),
+            &[413],
+        ),
         ("256 KiB and one byte", post(&format!("{key}{json}Content-Length: 262145\r\n"), &" ".repeat(262_145)), &[413]),
         ("a length and chunks", post(&format!("{key}{json}{length}Transfer-Encoding: chunked\r\n"), &body), &[400]),
         ("two lengths", post(&format!("{key}{json}{length}Content-Length: 7\r\n"), &body), &[400]),
@@ -161,16 +177,17 @@ pub fn heads(world: &mut World) {
     assert!(refused.all(|code| code == "unauthenticated"), "one answer for every wrong key");
 
     // Harmless oddities are not at fault.
-    for odd in ["Prefer: wait=99999\r\n", "Prefer: wait=-1\r\n", "Prefer: wait=abc\r\n", "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"] {
+    for odd in
+        ["Prefer: wait=99999\r\n", "Prefer: wait=-1\r\n", "Prefer: wait=abc\r\n", "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"]
+    {
         assert_eq!(ask(world, &world.posted("web-1", odd, good)).unwrap().status, 200, "{odd}");
     }
 }
 
 pub fn addresses(world: &mut World) {
     world.a_room("web-1");
-    let get = |path: &str| {
-        format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", world.admin_key).into_bytes()
-    };
+    let get =
+        |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", world.admin_key).into_bytes();
     let long = format!("/v1/rooms/{}", "a".repeat(300));
     let rows: Vec<Row> = vec![
         ("an unknown path", get("/v2/rooms"), &[404]),
@@ -273,7 +290,8 @@ fn judged(answer: &WireAnswer, allowed: &[u16]) -> Option<String> {
     let snake = code.as_str().is_some_and(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     // What is no HTTP at all is refused below the level that knows problem documents.
     let unreadable = answer.status == 400 && answer.body.is_empty();
-    (!unreadable && (!kind.starts_with("application/problem+json") || !snake)).then(|| format!("not a problem document: {answer:?}"))
+    (!unreadable && (!kind.starts_with("application/problem+json") || !snake))
+        .then(|| format!("not a problem document: {answer:?}"))
 }
 
 fn ask(world: &World, request: &[u8]) -> Option<WireAnswer> {

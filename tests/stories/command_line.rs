@@ -30,7 +30,8 @@ pub fn commands_work_beside_a_running_server(world: &mut World) {
 }
 
 pub fn a_wrong_command_says_how_it_is_used(world: &mut World) {
-    for words in [&["frobnicate"][..], &["serve", "--lissten", "x"], &["call"], &["key", "create"], &["demo", "--for", "a while"]] {
+    for words in [&["frobnicate"][..], &["serve", "--lissten", "x"], &["call"], &["key", "create"], &["demo", "--for", "a while"]]
+    {
         let ended = world.runs(words);
         assert_eq!(ended.code, Some(2), "{words:?}: {ended:?}");
         assert!(!ended.complained.is_empty() && ended.said.is_empty(), "{ended:?}");

@@ -4,7 +4,11 @@ use std::collections::HashSet;
 
 use crate::world::{Call, World, create_tag};
 
-on_both_databases!(a_thousand_posts_of_one_id_are_one_call, fifty_calls_at_one_room_keep_their_order, rooms_do_not_wait_for_each_other);
+on_both_databases!(
+    a_thousand_posts_of_one_id_are_one_call,
+    fifty_calls_at_one_room_keep_their_order,
+    rooms_do_not_wait_for_each_other
+);
 
 pub fn a_thousand_posts_of_one_id_are_one_call(world: &mut World) {
     let room = world.a_room("web-1");

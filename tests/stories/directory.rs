@@ -68,9 +68,7 @@ pub fn who_holds_what_is_known_after_a_death(world: &mut World) {
     assert_eq!(who_holds(&rooms), held);
     let first = rooms.iter().find(|room| room.now()["control"] == "person").unwrap();
     first.gets(resolve("answered").id("done")).result();
-    eventually("a room that waited through a death is served", || {
-        (who_holds(&rooms).values().sum::<usize>() == 4).then_some(())
-    });
+    eventually("a room that waited through a death is served", || (who_holds(&rooms).values().sum::<usize>() == 4).then_some(()));
 }
 
 pub fn a_division_is_served_by_its_own_people(world: &mut World) {

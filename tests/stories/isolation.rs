@@ -91,8 +91,11 @@ pub fn another_company_sees_nothing(world: &mut World) {
 
 /// Every route that needs a key, from the program's own table.
 fn guarded_routes() -> Vec<(&'static str, &'static str)> {
-    let routes: Vec<_> =
-        bellhop::api::routes().into_iter().map(|route| (route.method, route.path)).filter(|(_, path)| path.starts_with("/v1/")).collect();
+    let routes: Vec<_> = bellhop::api::routes()
+        .into_iter()
+        .map(|route| (route.method, route.path))
+        .filter(|(_, path)| path.starts_with("/v1/"))
+        .collect();
     assert!(routes.len() >= 20, "a table that lost its routes proves nothing: {routes:?}");
     routes.into_iter().filter(|(_, path)| !path.starts_with("/v1/webhooks")).collect()
 }
@@ -179,8 +182,10 @@ fn asks(world: &World, key: &str, method: &str, path: &str, body: &Value) -> (u1
     if path.starts_with("/v1/events") {
         wire.read_timeout(Duration::from_millis(500));
     }
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{key}{kind}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\n{key}{kind}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     wire.send(request.as_bytes()).unwrap();
     if path.starts_with("/v1/events") {
         let status = wire.line().unwrap();

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use crate::world::{World, create_tag, within};
 
-on_both_databases!(a_revoked_key_is_refused_within_a_second, a_key_made_beside_a_running_server_opens_it, a_key_is_not_in_the_database);
+on_both_databases!(
+    a_revoked_key_is_refused_within_a_second,
+    a_key_made_beside_a_running_server_opens_it,
+    a_key_is_not_in_the_database
+);
 
 pub fn a_revoked_key_is_refused_within_a_second(world: &mut World) {
     let room = world.a_room("web-1");

@@ -12,7 +12,8 @@ pub fn no_key_and_no_text_is_in_the_log(world: &mut World) {
     let room = world.a_room("web-1");
     room.hears("m1", "my-card-is-4111-1111");
     room.gets(create_tag(&["vip"]).id("c1")).result();
-    room.gets(calls("resolve_conversation", json!({"reason_code": "answered", "note": "note-nobody-else-reads"})).id("c2")).result();
+    room.gets(calls("resolve_conversation", json!({"reason_code": "answered", "note": "note-nobody-else-reads"})).id("c2"))
+        .result();
     room.gets(calls("create_tag", json!({"tags": 5, "wrong-argument": "text-in-a-wrong-place"})).id("c3"));
     let wrong = world.caller("bh_live_wrong_key_that_is_secret_all_the_same");
     assert_eq!(wrong.get("/v1/rooms").http, 401);

@@ -41,7 +41,7 @@ fn seen(world: &World, conversation: &Value) -> (i64, Vec<Value>) {
 /// The timeline has what the customer wrote and the tags the model set, in the file's order.
 fn holds(timeline: &[Value], conversation: &Value) {
     let messages = conversation["messages"].as_array().unwrap();
-    let of = |role: &str| messages.iter().filter(move |message| message["role"] == role);
+    let of = |role: &'static str| messages.iter().filter(move |message| message["role"] == role);
     let wrote: Vec<&Value> = of("user").map(|message| &message["content"]).collect();
     let heard: Vec<&Value> = timeline
         .iter()

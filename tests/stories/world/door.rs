@@ -26,11 +26,6 @@ impl Door {
         Self { http, runtime, port, key: key.to_owned() }
     }
 
-    /// The same caller with another key.
-    pub fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), ..self.clone() }
-    }
-
     /// `None` when the server went away before it had answered.
     pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Option<Answer> {
         let mut request = self.http.request(method, format!("http://127.0.0.1:{}{path}", self.port)).bearer_auth(&self.key);

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub use call::{Answer, Call, assign_to, assign_to_anyone, assign_to_division, calls, create_tag, openai_message, resolve};
+pub use call::{Call, assign_to, assign_to_anyone, assign_to_division, calls, create_tag, openai_message, resolve};
 pub use database::{Database, Kind};
 pub use door::{Door, Room};
 pub use patience::{eventually, within};

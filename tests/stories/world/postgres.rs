@@ -37,7 +37,10 @@ pub fn server() -> Option<&'static Postgres> {
                 return Some(Postgres { admin_url, _own: None });
             }
             let Some(programs) = programs() else {
-                assert!(std::env::var_os("CI").is_none(), "CI must not skip PostgreSQL: no server programs in /usr/lib/postgresql");
+                assert!(
+                    std::env::var_os("CI").is_none(),
+                    "CI must not skip PostgreSQL: no server programs in /usr/lib/postgresql"
+                );
                 eprintln!("\n**** SKIPPED: every story on PostgreSQL. No server programs in /usr/lib/postgresql/*/bin;");
                 eprintln!("**** install Debian's postgresql-15, or give BELLHOP_TEST_POSTGRES=postgres://admin@host/db\n");
                 return None;
