@@ -1,0 +1,94 @@
+//! The live actor from outside: paused, asleep, draining; looking never wakes it, and a death changes nothing of it.
+
+use serde_json::json;
+
+use crate::world::{World, create_tag, eventually};
+
+on_both_databases!(
+    what_waits_behind_a_pause_survives_a_death,
+    a_call_that_waits_is_joined_by_its_id,
+    looking_at_a_sleeping_room_leaves_it_asleep,
+    a_room_that_slept_goes_on_where_it_was,
+    an_awake_room_shows_its_last_calls,
+);
+
+pub fn what_waits_behind_a_pause_survives_a_death(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    let waiting = room.gets_within(1, create_tag(&["vip"]).id("c1"));
+    assert_eq!(waiting.http, 202);
+    assert_eq!(waiting.only()["status"], "parked");
+    assert_eq!(waiting.headers["location"], "/v1/function-calls/c1");
+    assert_eq!(waiting.body["reply"].as_array().unwrap().len(), 1, "the model is told that it still runs");
+
+    world.dies_and_comes_back();
+    assert_eq!(room.door.call("c1").body["status"], "parked");
+    assert_eq!(room.tags(), Vec::<String>::new());
+    assert_eq!(room.gets_within(1, create_tag(&["late"]).id("c2")).http, 202, "the pause survived as well");
+
+    room.actor_is_told("resume");
+    for call in ["c1", "c2"] {
+        eventually("the waiting call ends", || (room.door.call(call).body["status"] == "succeeded").then_some(()));
+    }
+    assert_eq!(room.tags(), ["vip", "late"], "in the order of their admission");
+    let kinds: Vec<_> = room.timeline().iter().map(|event| event["type"].clone()).collect();
+    for kind in ["room_paused", "call_parked", "room_resumed", "call_answered"] {
+        assert!(kinds.contains(&json!(kind)), "{kinds:?}");
+    }
+    assert!(room.gets(create_tag(&["vip"]).id("c1")).replayed());
+}
+
+pub fn a_call_that_waits_is_joined_by_its_id(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    assert_eq!(room.gets_within(1, create_tag(&["vip"]).id("c1")).http, 202);
+    let again = room.gets_within(1, create_tag(&["vip"]).id("c1"));
+    assert_eq!((again.http, &again.only()["status"]), (202, &json!("parked")));
+    let other = room.gets_within(1, create_tag(&["urgent"]).id("c1"));
+    assert_eq!((other.http, other.code()), (422, "idempotency_key_reused"));
+    room.actor_is_told("resume");
+    assert_eq!(room.gets(create_tag(&["vip"]).id("c1")).result()["tags"], json!(["vip"]));
+    assert_eq!(room.facts("tags_added").len(), 1);
+}
+
+pub fn looking_at_a_sleeping_room_leaves_it_asleep(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.gets(create_tag(&["vip"]).id("c1")).result();
+    eventually("the room sleeps", || {
+        room.actor_is_told("passivate");
+        room.is_asleep().then_some(())
+    });
+    for _ in 0..3 {
+        assert_eq!(room.tags(), ["vip"]);
+        assert_eq!(room.calls_in_journal(), ["c1"]);
+        assert_eq!(room.door.call("c1").http, 200);
+        assert_eq!(room.door.get("/v1/rooms").http, 200);
+        assert!(room.is_asleep(), "looking woke it");
+    }
+    world.dies_and_comes_back();
+    assert!(room.is_asleep(), "a start wakes no room without a reason");
+}
+
+pub fn a_room_that_slept_goes_on_where_it_was(world: &mut World) {
+    let room = world.a_room("web-1");
+    for n in 0..10 {
+        let answer = room.gets(create_tag(&[&format!("t{n}")]).id(&format!("c{n}")));
+        assert_eq!(answer.result()["tags"].as_array().unwrap().len(), n + 1);
+        room.actor_is_told("passivate");
+    }
+    assert_eq!(room.calls_in_journal().len(), 10);
+    assert!(room.gets(create_tag(&["t0"]).id("c0")).replayed());
+}
+
+pub fn an_awake_room_shows_its_last_calls(world: &mut World) {
+    let room = world.a_room("web-1");
+    for n in 0..3 {
+        room.gets(create_tag(&["vip"]).id(&format!("c{n}"))).result();
+    }
+    let actor = room.actor();
+    assert_ne!(actor["state"], "asleep");
+    assert_eq!(actor["depth"], 0);
+    assert_eq!(actor["version"], room.version());
+    assert_eq!(actor["last_calls"].as_array().unwrap().len(), 3, "{actor}");
+    assert_eq!(world.admin().room("nowhere").door.get("/v1/rooms/nowhere/actor").http, 404);
+}

@@ -1,0 +1,79 @@
+//! Clients that are slow, that vanish, or that hang up: none of them holds up another, none loses what it sent whole.
+
+use std::time::Duration;
+
+use crate::world::{World, create_tag, eventually};
+
+on_both_databases!(
+    a_slow_client_holds_up_nobody,
+    a_vanished_clients_call_still_happens,
+    half_a_request_changes_nothing,
+    two_requests_in_one_packet_are_answered_in_turn,
+);
+
+const CALL: &[u8] = br#"{"calls":[{"call_id":"slow-1","name":"create_tag","arguments":{"tags":["vip"]}}]}"#;
+
+pub fn a_slow_client_holds_up_nobody(world: &mut World) {
+    let room = world.a_room("web-1");
+    let request = world.posted("web-1", "", CALL);
+    let (first, rest) = request.split_at(request.len() - 20);
+    let mut slow: Vec<_> = (0..32).map(|_| world.wire()).collect();
+    for wire in &mut slow {
+        wire.send(first).unwrap();
+    }
+    for n in 0..20 {
+        room.gets(create_tag(&["other"]).id(&format!("quick-{n}"))).result();
+    }
+    for wire in &mut slow {
+        wire.send(rest).unwrap();
+        assert_eq!(wire.receive().unwrap().status, 200);
+    }
+    assert_eq!(room.calls_in_journal().iter().filter(|id| *id == "slow-1").count(), 1);
+}
+
+pub fn a_vanished_clients_call_still_happens(world: &mut World) {
+    let room = world.a_room("web-1");
+    let mut wire = world.wire();
+    wire.send(&world.posted("web-1", "", CALL)).unwrap();
+    drop(wire);
+    // A server may notice the hang-up before it reads: then nothing happened, and asking again makes it happen.
+    room.gets(create_tag(&["vip"]).id("slow-1")).result();
+    assert_eq!(room.calls_in_journal(), ["slow-1"]);
+
+    // One that has stopped listening, but has not hung up, is read to the end.
+    let mut wire = world.wire();
+    wire.send(&world.posted("web-1", "", &String::from_utf8_lossy(CALL).replace("slow-1", "slow-2").into_bytes())).unwrap();
+    eventually("the call of a client that does not read", || {
+        (room.door.call("slow-2").body["status"] == "succeeded").then_some(())
+    });
+}
+
+pub fn half_a_request_changes_nothing(world: &mut World) {
+    let room = world.a_room("web-1");
+    let version = room.version();
+    let request = world.posted("web-1", "", CALL);
+    for cut in [1, 40, request.len() - CALL.len(), request.len() - 1] {
+        let mut wire = world.wire();
+        wire.send(&request[..cut]).unwrap();
+        wire.ends_sending();
+        wire.read_timeout(Duration::from_secs(15));
+        if let Ok(answer) = wire.receive() {
+            assert!((400..500).contains(&answer.status), "{answer:?}");
+        }
+    }
+    assert_eq!(room.version(), version);
+    assert_eq!(room.door.call("slow-1").http, 404);
+    room.gets(create_tag(&["vip"]).id("slow-1")).result();
+}
+
+pub fn two_requests_in_one_packet_are_answered_in_turn(world: &mut World) {
+    let room = world.a_room("web-1");
+    let second = String::from_utf8_lossy(CALL).replace("slow-1", "next-1").into_bytes();
+    let both = [world.posted("web-1", "", CALL), world.posted("web-1", "", &second)].concat();
+    let mut wire = world.wire();
+    wire.send(&both).unwrap();
+    for id in ["slow-1", "next-1"] {
+        assert_eq!(wire.receive().unwrap().json()["calls"][0]["call_id"], id);
+    }
+    assert_eq!(room.calls_in_journal(), ["slow-1", "next-1"]);
+}

@@ -1,0 +1,31 @@
+//! What Bellhop promises, told as stories against the real program on real databases. One binary; no story speaks HTTP
+//! (the verbs are in `world/`), sleeps for a guess, or reaches into the product's own code, except for its route table.
+//!
+//! On PostgreSQL too, when the machine has its server programs or `BELLHOP_TEST_POSTGRES` names one. The long kill story:
+//! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories kills`.
+
+// Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[macro_use]
+mod world;
+
+mod actor;
+mod bad_input;
+mod calls;
+mod clients;
+mod command_line;
+mod crowd;
+mod demo;
+mod dialect;
+mod directory;
+mod events_feed;
+mod isolation;
+mod keys;
+mod kills;
+mod log;
+mod messages;
+mod replay;
+mod resolve;
+mod settings;
+mod start;

@@ -1,0 +1,124 @@
+//! The real program, as a stranger runs it: its commands and its server, always ended by their own process id.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::patience::{eventually, within};
+use super::wire::Wire;
+
+/// The program with nothing of our own surroundings in it.
+pub fn bellhop(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bellhop"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLHOP_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub said: String,
+    pub complained: String,
+}
+
+impl Ended {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.said).unwrap_or_else(|problem| panic!("not one JSON document ({problem}): {self:?}"))
+    }
+
+    /// The last line of standard output, as JSON.
+    pub fn last_line(&self) -> Value {
+        let line = self.said.trim_end().lines().last().unwrap_or_default();
+        serde_json::from_str(line).unwrap_or_else(|problem| panic!("last line is not JSON ({problem}): {self:?}"))
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&output.stdout).into_owned(),
+            complained: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs one command to its end.
+pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    bellhop(folder, arguments).output().unwrap().into()
+}
+
+/// Runs one command that must succeed; its JSON.
+pub fn run_json(folder: &Path, arguments: &[&str]) -> Value {
+    let ended = run(folder, arguments);
+    assert_eq!(ended.code, Some(0), "bellhop {arguments:?}: {ended:?}");
+    ended.json()
+}
+
+/// A `serve` under test.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+}
+
+impl Server {
+    /// Starts `serve` and waits until it takes calls; its last words when it ended instead.
+    pub fn start(folder: &Path, database_url: &str, port: u16, more: &[&str]) -> Result<Self, String> {
+        let log = File::options().create(true).append(true).open(log_of(folder)).unwrap();
+        let begins_at = usize::try_from(log.metadata().unwrap().len()).unwrap();
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = bellhop(folder, &["serve", "--listen", &listen, "--database-url", database_url]);
+        command.args(more).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut server = Self { child: command.spawn().unwrap(), port };
+        let ready = eventually("the server is ready", || match server.child.try_wait().unwrap() {
+            Some(_) => Some(false),
+            None => server.is_ready().then_some(true),
+        });
+        if ready { Ok(server) } else { Err(fs::read_to_string(log_of(folder)).unwrap_or_default().split_off(begins_at)) }
+    }
+
+    fn is_ready(&self) -> bool {
+        let ask = || {
+            let mut wire = Wire::connect(self.port)?;
+            wire.read_timeout(Duration::from_secs(2));
+            wire.send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+            wire.receive()
+        };
+        ask().is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// `kill -9`, and gone when this returns.
+    pub fn is_killed(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; how it ended, `None` when it had not after `limit`.
+    pub fn is_asked_to_end(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        within(limit, || self.child.try_wait().unwrap())
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_killed();
+    }
+}
+
+/// What every server of this folder wrote.
+pub fn log_of(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
