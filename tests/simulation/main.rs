@@ -3,6 +3,7 @@
 //!
 //! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (50).
 
+mod actors;
 mod core;
 mod dice;
 mod world;
@@ -28,4 +29,9 @@ fn run(name: &str, count: u64, one: impl Fn(u64)) {
 #[test]
 fn the_pure_core_keeps_its_invariants() {
     run("core", seeds("BELLHOP_SEEDS", 2_000), core::play);
+}
+
+#[test]
+fn the_real_actors_keep_them_too() {
+    run("actors", seeds("BELLHOP_ACTOR_SEEDS", 50), actors::play);
 }
