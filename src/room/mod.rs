@@ -1,6 +1,9 @@
 //! PURE. What a room is and what it decides: ids, calls, events, state, refusals, and the commands people and timers give.
 //! No clock, no randomness, no I/O, no logging: time and ids come in as arguments.
 
+// A refusal is an answer, not an accident: it is as common as success and boxing it would only cost an allocation.
+#![allow(clippy::result_large_err)]
+
 pub mod call;
 pub mod command;
 pub mod company;
@@ -21,3 +24,6 @@ pub use ids::{
 };
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag};
+
+#[cfg(test)]
+mod tests;
