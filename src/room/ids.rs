@@ -11,14 +11,14 @@ use uuid::Uuid;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This time, `ms` milliseconds later.
+    /// This time, `ms` milliseconds later; stops at the end of time.
     pub const fn plus_ms(self, ms: i64) -> Self {
-        Self(self.0 + ms * 1_000)
+        Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
     /// Whole milliseconds from `earlier` to this time; 0 when `earlier` is later.
     pub const fn ms_since(self, earlier: Self) -> i64 {
-        let us = self.0 - earlier.0;
+        let us = self.0.saturating_sub(earlier.0);
         if us < 0 { 0 } else { us / 1_000 }
     }
 

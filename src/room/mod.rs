@@ -21,3 +21,6 @@ pub use ids::{
 };
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
+
+#[cfg(test)]
+mod tests;
