@@ -206,11 +206,11 @@ pub(super) fn trouble(error: &DbError) -> Trouble {
         DbError::DatabaseError(_, information) => {
             let text = information.message();
             let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-            if has(&["disk I/O error", "malformed", "file is not a database", "unable to open database file"]) {
+            if has(&["disk I/O error", "malformed", "file is not a database"]) {
                 Trouble::Broken
             } else if has(&["terminating connection", "the database system is"]) {
                 Trouble::Lost
-            } else if has(&["is locked", "is full", "readonly database", "timeout", "No space left", "out of memory", "too many"]) {
+            } else if has(&["is locked", "is full", "readonly database", "timeout", "No space left", "out of memory", "too many", "unable to open"]) {
                 Trouble::NotNow
             } else {
                 Trouble::Other
