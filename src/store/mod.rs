@@ -8,6 +8,7 @@ mod group;
 mod group_pg;
 mod group_sqlite;
 mod journal;
+pub mod memory;
 mod migrations;
 mod open;
 mod queries;
@@ -18,6 +19,9 @@ mod secrets;
 mod statements;
 mod url;
 mod workers;
+
+#[cfg(test)]
+mod tests;
 
 pub use committed::Committed;
 pub use directory::Directory;
