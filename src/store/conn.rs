@@ -141,9 +141,13 @@ fn sqlite_settings(c: &mut SqliteConnection, purpose: Purpose) -> QueryResult<Re
 }
 
 fn pg_settings(c: &mut PgConn, purpose: Purpose) -> QueryResult<Result<(), StoreError>> {
-    c.batch_execute("SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;")?;
+    c.batch_execute(
+        "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;",
+    )?;
     if purpose != Purpose::Migrate {
-        c.batch_execute("SET statement_timeout = '4s'; SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '2s';")?;
+        c.batch_execute(
+            "SET statement_timeout = '4s'; SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '2s';",
+        )?;
     }
     let durable: TextSetting = diesel::sql_query("SELECT current_setting('synchronous_commit') AS value").get_result(c)?;
     let standby: TextSetting = diesel::sql_query("SELECT pg_is_in_recovery()::text AS value").get_result(c)?;
@@ -210,7 +214,16 @@ pub(super) fn trouble(error: &DbError) -> Trouble {
                 Trouble::Broken
             } else if has(&["terminating connection", "the database system is"]) {
                 Trouble::Lost
-            } else if has(&["is locked", "is full", "readonly database", "timeout", "No space left", "out of memory", "too many", "unable to open"]) {
+            } else if has(&[
+                "is locked",
+                "is full",
+                "readonly database",
+                "timeout",
+                "No space left",
+                "out of memory",
+                "too many",
+                "unable to open",
+            ]) {
                 Trouble::NotNow
             } else {
                 Trouble::Other

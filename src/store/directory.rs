@@ -23,7 +23,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         match self.lane.get() {
             Some((lane, true)) => {
                 let (task, outcome) = task(work);
@@ -53,7 +56,10 @@ fn new_id(prefix: &str) -> Result<String, StoreError> {
 }
 
 fn company_exists(conn: &mut Conn, company: CompanyNo) -> Result<(), StoreError> {
-    let found: Vec<i64> = run!(conn, "looking for the company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
+    let found: Vec<i64> = run!(conn, "looking for the company", |c| companies::table
+        .filter(companies::no.eq(company.0))
+        .select(companies::no)
+        .load(c))?;
     if found.is_empty() { Err(StoreError::NotFound("company")) } else { Ok(()) }
 }
 
@@ -83,12 +89,19 @@ impl Directory {
                     let changed = work(conn)?;
                     if let Some((company, what)) = changed.audit {
                         run!(conn, "writing the audit", |c| diesel::insert_into(audit::table)
-                            .values((audit::company.eq(company.0), audit::at.eq(now().0), audit::by.eq(&by), audit::what.eq(&what)))
+                            .values((
+                                audit::company.eq(company.0),
+                                audit::at.eq(now().0),
+                                audit::by.eq(&by),
+                                audit::what.eq(&what)
+                            ))
                             .execute(c))?;
                         // Last of all locks: the journal takes them in the same order.
-                        run!(conn, "raising the configuration's version", |c| diesel::update(meta::table.filter(meta::id.eq(1)))
-                            .set(meta::config_version.eq(meta::config_version + 1))
-                            .execute(c))?;
+                        run!(conn, "raising the configuration's version", |c| diesel::update(
+                            meta::table.filter(meta::id.eq(1))
+                        )
+                        .set(meta::config_version.eq(meta::config_version + 1))
+                        .execute(c))?;
                     }
                     Ok(changed.value)
                 })
@@ -109,7 +122,10 @@ impl Directory {
             if made == 0 {
                 return Err(StoreError::Conflict(format!("There already is a company {name}.")));
             }
-            let no: i64 = run!(conn, "making a company", |c| companies::table.filter(companies::id.eq(&id)).select(companies::no).get_result(c))?;
+            let no: i64 = run!(conn, "making a company", |c| companies::table
+                .filter(companies::id.eq(&id))
+                .select(companies::no)
+                .get_result(c))?;
             let what = format!("company {name} created");
             let row = CompanyRow { no: CompanyNo(no), id, name, created_at: at };
             Ok(Changed::new(row.no, what, row))
@@ -118,7 +134,13 @@ impl Directory {
     }
 
     /// The key itself is answered this once and never again. Makes the AI agent if it is missing.
-    pub async fn create_key(&self, company: CompanyNo, role: Role, ai_agent: Option<AiAgentId>, by: &str) -> Result<(KeyRow, String), StoreError> {
+    pub async fn create_key(
+        &self,
+        company: CompanyNo,
+        role: Role,
+        ai_agent: Option<AiAgentId>,
+        by: &str,
+    ) -> Result<(KeyRow, String), StoreError> {
         if (role == Role::Agent) != ai_agent.is_some() {
             return Err(StoreError::Invalid("A key of role agent needs an AI agent, and no other role has one.".into()));
         }
@@ -152,7 +174,10 @@ impl Directory {
     pub async fn revoke_key(&self, company: CompanyNo, key_id: &str, by: &str) -> Result<bool, StoreError> {
         let id = key_id.to_owned();
         self.change(Some(company), by, move |conn| {
-            let live = keys::table.filter(keys::company.eq(company.0)).filter(keys::id.eq(id.clone())).filter(keys::revoked_at.is_null());
+            let live = keys::table
+                .filter(keys::company.eq(company.0))
+                .filter(keys::id.eq(id.clone()))
+                .filter(keys::revoked_at.is_null());
             let done = run!(conn, "revoking a key", |c| diesel::update(live).set(keys::revoked_at.eq(now().0)).execute(c))?;
             Ok(Changed::one(company, format!("key {id} revoked"), done))
         })
@@ -160,7 +185,13 @@ impl Directory {
     }
 
     /// Answers the new version. `Conflict`: the settings are no longer at `expected_version`.
-    pub async fn set_settings(&self, company: CompanyNo, new: Settings, expected_version: Option<i64>, by: &str) -> Result<i64, StoreError> {
+    pub async fn set_settings(
+        &self,
+        company: CompanyNo,
+        new: Settings,
+        expected_version: Option<i64>,
+        by: &str,
+    ) -> Result<i64, StoreError> {
         self.change(Some(company), by, move |conn| {
             let (_, version) = queries::settings(conn, company)?;
             if expected_version.is_some_and(|expected| expected != version) {
@@ -168,10 +199,11 @@ impl Directory {
             }
             let body = serde_json::to_string(&new).map_err(|error| StoreError::Invalid(error.to_string()))?;
             // Not an upsert: diesel's has no name in common for both databases.
-            let done = run!(conn, "writing the settings", |c| diesel::update(settings::table.filter(settings::company.eq(company.0)))
-                .filter(settings::version.eq(version))
-                .set((settings::version.eq(version + 1), settings::body.eq(&body)))
-                .execute(c))?;
+            let done =
+                run!(conn, "writing the settings", |c| diesel::update(settings::table.filter(settings::company.eq(company.0)))
+                    .filter(settings::version.eq(version))
+                    .set((settings::version.eq(version + 1), settings::body.eq(&body)))
+                    .execute(c))?;
             if done == 0 {
                 let made = run!(conn, "writing the settings", |c| diesel::insert_into(settings::table)
                     .values((settings::company.eq(company.0), settings::version.eq(version + 1), settings::body.eq(&body)))
@@ -231,7 +263,11 @@ impl Directory {
     pub async fn put_division(&self, company: CompanyNo, division: Division, by: &str) -> Result<(), StoreError> {
         self.change(Some(company), by, move |conn| {
             run!(conn, "writing a division", |c| diesel::insert_into(divisions::table)
-                .values((divisions::company.eq(company.0), divisions::id.eq(division.id.as_str()), divisions::name.eq(&division.name)))
+                .values((
+                    divisions::company.eq(company.0),
+                    divisions::id.eq(division.id.as_str()),
+                    divisions::name.eq(&division.name)
+                ))
                 .on_conflict((divisions::company, divisions::id))
                 .do_update()
                 .set(divisions::name.eq(&division.name))
@@ -257,7 +293,12 @@ impl Directory {
         self.change(Some(company), by, move |conn| {
             let folded = tag::fold(&shown);
             let made = run!(conn, "writing a tag", |c| diesel::insert_into(tags::table)
-                .values((tags::company.eq(company.0), tags::folded.eq(&folded), tags::shown.eq(&shown), tags::created_at.eq(now().0)))
+                .values((
+                    tags::company.eq(company.0),
+                    tags::folded.eq(&folded),
+                    tags::shown.eq(&shown),
+                    tags::created_at.eq(now().0)
+                ))
                 .on_conflict_do_nothing()
                 .execute(c))?;
             Ok(Changed::one(company, format!("tag {shown} created"), made))
@@ -293,4 +334,3 @@ impl Changed<bool> {
         Self { value: rows > 0, audit: (rows > 0).then_some((company, what)) }
     }
 }
-

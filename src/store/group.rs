@@ -56,5 +56,9 @@ pub(super) fn last_timers(changes: &[TimerChange]) -> impl Iterator<Item = &Time
     let kind = |change: &TimerChange| match change {
         TimerChange::Set { kind, .. } | TimerChange::Clear { kind } => *kind,
     };
-    changes.iter().enumerate().filter(move |(i, change)| !changes[i + 1..].iter().any(|later| kind(later) == kind(change))).map(|(_, change)| change)
+    changes
+        .iter()
+        .enumerate()
+        .filter(move |(i, change)| !changes[i + 1..].iter().any(|later| kind(later) == kind(change)))
+        .map(|(_, change)| change)
 }

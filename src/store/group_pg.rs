@@ -187,7 +187,13 @@ fn failed(error: DbError) -> Failed {
 
 /// Writes the batch and answers, in its order, why a commit did not land (`None`: it did). With `Err` what had landed until
 /// then is in `written` (`Some(None)`), the rest is still `None`.
-pub(super) fn write(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, position: &mut i64, written: &mut Vec<Option<Written>>) -> Result<(), Failed> {
+pub(super) fn write(
+    c: &mut PgConn,
+    batch: &[Box<Commit>],
+    owner: i64,
+    position: &mut i64,
+    written: &mut Vec<Option<Written>>,
+) -> Result<(), Failed> {
     written.clear();
     written.extend(batch.iter().map(|commit| misshapen(commit).map(|why| Some(Rejection::Unavailable(why.into())))));
     match group(c, batch, owner, position, written) {
@@ -222,13 +228,20 @@ pub(super) fn write(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, position:
 }
 
 /// One statement for all that have no outcome yet; `false`: some count was off and nothing was written.
-fn group(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, position: &mut i64, written: &mut [Option<Written>]) -> Result<bool, Failed> {
+fn group(
+    c: &mut PgConn,
+    batch: &[Box<Commit>],
+    owner: i64,
+    position: &mut i64,
+    written: &mut [Option<Written>],
+) -> Result<bool, Failed> {
     let mut next = *position;
     let mut group = Group { owner, ..Group::default() };
     for (commit, _) in batch.iter().zip(written.iter()).filter(|(_, outcome)| outcome.is_none()) {
         group.add(commit, &mut next).map_err(Failed::NotNow)?;
     }
-    group.counts = [group.u_key.len(), group.n_key.len(), group.c_key.len(), group.m_key.len()].map(|count| i64::try_from(count).unwrap_or(-1));
+    group.counts = [group.u_key.len(), group.n_key.len(), group.c_key.len(), group.m_key.len()]
+        .map(|count| i64::try_from(count).unwrap_or(-1));
     if group.u_key.is_empty() && group.n_key.is_empty() {
         return Ok(true);
     }
@@ -253,30 +266,45 @@ fn sift(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, written: &mut [Option
     let calls: Vec<&[u8]> = waiting().flat_map(|(_, commit)| commit.new_calls.iter().map(|new| &new.call.key.0[..])).collect();
     let messages: Vec<&[u8]> = waiting().flat_map(|(_, commit)| commit.messages.iter().map(|key| &key.0[..])).collect();
     let keys: Vec<&[u8]> = waiting().map(|(_, commit)| &commit.key.0.as_bytes()[..]).collect();
-    let ids: Vec<&str> = waiting().filter(|(_, commit)| commit.expected_version == 0).map(|(_, commit)| commit.address.room.as_str()).collect();
-    let found: Vec<Vec<u8>> =
-        function_calls::table.filter(function_calls::call_key.eq_any(calls)).select(function_calls::call_key).load(c).map_err(failed)?;
+    let ids: Vec<&str> =
+        waiting().filter(|(_, commit)| commit.expected_version == 0).map(|(_, commit)| commit.address.room.as_str()).collect();
+    let found: Vec<Vec<u8>> = function_calls::table
+        .filter(function_calls::call_key.eq_any(calls))
+        .select(function_calls::call_key)
+        .load(c)
+        .map_err(failed)?;
     let mut used_calls: HashSet<Vec<u8>> = found.into_iter().collect();
-    let found: Vec<Vec<u8>> =
-        message_keys::table.filter(message_keys::message_key.eq_any(messages)).select(message_keys::message_key).load(c).map_err(failed)?;
+    let found: Vec<Vec<u8>> = message_keys::table
+        .filter(message_keys::message_key.eq_any(messages))
+        .select(message_keys::message_key)
+        .load(c)
+        .map_err(failed)?;
     let mut used_messages: HashSet<Vec<u8>> = found.into_iter().collect();
-    let found: Vec<(Vec<u8>, i64, i64)> =
-        rooms::table.filter(rooms::room_key.eq_any(keys)).select((rooms::room_key, rooms::version, rooms::owner_epoch)).load(c).map_err(failed)?;
-    let mut heads: std::collections::HashMap<Vec<u8>, (i64, i64)> = found.into_iter().map(|(key, version, owner)| (key, (version, owner))).collect();
-    let found: Vec<(i64, String)> = rooms::table.filter(rooms::room_id.eq_any(ids)).select((rooms::company, rooms::room_id)).load(c).map_err(failed)?;
+    let found: Vec<(Vec<u8>, i64, i64)> = rooms::table
+        .filter(rooms::room_key.eq_any(keys))
+        .select((rooms::room_key, rooms::version, rooms::owner_epoch))
+        .load(c)
+        .map_err(failed)?;
+    let mut heads: std::collections::HashMap<Vec<u8>, (i64, i64)> =
+        found.into_iter().map(|(key, version, owner)| (key, (version, owner))).collect();
+    let found: Vec<(i64, String)> =
+        rooms::table.filter(rooms::room_id.eq_any(ids)).select((rooms::company, rooms::room_id)).load(c).map_err(failed)?;
     let mut names: HashSet<(i64, String)> = found.into_iter().collect();
     for (i, commit) in waiting() {
         if written[i].is_some() {
             continue;
         }
-        let calls: Vec<_> = commit.new_calls.iter().map(|new| new.call.key).filter(|key| used_calls.contains(&key.0[..])).collect();
+        let calls: Vec<_> =
+            commit.new_calls.iter().map(|new| new.call.key).filter(|key| used_calls.contains(&key.0[..])).collect();
         let messages: Vec<_> = commit.messages.iter().copied().filter(|key| used_messages.contains(&key.0[..])).collect();
         let key = commit.key.0.as_bytes().to_vec();
         let name = (commit.address.company.0, commit.address.room.as_str().to_owned());
         let head = heads.get(&key);
         let fits = match head {
             None => commit.expected_version == 0 && !names.contains(&name),
-            Some((version, owner)) => commit.expected_version > 0 && *version == commit.expected_version && *owner <= commit.owner_epoch,
+            Some((version, owner)) => {
+                commit.expected_version > 0 && *version == commit.expected_version && *owner <= commit.owner_epoch
+            }
         };
         if !calls.is_empty() || !messages.is_empty() {
             written[i] = Some(Some(Rejection::Duplicate { calls, messages }));

@@ -21,7 +21,12 @@ pub(super) enum Failed {
 
 /// Writes the batch and answers, in its order, why a commit did not land (`None`: it did).
 /// `position` is that of the last event and moves only if the transaction is durable.
-pub(super) fn write(c: &mut SqliteConnection, batch: &[Box<Commit>], owner: i64, position: &mut i64) -> Result<Vec<Written>, Failed> {
+pub(super) fn write(
+    c: &mut SqliteConnection,
+    batch: &[Box<Commit>],
+    owner: i64,
+    position: &mut i64,
+) -> Result<Vec<Written>, Failed> {
     Begin.execute(c).map_err(Failed::Before)?;
     let mut next = *position;
     match rows(c, batch, owner, &mut next) {
@@ -123,7 +128,15 @@ fn one(c: &mut SqliteConnection, commit: &Commit, position: &mut i64, tags: &mut
     for ended in &commit.ended_calls {
         let status = ended.answer.status;
         let ended_at = status.is_final().then_some(ended.at.0);
-        EndCall { status: status.as_str(), body: &ended.answer.body, ended_at, call_key: &ended.key.0, room_key: key, mark: Mark }.execute(c)?;
+        EndCall {
+            status: status.as_str(),
+            body: &ended.answer.body,
+            ended_at,
+            call_key: &ended.key.0,
+            room_key: key,
+            mark: Mark,
+        }
+        .execute(c)?;
     }
     for tag in &commit.new_tags {
         *tags += InsertTag { company, folded: &tag.folded, shown: &tag.shown, created_at: at, mark: Mark }.execute(c)?;
@@ -150,13 +163,39 @@ fn room(c: &mut SqliteConnection, commit: &Commit, key: &[u8]) -> QueryResult<bo
         let created_at = commit.events.first().map_or(0, |event| event.at.0);
         let (room_id, snapshot) = (commit.address.room.as_str(), &commit.snapshot[..]);
         let row = InsertRoom {
-            room_key: key, company, room_id, version, epoch, owner_epoch, status, control, assignee, assignment, paused, snapshot, created_at, mark: Mark,
+            room_key: key,
+            company,
+            room_id,
+            version,
+            epoch,
+            owner_epoch,
+            status,
+            control,
+            assignee,
+            assignment,
+            paused,
+            snapshot,
+            created_at,
+            mark: Mark,
         };
         row.execute(c)?
     } else {
         let (expected, mine, snapshot) = (commit.expected_version, owner_epoch, &commit.snapshot[..]);
         let row = UpdateRoom {
-            version, epoch, owner_epoch, status, control, assignee, assignment, paused, snapshot, room_key: key, company, expected, mine, mark: Mark,
+            version,
+            epoch,
+            owner_epoch,
+            status,
+            control,
+            assignee,
+            assignment,
+            paused,
+            snapshot,
+            room_key: key,
+            company,
+            expected,
+            mine,
+            mark: Mark,
         };
         row.execute(c)?
     };

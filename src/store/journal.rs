@@ -119,7 +119,13 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub fn new(lane: Arc<Lane>, url: StoreUrl, mailbags: Arc<dyn Mailbags>, last: watch::Sender<i64>, fatal: watch::Sender<Option<String>>) -> Self {
+    pub fn new(
+        lane: Arc<Lane>,
+        url: StoreUrl,
+        mailbags: Arc<dyn Mailbags>,
+        last: watch::Sender<i64>,
+        fatal: watch::Sender<Option<String>>,
+    ) -> Self {
         Self { lane, url, mailbags, last, fatal, conn: None, position: 0, bags: vec![], backoff: FIRST_BACKOFF, retry_at: None }
     }
 
@@ -282,11 +288,13 @@ impl Runner {
         match job {
             Job::Commit(_) => {}
             Job::Load { address, thread, room } => {
-                let loaded = opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
+                let loaded =
+                    opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
                 self.put(thread, Finished::Loaded { room, loaded });
             }
             Job::Find { company, keys, thread, room } => {
-                let calls = opened.and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
+                let calls = opened
+                    .and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
                 self.put(thread, Finished::Known { room, calls });
             }
         }
@@ -347,7 +355,8 @@ impl Runner {
 fn opened(url: &StoreUrl) -> Result<(Conn, i64, i64), StoreError> {
     let mut conn = Conn::open(url, Purpose::Write)?;
     let position = last_position(&mut conn)?;
-    let owner: Vec<i64> = on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
+    let owner: Vec<i64> =
+        on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
     Ok((conn, position, owner.first().copied().unwrap_or(0)))
 }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::committed::Committed;
 use super::group::misshapen;
 use crate::actors::ports::{
-    Commit, DueTimer, Finished, HeldRoom, Job, Journal, KnownCall, LoadedRoom, Mailbags, Memory, OpenCall, PortFuture, Rejection, RoomColumns,
-    StoredAnswer, TimerChange, TimerKind,
+    Commit, DueTimer, Finished, HeldRoom, Job, Journal, KnownCall, LoadedRoom, Mailbags, Memory, OpenCall, PortFuture, Rejection,
+    RoomColumns, StoredAnswer, TimerChange, TimerKind,
 };
 use crate::room::{CallKey, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp};
 
@@ -239,7 +239,9 @@ impl State {
     fn commit(&mut self, commit: Box<Commit>, fault: Fault) -> Finished {
         let told = match fault {
             Fault::None | Fault::Slow => None,
-            Fault::NotWritten => return Finished::Rejected(commit, Rejection::Unavailable("the disk is full (simulated)".into())),
+            Fault::NotWritten => {
+                return Finished::Rejected(commit, Rejection::Unavailable("the disk is full (simulated)".into()));
+            }
             Fault::Conflict => return Finished::Rejected(commit, Rejection::Stale),
             Fault::MaybeWritten { written } => {
                 let told = Rejection::Unclear("the answer got lost (simulated)".into());
@@ -264,7 +266,8 @@ impl State {
         if let Some(why) = misshapen(commit) {
             return Some(Rejection::Unavailable(why.into()));
         }
-        let calls: Vec<_> = commit.new_calls.iter().map(|new| new.call.key).filter(|key| self.call_keys.contains_key(key)).collect();
+        let calls: Vec<_> =
+            commit.new_calls.iter().map(|new| new.call.key).filter(|key| self.call_keys.contains_key(key)).collect();
         let messages: Vec<_> = commit.messages.iter().copied().filter(|key| self.messages.contains(key)).collect();
         if !calls.is_empty() || !messages.is_empty() {
             return Some(Rejection::Duplicate { calls, messages });
@@ -331,7 +334,8 @@ impl State {
         let key = *self.names.get(address)?;
         let room = self.rooms.get(&key)?;
         let open = self.calls.iter().filter(|stored| stored.ended_at.is_none() && stored.room == *address);
-        let open_calls = open.map(|stored| OpenCall { call: stored.call.clone(), status: stored.answer.status, at: stored.at }).collect();
+        let open_calls =
+            open.map(|stored| OpenCall { call: stored.call.clone(), status: stored.answer.status, at: stored.at }).collect();
         Some(LoadedRoom { key, version: room.version, snapshot: room.snapshot.clone(), open_calls })
     }
 }
@@ -389,8 +393,10 @@ impl Memory for MemoryStore {
 
     fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {
         self.answer(|state| {
-            let open: HashSet<&RoomAddress> = state.calls.iter().filter(|stored| stored.ended_at.is_none()).map(|stored| &stored.room).collect();
-            let rooms = state.rooms.iter().filter(|(key, room)| after.is_none_or(|after| **key > after) && open.contains(&room.address));
+            let open: HashSet<&RoomAddress> =
+                state.calls.iter().filter(|stored| stored.ended_at.is_none()).map(|stored| &stored.room).collect();
+            let rooms =
+                state.rooms.iter().filter(|(key, room)| after.is_none_or(|after| **key > after) && open.contains(&room.address));
             rooms.take(usize::try_from(limit).unwrap_or(0)).map(|(key, room)| (*key, room.address.clone())).collect()
         })
     }

@@ -18,12 +18,10 @@ const ADVISORY_LOCK: i64 = 7_310_001;
 /// Brings the schema up to date and says how many steps that took. Makes the SQLite file (mode 0600) when there is none.
 pub fn migrate(url: &StoreUrl) -> Result<usize, StoreError> {
     if let StoreUrl::Sqlite(path) = url {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|source| StoreError::Io { what: format!("The database file {} cannot be opened.", path.display()), source })?;
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| StoreError::Io {
+            what: format!("The database file {} cannot be opened.", path.display()),
+            source,
+        })?;
     }
     let mut conn = Conn::open(url, Purpose::Migrate)?;
     match &mut conn {
@@ -40,11 +38,15 @@ pub fn migrate(url: &StoreUrl) -> Result<usize, StoreError> {
             }
         }
         Conn::Pg(c) => {
-            c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).map_err(|e| sort(e, "taking the migration lock"))?;
+            c.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+                .map_err(|e| sort(e, "taking the migration lock"))?;
             let outcome = Known::of_postgres(c).and_then(|mut known| refuse_newer(&mut known)).and_then(|()| {
-                c.run_pending_migrations(POSTGRES).map(|done| done.len()).map_err(|error| StoreError::Unavailable(error.to_string()))
+                c.run_pending_migrations(POSTGRES)
+                    .map(|done| done.len())
+                    .map_err(|error| StoreError::Unavailable(error.to_string()))
             });
-            c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})")).map_err(|e| sort(e, "giving the migration lock back"))?;
+            c.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
+                .map_err(|e| sort(e, "giving the migration lock back"))?;
             outcome
         }
     }
@@ -72,13 +74,15 @@ struct Known {
 
 impl Known {
     fn of_sqlite(c: &mut diesel::SqliteConnection) -> Result<Self, StoreError> {
-        let embedded = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).map_err(|e| StoreError::Invalid(e.to_string()))?;
+        let embedded =
+            MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).map_err(|e| StoreError::Invalid(e.to_string()))?;
         let found = c.applied_migrations().map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self::new(found.iter().map(ToString::to_string), embedded.iter().map(|m| m.name().version().to_string())))
     }
 
     fn of_postgres(c: &mut super::conn::PgConn) -> Result<Self, StoreError> {
-        let embedded = MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map_err(|e| StoreError::Invalid(e.to_string()))?;
+        let embedded =
+            MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES).map_err(|e| StoreError::Invalid(e.to_string()))?;
         let found = c.applied_migrations().map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self::new(found.iter().map(ToString::to_string), embedded.iter().map(|m| m.name().version().to_string())))
     }

@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use super::conn::{Conn, Purpose, on_each, sort};
 use super::directory::{Directory, Writer};
 use super::journal::{Lane, Runner, last_position};
+use super::migrations;
 use super::queries::Queries;
 use super::schema::owners;
 use super::secrets::Pepper;
 use super::url::{StoreError, StoreUrl};
 use super::workers::Workers;
-use super::migrations;
 use crate::actors::ports::{Journal, Mailbags, Memory};
 use crate::room::Timestamp;
 
@@ -103,7 +103,8 @@ impl Store {
         let lane = Arc::new(Lane::new(inner.queue, owner));
         let runner = Runner::new(Arc::clone(&lane), inner.url.clone(), mailbags, inner.last.clone(), inner.fatal.clone());
         let spawned = std::thread::Builder::new().name("store-journal".into()).spawn(move || runner.run());
-        *thread = Some(spawned.map_err(|source| StoreError::Io { what: "The journal's thread cannot be started.".into(), source })?);
+        *thread =
+            Some(spawned.map_err(|source| StoreError::Io { what: "The journal's thread cannot be started.".into(), source })?);
         // One writer on SQLite: from now on administrative writes go through the lane as well.
         let _ = inner.writer.lane.set((Arc::clone(&lane), matches!(inner.url, StoreUrl::Sqlite(_))));
         Ok(lane)
@@ -130,6 +131,11 @@ impl Store {
     /// `Some(sentence)`: the journal's disk failed or another process took over; this process must end.
     pub fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.0.fatal.subscribe()
+    }
+
+    #[cfg(test)]
+    pub(super) fn lane_of_tests(&self) -> Arc<Lane> {
+        Arc::clone(&self.0.writer.lane.get().expect("the journal runs").0)
     }
 
     /// Finishes what waits, ends the threads, empties SQLite's log into its file. Afterwards everything answers unavailable.
@@ -175,7 +181,9 @@ fn lock_beside(path: &std::path::Path) -> Result<File, StoreError> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&name).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Busy(format!("Another `bellhop serve` already uses {}.", path.display()))),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::Busy(format!("Another `bellhop serve` already uses {}.", path.display())))
+        }
         Err(TryLockError::Error(source)) => Err(cannot(source)),
     }
 }

@@ -10,13 +10,15 @@ use diesel::sql_types::Bool;
 
 use super::conn::{Conn, on_each, sort};
 use super::rows::{self, CallData, CallRow};
-use super::schema::{agents, ai_agents, audit, companies, divisions, function_calls, keys, meta, room_events, rooms, settings, tags};
+use super::schema::{
+    agents, ai_agents, audit, companies, divisions, function_calls, keys, meta, room_events, rooms, settings, tags,
+};
 use super::secrets::KeyHash;
 use super::url::StoreError;
 use super::workers::Workers;
 use crate::room::{
-    Agent, AgentId, AiAgentId, CallId, CallKey, CallStatus, Company, CompanyNo, Division, DivisionId, Presence, RoomId, RoomKey, Settings,
-    Timestamp,
+    Agent, AgentId, AiAgentId, CallId, CallKey, CallStatus, Company, CompanyNo, Division, DivisionId, Presence, RoomId, RoomKey,
+    Settings, Timestamp,
 };
 
 /// What a key may do (design.md section 5).
@@ -219,7 +221,10 @@ fn event(row: EventTuple) -> StoredEvent {
 }
 
 impl Queries {
-    async fn ask<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         self.readers.run(query).await
     }
 
@@ -229,10 +234,21 @@ impl Queries {
     }
 
     /// Newest first; `after` is the key of the last one already seen.
-    pub async fn rooms(&self, company: CompanyNo, filter: RoomFilter, after: Option<RoomKey>, limit: i64) -> Result<Vec<RoomRow>, StoreError> {
+    pub async fn rooms(
+        &self,
+        company: CompanyNo,
+        filter: RoomFilter,
+        after: Option<RoomKey>,
+        limit: i64,
+    ) -> Result<Vec<RoomRow>, StoreError> {
         self.ask(move |conn| {
             let found: Vec<RoomTuple> = run!(conn, "listing rooms", |c| {
-                let mut query = rooms::table.filter(rooms::company.eq(company.0)).order(rooms::room_key.desc()).limit(limit).select(ROOM).into_boxed();
+                let mut query = rooms::table
+                    .filter(rooms::company.eq(company.0))
+                    .order(rooms::room_key.desc())
+                    .limit(limit)
+                    .select(ROOM)
+                    .into_boxed();
                 if let Some(after) = after {
                     query = query.filter(rooms::room_key.lt(after.0.as_bytes().to_vec()));
                 }
@@ -254,7 +270,13 @@ impl Queries {
     }
 
     /// In order of `seq`; `None`: no such room.
-    pub async fn timeline(&self, company: CompanyNo, room: &RoomId, after_seq: i64, limit: i64) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+    pub async fn timeline(
+        &self,
+        company: CompanyNo,
+        room: &RoomId,
+        after_seq: i64,
+        limit: i64,
+    ) -> Result<Option<Vec<StoredEvent>>, StoreError> {
         let id = room.clone();
         self.ask(move |conn| {
             let Some(room) = find_room(conn, company, &id)? else { return Ok(None) };
@@ -277,7 +299,13 @@ impl Queries {
     }
 
     /// Newest first; `after` is the position of the last one already seen.
-    pub async fn calls(&self, company: CompanyNo, filter: CallFilter, after: Option<i64>, limit: i64) -> Result<Vec<CallRow>, StoreError> {
+    pub async fn calls(
+        &self,
+        company: CompanyNo,
+        filter: CallFilter,
+        after: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<CallRow>, StoreError> {
         self.ask(move |conn| match &filter.room_id {
             Some(room) => match find_room(conn, company, room)? {
                 Some(found) => calls_of_room(conn, company, &found, &filter, after, limit),
@@ -289,9 +317,15 @@ impl Queries {
     }
 
     /// The feed: events of all rooms of the company after `position`, and the position read up to.
-    pub async fn events_after(&self, company: CompanyNo, position: i64, limit: i64) -> Result<(Vec<StoredEvent>, i64), StoreError> {
+    pub async fn events_after(
+        &self,
+        company: CompanyNo,
+        position: i64,
+        limit: i64,
+    ) -> Result<(Vec<StoredEvent>, i64), StoreError> {
         self.ask(move |conn| {
-            let last: Option<i64> = run!(conn, "reading the last position", |c| room_events::table.select(max(room_events::position)).get_result(c))?;
+            let last: Option<i64> =
+                run!(conn, "reading the last position", |c| room_events::table.select(max(room_events::position)).get_result(c))?;
             // Positions have no gaps: a step of them is at most as many rows, whoever's they are.
             let until = last.unwrap_or(0).min(position.saturating_add(FEED_STEP));
             if until <= position {
@@ -377,7 +411,10 @@ impl Queries {
                     let hash = hash.try_into().map_err(|_| StoreError::Invalid("A key's hash is not 32 bytes long.".into()))?;
                     let ai_agent = ai_agent.as_deref().map(AiAgentId::trusted);
                     let (created_at, revoked_at) = (Timestamp(created_at), revoked_at.map(Timestamp));
-                    Ok((KeyHash(hash), KeyRow { id, company: CompanyNo(company), role: role.parse()?, ai_agent, created_at, revoked_at }))
+                    Ok((
+                        KeyHash(hash),
+                        KeyRow { id, company: CompanyNo(company), role: role.parse()?, ai_agent, created_at, revoked_at },
+                    ))
                 })
                 .collect()
         })
@@ -386,7 +423,10 @@ impl Queries {
 
     /// Raised by every write of the directory and by new tags; `serve` polls it.
     pub async fn config_version(&self) -> Result<i64, StoreError> {
-        self.ask(|conn| run!(conn, "reading the configuration's version", |c| meta::table.select(meta::config_version).get_result(c))).await
+        self.ask(|conn| {
+            run!(conn, "reading the configuration's version", |c| meta::table.select(meta::config_version).get_result(c))
+        })
+        .await
     }
 
     /// Newest first; `after` is the position of the last one already seen.
@@ -414,10 +454,12 @@ impl Queries {
             let rooms: i64 = run!(conn, "counting", |c| rooms::table.select(count_star()).get_result(c))?;
             let companies: i64 = run!(conn, "counting", |c| companies::table.select(count_star()).get_result(c))?;
             let calls = function_calls::table;
-            let calls_open: i64 = run!(conn, "counting", |c| calls.filter(function_calls::ended_at.is_null()).select(count_star()).get_result(c))?;
+            let calls_open: i64 =
+                run!(conn, "counting", |c| calls.filter(function_calls::ended_at.is_null()).select(count_star()).get_result(c))?;
             let dead = calls.filter(sql::<Bool>("status IN ('dead', 'unresolved')"));
             let calls_dead: i64 = run!(conn, "counting", |c| dead.select(count_star()).get_result(c))?;
-            let last: Option<i64> = run!(conn, "counting", |c| room_events::table.select(max(room_events::position)).get_result(c))?;
+            let last: Option<i64> =
+                run!(conn, "counting", |c| room_events::table.select(max(room_events::position)).get_result(c))?;
             Ok(StoreCounts { rooms, calls_open, calls_dead, last_position: last.unwrap_or(0), companies })
         })
         .await
@@ -433,7 +475,13 @@ fn find_room(conn: &mut Conn, company: CompanyNo, id: &RoomId) -> Result<Option<
     found.into_iter().next().map(room_row).transpose()
 }
 
-fn calls_of_company(conn: &mut Conn, company: CompanyNo, filter: &CallFilter, after: Option<i64>, limit: i64) -> Result<Vec<CallRow>, StoreError> {
+fn calls_of_company(
+    conn: &mut Conn,
+    company: CompanyNo,
+    filter: &CallFilter,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<CallRow>, StoreError> {
     let found: Vec<(CallData, String)> = run!(conn, "listing calls", |c| {
         let mut query = function_calls::table
             .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
@@ -465,7 +513,12 @@ fn calls_of_company(conn: &mut Conn, company: CompanyNo, filter: &CallFilter, af
 /// There is no index of calls by room, because it would cost every call a page (reference/hot-path.md). But every call left an
 /// event in its room, whose cause is the call's id, whose hash is the call's key.
 fn calls_of_room(
-    conn: &mut Conn, company: CompanyNo, room: &RoomRow, filter: &CallFilter, after: Option<i64>, limit: i64,
+    conn: &mut Conn,
+    company: CompanyNo,
+    room: &RoomRow,
+    filter: &CallFilter,
+    after: Option<i64>,
+    limit: i64,
 ) -> Result<Vec<CallRow>, StoreError> {
     let ids: Vec<String> = run!(conn, "reading the calls of a room", |c| room_events::table
         .filter(room_events::room_key.eq(&room.key.0.as_bytes()[..]))
@@ -524,7 +577,8 @@ fn presence(text: &str) -> Presence {
 }
 
 pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Company, StoreError> {
-    let known: Vec<i64> = run!(conn, "reading a company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
+    let known: Vec<i64> =
+        run!(conn, "reading a company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
     if known.is_empty() {
         return Err(StoreError::NotFound("company"));
     }
@@ -540,13 +594,22 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         .order(divisions::id.asc())
         .select((divisions::id, divisions::name))
         .load(c))?;
-    let names: Vec<(String, String)> =
-        run!(conn, "reading tags", |c| tags::table.filter(tags::company.eq(company.0)).select((tags::folded, tags::shown)).load(c))?;
+    let names: Vec<(String, String)> = run!(conn, "reading tags", |c| tags::table
+        .filter(tags::company.eq(company.0))
+        .select((tags::folded, tags::shown))
+        .load(c))?;
     let agents = people
         .into_iter()
         .map(|(id, name, email, all, status, capacity)| {
             let (divisions, status) = (parsed(&all)?, presence(&status));
-            Ok(Agent { id: AgentId::trusted(&id), name, email, divisions, status, capacity: u32::try_from(capacity).unwrap_or(0) })
+            Ok(Agent {
+                id: AgentId::trusted(&id),
+                name,
+                email,
+                divisions,
+                status,
+                capacity: u32::try_from(capacity).unwrap_or(0),
+            })
         })
         .collect::<Result<_, StoreError>>()?;
     Ok(Company {

@@ -55,7 +55,10 @@ impl Pepper {
             Err(source) => return Err(io("The secret key file cannot be read", path, source)),
         };
         if metadata.mode() & 0o077 != 0 {
-            return Err(StoreError::Invalid(format!("Others can read the secret key file {}; make its mode 0600.", path.display())));
+            return Err(StoreError::Invalid(format!(
+                "Others can read the secret key file {}; make its mode 0600.",
+                path.display()
+            )));
         }
         let text = fs::read(path).map_err(|source| io("The secret key file cannot be read", path, source))?;
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
@@ -70,7 +73,8 @@ impl Pepper {
         let failed = |source| io("The secret key file cannot be made", path, source);
         let aside = path.with_extension(format!("key.{}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed)?;
-        let written = file.write_all(format!("{}\n", data_encoding::HEXLOWER.encode(&secret.0)).as_bytes()).and_then(|()| file.sync_all());
+        let written =
+            file.write_all(format!("{}\n", data_encoding::HEXLOWER.encode(&secret.0)).as_bytes()).and_then(|()| file.sync_all());
         let linked = written.and_then(|()| fs::hard_link(&aside, path));
         let _ = fs::remove_file(&aside);
         match linked {
@@ -89,7 +93,8 @@ fn io(what: &str, path: &Path, source: std::io::Error) -> StoreError {
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| StoreError::Unavailable(format!("the operating system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Unavailable(format!("the operating system gives no random bytes: {error}")))?;
     Ok(bytes)
 }
 
@@ -110,7 +115,9 @@ pub(super) fn try_new_key() -> Result<String, StoreError> {
         // 248 = 4 * 62: what is above would make some letters likelier than others.
         let drawn = random::<64>()?;
         let wanted = PREFIX.len() + SECRET_LETTERS - key.len();
-        key.extend(drawn.into_iter().filter(|byte| *byte < 248).take(wanted).map(|byte| char::from(LETTERS[usize::from(byte % 62)])));
+        key.extend(
+            drawn.into_iter().filter(|byte| *byte < 248).take(wanted).map(|byte| char::from(LETTERS[usize::from(byte % 62)])),
+        );
     }
     key.push_str(&checksum(&key));
     Ok(key)

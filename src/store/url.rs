@@ -16,7 +16,9 @@ pub enum StoreUrl {
 pub enum StoreError {
     #[error("The database URL is not usable: {0}.")]
     BadUrl(String),
-    #[error("The database was made by a newer Bellhop (its schema is {found}, this program knows up to {known}); use that version.")]
+    #[error(
+        "The database was made by a newer Bellhop (its schema is {found}, this program knows up to {known}); use that version."
+    )]
     NewerSchema { found: String, known: String },
     #[error("The database's schema is {found}, this program needs {known}; run `bellhop migrate`.")]
     OlderSchema { found: String, known: String },
@@ -53,7 +55,9 @@ impl FromStr for StoreUrl {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             let parsed = tokio_postgres::Config::from_str(text).map_err(|error| StoreError::BadUrl(describe(&error)))?;
             if parsed.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
-                return Err(StoreError::BadUrl("connections to PostgreSQL are made without TLS, so sslmode=require cannot be kept".into()));
+                return Err(StoreError::BadUrl(
+                    "connections to PostgreSQL are made without TLS, so sslmode=require cannot be kept".into(),
+                ));
             }
             return Ok(Self::Postgres(text.to_owned()));
         }
@@ -91,7 +95,8 @@ fn masked(url: &str) -> String {
         None => out.push_str(before_query),
     }
     if let Some(query) = query {
-        let shown: Vec<&str> = query.split('&').map(|pair| if pair.starts_with("password=") { "password=***" } else { pair }).collect();
+        let shown: Vec<&str> =
+            query.split('&').map(|pair| if pair.starts_with("password=") { "password=***" } else { pair }).collect();
         out.push('?');
         out.push_str(&shown.join("&"));
     }

@@ -53,7 +53,10 @@ impl Workers {
         Ok(Self { sender: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
     }
 
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (task, outcome) = task(work);
         self.push(task)?;
         outcome.await.unwrap_or_else(|_| Err(gone()))
