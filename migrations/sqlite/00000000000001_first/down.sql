@@ -1,0 +1,15 @@
+DROP TABLE timers;
+DROP TABLE message_keys;
+DROP TABLE function_calls;
+DROP TABLE room_events;
+DROP TABLE rooms;
+DROP TABLE audit;
+DROP TABLE settings;
+DROP TABLE divisions;
+DROP TABLE agents;
+DROP TABLE tags;
+DROP TABLE ai_agents;
+DROP TABLE keys;
+DROP TABLE companies;
+DROP TABLE owners;
+DROP TABLE meta;

@@ -1,0 +1,241 @@
+//! One connection, to either database: opened, set up, and its settings read back. Every query is written once, with
+//! `on_each!`. Never hands a connection to two threads.
+
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DbError};
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+
+use super::url::{StoreError, StoreUrl, describe};
+
+/// Drives one PostgreSQL socket on the thread that owns the connection.
+pub(super) struct LaneRuntime(Arc<tokio::runtime::Runtime>);
+
+thread_local! {
+    static RUNTIME: Option<Arc<tokio::runtime::Runtime>> =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().ok().map(Arc::new);
+}
+
+impl BlockOn for LaneRuntime {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    fn get_runtime() -> Self {
+        // `Conn::open` has already refused a thread without a runtime.
+        match RUNTIME.with(Clone::clone) {
+            Some(runtime) => Self(runtime),
+            None => panic!("no runtime on this thread"),
+        }
+    }
+}
+
+pub(super) type PgConn = AsyncConnectionWrapper<AsyncPgConnection, LaneRuntime>;
+
+#[allow(clippy::large_enum_variant)]
+pub(super) enum Conn {
+    Sqlite(SqliteConnection),
+    Pg(PgConn),
+}
+
+/// One body of diesel's language, type-checked for both databases.
+macro_rules! on_each {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::store::conn::Conn::Sqlite($c) => $body,
+            $crate::store::conn::Conn::Pg($c) => $body,
+        }
+    };
+}
+pub(super) use on_each;
+
+/// What a connection is for; it gets no more rights than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Read,
+    Write,
+    Migrate,
+}
+
+#[derive(QueryableByName)]
+struct TextSetting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+#[derive(QueryableByName)]
+struct NumberSetting {
+    #[diesel(sql_type = BigInt)]
+    value: i64,
+}
+
+impl Conn {
+    pub fn open(url: &StoreUrl, purpose: Purpose) -> Result<Self, StoreError> {
+        match url {
+            StoreUrl::Sqlite(path) => {
+                let path = path.to_str().ok_or_else(|| StoreError::BadUrl("the path is not valid UTF-8".into()))?;
+                if purpose != Purpose::Migrate && !std::path::Path::new(path).exists() {
+                    return Err(StoreError::Unavailable(format!("there is no file {path}; run `bellhop migrate` first")));
+                }
+                let mut c = SqliteConnection::establish(path).map_err(unreachable)?;
+                sqlite_settings(&mut c, purpose).map_err(|error| sort(error, "setting up the connection"))??;
+                Ok(Self::Sqlite(c))
+            }
+            StoreUrl::Postgres(dsn) => {
+                if RUNTIME.with(Option::is_none) {
+                    return Err(StoreError::Unavailable("this thread got no runtime from the operating system".into()));
+                }
+                let mut c = PgConn::establish(&bounded(dsn)).map_err(unreachable)?;
+                pg_settings(&mut c, purpose).map_err(|error| sort(error, "setting up the connection"))??;
+                Ok(Self::Pg(c))
+            }
+        }
+    }
+
+    pub fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
+        on_each!(self, |c| c.batch_execute(sql))
+    }
+
+    /// One transaction: all of `work` or nothing.
+    pub fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let begin = if matches!(self, Self::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        self.batch_execute(begin).map_err(|error| sort(error, "beginning a transaction"))?;
+        let outcome = work(self).and_then(|value| {
+            self.batch_execute("COMMIT").map_err(|error| sort(error, "committing"))?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            // When the database already rolled back by itself this fails, and that is all right.
+            let _ = self.batch_execute("ROLLBACK");
+        }
+        outcome
+    }
+}
+
+fn unreachable(error: ConnectionError) -> StoreError {
+    StoreError::Unavailable(describe(&error))
+}
+
+/// `busy_timeout` first: a connection opened while another one closes would otherwise fail with "database is locked".
+fn sqlite_settings(c: &mut SqliteConnection, purpose: Purpose) -> QueryResult<Result<(), StoreError>> {
+    c.batch_execute(
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; \
+         PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
+    )?;
+    if purpose == Purpose::Read {
+        c.batch_execute("PRAGMA query_only=ON;")?;
+    }
+    let mode: TextSetting = diesel::sql_query("SELECT journal_mode AS value FROM pragma_journal_mode").get_result(c)?;
+    let synchronous: NumberSetting = diesel::sql_query("SELECT synchronous AS value FROM pragma_synchronous").get_result(c)?;
+    if mode.value != "wal" || synchronous.value != 2 {
+        return Ok(Err(StoreError::Unavailable(format!(
+            "SQLite would not be durable here (journal_mode {}, synchronous {})",
+            mode.value, synchronous.value
+        ))));
+    }
+    Ok(Ok(()))
+}
+
+fn pg_settings(c: &mut PgConn, purpose: Purpose) -> QueryResult<Result<(), StoreError>> {
+    c.batch_execute(
+        "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;",
+    )?;
+    if purpose != Purpose::Migrate {
+        c.batch_execute(
+            "SET statement_timeout = '4s'; SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '2s';",
+        )?;
+    }
+    let durable: TextSetting = diesel::sql_query("SELECT current_setting('synchronous_commit') AS value").get_result(c)?;
+    let standby: TextSetting = diesel::sql_query("SELECT pg_is_in_recovery()::text AS value").get_result(c)?;
+    if durable.value != "on" {
+        return Ok(Err(StoreError::Unavailable(format!("PostgreSQL's synchronous_commit stays {}", durable.value))));
+    }
+    if standby.value != "false" {
+        return Ok(Err(StoreError::Unavailable("this PostgreSQL server is a standby".into())));
+    }
+    Ok(Ok(()))
+}
+
+/// Limits on how long a dead server can hold us, where the URL does not say otherwise.
+fn bounded(dsn: &str) -> String {
+    let mut out = dsn.to_owned();
+    for (name, value) in [
+        ("connect_timeout", "5"),
+        ("tcp_user_timeout", "10"),
+        ("keepalives_idle", "5"),
+        ("keepalives_interval", "2"),
+        ("keepalives_retries", "3"),
+        ("application_name", "bellhop"),
+    ] {
+        if !dsn.contains(name) {
+            out.push(if out.contains('?') { '&' } else { '?' });
+            out.push_str(name);
+            out.push('=');
+            out.push_str(value);
+        }
+    }
+    out
+}
+
+/// What an error says about the database, told apart by the texts SQLite gives its result codes (diesel keeps no code).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Locked, full, read-only, refused: the statement did nothing.
+    NotNow,
+    /// The disk or the file itself: nothing after this can be trusted.
+    Broken,
+    /// The connection is gone; what was on its way may have landed.
+    Lost,
+    /// A rule of the schema was broken.
+    Rule,
+    Other,
+}
+
+pub(super) fn trouble(error: &DbError) -> Trouble {
+    match error {
+        DbError::DatabaseError(
+            DatabaseErrorKind::UniqueViolation
+            | DatabaseErrorKind::CheckViolation
+            | DatabaseErrorKind::NotNullViolation
+            | DatabaseErrorKind::ForeignKeyViolation,
+            _,
+        ) => Trouble::Rule,
+        DbError::DatabaseError(DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection, _)
+        | DbError::BrokenTransactionManager => Trouble::Lost,
+        DbError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => Trouble::NotNow,
+        DbError::DatabaseError(_, information) => {
+            let text = information.message();
+            let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
+            if has(&["disk I/O error", "malformed", "file is not a database"]) {
+                Trouble::Broken
+            } else if has(&["terminating connection", "the database system is"]) {
+                Trouble::Lost
+            } else if has(&[
+                "is locked",
+                "is full",
+                "readonly database",
+                "timeout",
+                "No space left",
+                "out of memory",
+                "too many",
+                "unable to open",
+            ]) {
+                Trouble::NotNow
+            } else {
+                Trouble::Other
+            }
+        }
+        _ => Trouble::Other,
+    }
+}
+
+pub(super) fn sort(error: DbError, doing: &'static str) -> StoreError {
+    match trouble(&error) {
+        Trouble::NotNow | Trouble::Broken | Trouble::Lost => StoreError::Unavailable(describe(&error)),
+        Trouble::Rule | Trouble::Other => StoreError::Failed { doing, source: error },
+    }
+}

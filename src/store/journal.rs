@@ -1,0 +1,367 @@
+//! The write lane: one thread, one connection, one transaction for everything that gathered. It never answers before the
+//! transaction is durable, never lets one room's commit harm another's, and ends the process's writing when the disk fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use tokio::sync::watch;
+
+use super::committed::Committed;
+use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
+use super::group::Written;
+use super::schema::{owners, room_events};
+use super::url::{StoreError, StoreUrl, describe};
+use super::workers::Task;
+use super::{group_pg, group_sqlite, rows};
+use crate::actors::ports::{Commit, Finished, Job, Journal, Mailbags, Rejection};
+
+/// Calls in one transaction; more make a batch slower without making it cheaper (reference/hot-path.md).
+const CALLS_PER_GROUP: usize = 256;
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+enum Work {
+    Job(Job),
+    Task(Task),
+}
+
+#[derive(Default)]
+struct Queue {
+    work: Vec<Work>,
+    sleeping: bool,
+    closed: bool,
+}
+
+/// The end of the lane that everybody else holds.
+pub(super) struct Lane {
+    queue: Mutex<Queue>,
+    bell: Condvar,
+    bound: usize,
+    owner: i64,
+}
+
+impl Lane {
+    pub fn new(bound: usize, owner: i64) -> Self {
+        Self { queue: Mutex::default(), bell: Condvar::new(), bound: bound.max(1), owner }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, work: Work) -> Result<(), Work> {
+        let mut queue = self.queue();
+        if queue.closed || queue.work.len() >= self.bound {
+            return Err(work);
+        }
+        queue.work.push(work);
+        let wake = std::mem::take(&mut queue.sleeping);
+        drop(queue);
+        if wake {
+            self.bell.notify_one();
+        }
+        Ok(())
+    }
+
+    /// An administrative write, in order with the journal's own. `Err`: the queue is full or the lane is closed.
+    pub fn task(&self, task: Task) -> Result<(), StoreError> {
+        self.push(Work::Task(task)).map_err(|_| StoreError::Busy("Too many writes are waiting; try again later.".into()))
+    }
+
+    pub fn close(&self) {
+        self.queue().closed = true;
+        self.bell.notify_one();
+    }
+
+    /// Everything that gathered; `None` when the lane is closed and empty.
+    fn take(&self, into: &mut Vec<Work>) -> Option<()> {
+        let mut queue = self.queue();
+        while queue.work.is_empty() {
+            if queue.closed {
+                return None;
+            }
+            queue.sleeping = true;
+            queue = self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.sleeping = false;
+        std::mem::swap(&mut queue.work, into);
+        Some(())
+    }
+}
+
+impl Journal for Lane {
+    fn submit(&self, job: Job) -> Result<(), Job> {
+        self.push(Work::Job(job)).map_err(|work| match work {
+            Work::Job(job) => job,
+            Work::Task(_) => unreachable!("what comes back is what was pushed"),
+        })
+    }
+
+    fn owner_epoch(&self) -> i64 {
+        self.owner
+    }
+}
+
+/// The lane's thread.
+pub(super) struct Runner {
+    pub lane: Arc<Lane>,
+    pub url: StoreUrl,
+    pub mailbags: Arc<dyn Mailbags>,
+    pub last: watch::Sender<i64>,
+    pub fatal: watch::Sender<Option<String>>,
+    conn: Option<Conn>,
+    position: i64,
+    bags: Vec<Vec<Finished>>,
+    backoff: Duration,
+    retry_at: Option<(Instant, Arc<str>)>,
+}
+
+impl Runner {
+    pub fn new(
+        lane: Arc<Lane>,
+        url: StoreUrl,
+        mailbags: Arc<dyn Mailbags>,
+        last: watch::Sender<i64>,
+        fatal: watch::Sender<Option<String>>,
+    ) -> Self {
+        Self { lane, url, mailbags, last, fatal, conn: None, position: 0, bags: vec![], backoff: FIRST_BACKOFF, retry_at: None }
+    }
+
+    pub fn run(mut self) {
+        let lane = Arc::clone(&self.lane);
+        let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
+        while lane.take(&mut work).is_some() {
+            let mut calls = 0;
+            for next in work.drain(..) {
+                match next {
+                    Work::Job(Job::Commit(commit)) => {
+                        calls += commit.new_calls.len().max(1);
+                        commits.push(commit);
+                    }
+                    // Read after the commits of its group: it sees all that was queued before it.
+                    Work::Job(read) => reads.push(read),
+                    Work::Task(task) => {
+                        self.flush(&mut commits, &mut reads);
+                        calls = 0;
+                        self.admin(task);
+                    }
+                }
+                if calls >= CALLS_PER_GROUP {
+                    self.flush(&mut commits, &mut reads);
+                    calls = 0;
+                }
+            }
+            self.flush(&mut commits, &mut reads);
+        }
+        if let Some(Conn::Sqlite(c)) = &mut self.conn {
+            use diesel::connection::SimpleConnection;
+            let _ = c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);");
+        }
+    }
+
+    fn flush(&mut self, commits: &mut Vec<Box<Commit>>, reads: &mut Vec<Job>) {
+        if !commits.is_empty() {
+            let mut written: Vec<Option<Written>> = vec![None; commits.len()];
+            let rest = catch_unwind(AssertUnwindSafe(|| self.write(commits, &mut written))).unwrap_or_else(|_| {
+                // The transaction may be open: the connection goes, and with it the transaction.
+                self.conn = None;
+                tracing::error!("the journal failed inside while committing");
+                Rejection::Unclear("the journal failed inside".into())
+            });
+            if self.conn.is_some() {
+                self.last.send_if_modified(|last| std::mem::replace(last, self.position) != self.position);
+            }
+            for (commit, outcome) in commits.drain(..).zip(written) {
+                let thread = commit.thread;
+                self.put(
+                    thread,
+                    match outcome {
+                        Some(None) => Finished::Landed(Committed::seal(commit)),
+                        Some(Some(rejection)) => Finished::Rejected(commit, rejection),
+                        None => Finished::Rejected(commit, rest.clone()),
+                    },
+                );
+            }
+        }
+        for read in reads.drain(..) {
+            self.read(read);
+        }
+        for (thread, bag) in self.bags.iter_mut().enumerate().filter(|(_, bag)| !bag.is_empty()) {
+            if catch_unwind(AssertUnwindSafe(|| self.mailbags.deliver(thread, bag))).is_err() {
+                tracing::error!(thread, "a mailbag failed inside");
+            }
+            bag.clear();
+        }
+    }
+
+    fn put(&mut self, thread: usize, finished: Finished) {
+        if self.bags.len() <= thread {
+            self.bags.resize_with(thread + 1, Vec::new);
+        }
+        self.bags[thread].push(finished);
+    }
+
+    /// Writes the group. `written[i]` is what is certain of commit `i`; what it returns holds for all others.
+    fn write(&mut self, commits: &[Box<Commit>], written: &mut Vec<Option<Written>>) -> Rejection {
+        match self.open() {
+            Err(why) => Rejection::Unavailable(why),
+            Ok(Conn::Sqlite(_)) => self.write_sqlite(commits, written),
+            Ok(Conn::Pg(_)) => self.write_pg(commits, written),
+        }
+    }
+
+    fn write_sqlite(&mut self, commits: &[Box<Commit>], written: &mut [Option<Written>]) -> Rejection {
+        let Some(Conn::Sqlite(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
+        let failed = match group_sqlite::write(c, commits, self.lane.owner, &mut self.position) {
+            Ok(outcomes) => {
+                written.iter_mut().zip(outcomes).for_each(|(slot, outcome)| *slot = Some(outcome));
+                return Rejection::Unclear("every commit has its outcome".into());
+            }
+            Err(failed) => failed,
+        };
+        let (error, at_commit) = match failed {
+            group_sqlite::Failed::Taken => return self.taken_over(),
+            group_sqlite::Failed::Before(error) => (error, false),
+            group_sqlite::Failed::AtCommit(error) => (error, true),
+        };
+        let (kind, text): (_, Arc<str>) = (trouble(&error), describe(&error).into());
+        match kind {
+            // A full disk fails while pages are written, before the record that would make them count.
+            Trouble::NotNow => Rejection::Unavailable(text),
+            Trouble::Broken => {
+                self.conn = None;
+                self.give_up(format!("The journal's disk failed ({text}); what it last wrote cannot be trusted."));
+                Rejection::Unclear(text)
+            }
+            _ if at_commit => {
+                self.conn = None;
+                Rejection::Unclear(text)
+            }
+            // Not a caller's doing. Alone, so that only the guilty one stays out.
+            _ if commits.len() > 1 => {
+                tracing::error!(error = %text, "a group commit failed; its commits are written one by one");
+                for (i, commit) in commits.iter().enumerate() {
+                    let alone = self.write_sqlite(std::slice::from_ref(commit), &mut written[i..=i]);
+                    written[i].get_or_insert(Some(alone));
+                    if self.conn.is_none() {
+                        break;
+                    }
+                }
+                Rejection::Unavailable(text)
+            }
+            _ => Rejection::Unavailable(text),
+        }
+    }
+
+    fn write_pg(&mut self, commits: &[Box<Commit>], written: &mut Vec<Option<Written>>) -> Rejection {
+        let Some(Conn::Pg(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
+        let Err(failed) = group_pg::write(c, commits, self.lane.owner, &mut self.position, written) else {
+            return Rejection::Unclear("every commit has its outcome".into());
+        };
+        let text: Arc<str> = group_pg::sentence(&failed).into();
+        match failed {
+            group_pg::Failed::Taken => self.taken_over(),
+            group_pg::Failed::NotNow(_) => Rejection::Unavailable(text),
+            group_pg::Failed::Lost(_) => {
+                self.conn = None;
+                Rejection::Unclear(text)
+            }
+        }
+    }
+
+    fn taken_over(&mut self) -> Rejection {
+        self.give_up("Another process took over this database.".into());
+        Rejection::Stale
+    }
+
+    /// Nothing is written any more; `Store::fatal` tells the process to end.
+    fn give_up(&mut self, sentence: String) {
+        tracing::error!("{sentence}");
+        self.fatal.send_if_modified(|fatal| fatal.is_none() && fatal.replace(sentence).is_none());
+    }
+
+    fn read(&mut self, job: Job) {
+        let opened = self.open().map(|_| ());
+        let failed = || -> Arc<str> { "the journal failed inside while reading".into() };
+        match job {
+            Job::Commit(_) => {}
+            Job::Load { address, thread, room } => {
+                let loaded =
+                    opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
+                self.put(thread, Finished::Loaded { room, loaded });
+            }
+            Job::Find { company, keys, thread, room } => {
+                let calls = opened
+                    .and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
+                self.put(thread, Finished::Known { room, calls });
+            }
+        }
+    }
+
+    /// `None`: it panicked.
+    fn ask<T>(&mut self, query: impl FnOnce(&mut Conn) -> QueryResult<T>) -> Option<Result<T, Arc<str>>> {
+        let mut conn = self.conn.take()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| query(&mut conn))).ok()?;
+        if !matches!(&outcome, Err(error) if trouble(error) == Trouble::Lost) {
+            self.conn = Some(conn);
+        }
+        Some(outcome.map_err(|error| describe(&error).into()))
+    }
+
+    fn admin(&mut self, task: Task) {
+        if let Err(why) = self.open() {
+            task(Err(StoreError::Unavailable(why.to_string())));
+            return;
+        }
+        let Some(mut conn) = self.conn.take() else { return };
+        if let Ok(false) = catch_unwind(AssertUnwindSafe(|| task(Ok(&mut conn)))) {
+            self.conn = Some(conn);
+        }
+    }
+
+    /// The connection, opened again if it was lost; not tried more often than the backoff allows.
+    fn open(&mut self) -> Result<&mut Conn, Arc<str>> {
+        if let Some(sentence) = self.fatal.borrow().as_ref() {
+            return Err(sentence.as_str().into());
+        }
+        if self.conn.is_none() {
+            if let Some((_, why)) = self.retry_at.as_ref().filter(|(at, _)| Instant::now() < *at) {
+                return Err(Arc::clone(why));
+            }
+            match opened(&self.url) {
+                Ok((_, _, owner)) if owner != self.lane.owner => {
+                    self.taken_over();
+                    return Err("another process took over this database".into());
+                }
+                Ok((conn, position, _)) => {
+                    (self.conn, self.position, self.retry_at, self.backoff) = (Some(conn), position, None, FIRST_BACKOFF);
+                }
+                Err(error) => {
+                    let why: Arc<str> = describe(&error).into();
+                    tracing::warn!(error = %why, "the journal cannot reach its database");
+                    self.retry_at = Some((Instant::now() + self.backoff, Arc::clone(&why)));
+                    self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+                    return Err(why);
+                }
+            }
+        }
+        self.conn.as_mut().ok_or_else(|| "no connection".into())
+    }
+}
+
+/// A connection for the lane, the position of the last event, and who owns the database.
+fn opened(url: &StoreUrl) -> Result<(Conn, i64, i64), StoreError> {
+    let mut conn = Conn::open(url, Purpose::Write)?;
+    let position = last_position(&mut conn)?;
+    let owner: Vec<i64> =
+        on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
+    Ok((conn, position, owner.first().copied().unwrap_or(0)))
+}
+
+pub(super) fn last_position(conn: &mut Conn) -> Result<i64, StoreError> {
+    let last: Option<i64> = on_each!(conn, |c| room_events::table.select(diesel::dsl::max(room_events::position)).get_result(c))
+        .map_err(|e| sort(e, "reading the last position"))?;
+    Ok(last.unwrap_or(0))
+}

@@ -1,0 +1,87 @@
+//! What actors read outside a room's own path: the company, who holds what, which timers are due. Reads only.
+
+use std::sync::Arc;
+
+use diesel::dsl::{min, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::conn::{Conn, on_each, sort};
+use super::queries::{self, Queries};
+use super::rows;
+use super::schema::{function_calls, rooms, timers};
+use super::url::{StoreError, describe};
+use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture, TimerKind};
+use crate::room::{Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
+
+fn address(company: i64, room: &str) -> RoomAddress {
+    RoomAddress { company: CompanyNo(company), room: RoomId::trusted(room) }
+}
+
+impl Queries {
+    fn port<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static) -> PortFuture<T> {
+        let readers = Arc::clone(&self.readers);
+        Box::pin(async move { readers.run(query).await.map_err(|error| Arc::from(describe(&error))) })
+    }
+}
+
+impl Memory for Queries {
+    fn company(&self, company: CompanyNo) -> PortFuture<Company> {
+        self.port(move |conn| queries::company_view(conn, company))
+    }
+
+    fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>> {
+        self.port(move |conn| {
+            let found: Vec<(String, Vec<u8>)> = on_each!(conn, |c| rooms::table
+                .filter(rooms::company.eq(company.0))
+                .filter(sql::<Bool>("control IN ('queue', 'person')"))
+                .order(rooms::room_key.asc())
+                .select((rooms::room_id, rooms::snapshot))
+                .load(c))
+            .map_err(|error| sort(error, "reading held rooms"))?;
+            Ok(found.into_iter().map(|(id, snapshot)| HeldRoom { address: address(company.0, &id), snapshot }).collect())
+        })
+    }
+
+    fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>> {
+        self.port(move |conn| {
+            let found: Vec<(i64, String, String, i64, String)> = on_each!(conn, |c| timers::table
+                .filter(timers::due_at.le(until.0))
+                .order((timers::due_at.asc(), timers::room_key.asc(), timers::kind.asc()))
+                .limit(limit)
+                .select((timers::company, timers::room_id, timers::kind, timers::due_at, timers::cause))
+                .load(c))
+            .map_err(|error| sort(error, "reading timers"))?;
+            let timer = |(company, room, kind, due, cause): (i64, String, String, i64, String)| {
+                Some(DueTimer { room: address(company, &room), kind: TimerKind::parse(&kind)?, due: Timestamp(due), cause })
+            };
+            Ok(found.into_iter().filter_map(timer).collect())
+        })
+    }
+
+    fn next_timer(&self) -> PortFuture<Option<Timestamp>> {
+        self.port(move |conn| {
+            let next: Option<i64> = on_each!(conn, |c| timers::table.select(min(timers::due_at)).get_result(c))
+                .map_err(|error| sort(error, "reading timers"))?;
+            Ok(next.map(Timestamp))
+        })
+    }
+
+    fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {
+        self.port(move |conn| {
+            let after = after.map_or_else(Vec::new, |key| key.0.as_bytes().to_vec());
+            let found: Vec<(Vec<u8>, i64, String)> = on_each!(conn, |c| function_calls::table
+                .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
+                .filter(function_calls::ended_at.is_null())
+                .filter(function_calls::room_key.gt(after))
+                .order(rooms::room_key.asc())
+                .limit(limit)
+                .select((rooms::room_key, rooms::company, rooms::room_id))
+                .distinct()
+                .load(c))
+            .map_err(|error| sort(error, "reading rooms with open calls"))?;
+            let room = |(key, company, id): (Vec<u8>, i64, String)| Ok((rows::room_key(&key)?, address(company, &id)));
+            found.into_iter().map(room).collect::<QueryResult<_>>().map_err(|error| sort(error, "reading rooms with open calls"))
+        })
+    }
+}

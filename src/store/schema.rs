@@ -1,0 +1,40 @@
+//! The tables as diesel sees them, the same for both databases. Kept by hand beside `migrations/`; names nothing else.
+
+macro_rules! tables {
+    ($($table:ident ($($key:ident),+) { $($column:ident: $kind:ty,)+ })+) => {
+        $( diesel::table! { $table ($($key),+) { $($column -> $kind,)+ } } )+
+        diesel::allow_tables_to_appear_in_same_query!($($table,)+);
+    };
+}
+
+tables! {
+    meta (id) { id: BigInt, config_version: BigInt, }
+    owners (id) { id: BigInt, epoch: BigInt, taken_at: BigInt, holder: Text, }
+    companies (no) { no: BigInt, id: Text, name: Text, created_at: BigInt, }
+    keys (id) {
+        id: Text, company: BigInt, role: Text, ai_agent: Nullable<Text>, hash: Binary, created_at: BigInt, revoked_at: Nullable<BigInt>,
+    }
+    ai_agents (company, id) { company: BigInt, id: Text, created_at: BigInt, }
+    tags (company, folded) { company: BigInt, folded: Text, shown: Text, created_at: BigInt, }
+    agents (company, id) {
+        company: BigInt, id: Text, name: Text, email: Text, divisions: Text, status: Text, capacity: BigInt,
+    }
+    divisions (company, id) { company: BigInt, id: Text, name: Text, }
+    settings (company) { company: BigInt, version: BigInt, body: Text, }
+    audit (position) { position: BigInt, company: BigInt, at: BigInt, by: Text, what: Text, }
+    rooms (room_key) {
+        room_key: Binary, company: BigInt, room_id: Text, version: BigInt, epoch: BigInt, owner_epoch: BigInt, status: Text, control: Text,
+        assignee: Nullable<Text>, assignment: BigInt, paused: Bool, snapshot: Binary, created_at: BigInt,
+    }
+    room_events (position) {
+        position: BigInt, company: BigInt, room_key: Binary, seq: BigInt, at: BigInt, by: Text, cause_kind: Text, cause: Text, kind: Text,
+        payload: Text,
+    }
+    function_calls (position) {
+        position: BigInt, call_key: Binary, company: BigInt, call_id: Text, tool_call_id: Nullable<Text>, room_key: Binary,
+        ai_agent: Nullable<Text>, key_id: Text, name: Text, arguments: Text, meaning: Binary, seen_epoch: Nullable<BigInt>,
+        seen_seq: Nullable<BigInt>, status: Text, body: Text, at: BigInt, ended_at: Nullable<BigInt>,
+    }
+    message_keys (message_key) { message_key: Binary, room_key: Binary, at: BigInt, }
+    timers (room_key, kind) { room_key: Binary, kind: Text, company: BigInt, room_id: Text, due_at: BigInt, cause: Text, }
+}

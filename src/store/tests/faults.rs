@@ -1,0 +1,117 @@
+//! When the database says no, goes away or fails inside: what is answered, and that the process stays up.
+
+use std::collections::BTreeMap;
+
+use diesel::connection::{Connection, InstrumentationEvent};
+
+use super::*;
+use crate::store::conn::on_each;
+use crate::store::{group_sqlite, workers};
+
+/// Runs statements on the journal's own connection.
+fn on_the_lane(serving: &Serving, sql: &'static str) {
+    let lane = serving.store.lane_of_tests();
+    let (task, outcome) =
+        workers::task(move |conn| conn.batch_execute(sql).map_err(|error| crate::store::conn::sort(error, "a test")));
+    lane.task(task).unwrap();
+    wait(outcome).unwrap().unwrap();
+}
+
+#[test]
+fn a_full_or_read_only_database_is_unavailable_and_then_goes_on() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut room = Draft::new(&serving.journal, 1, "r");
+    assert_eq!(serving.one(room.calls(&["a"])), None);
+    for (spoil, mend, id) in [
+        ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1073741823", "full"),
+        ("PRAGMA query_only = ON", "PRAGMA query_only = OFF", "locked"),
+    ] {
+        on_the_lane(&serving, spoil);
+        let mut big = room.clone();
+        let mut commit = big.calls(&[id]);
+        commit.snapshot = vec![b' '; 300_000];
+        let answer = serving.one(commit);
+        assert!(matches!(answer, Some(Rejection::Unavailable(_))), "{answer:?}");
+        assert_eq!(serving.load(&room.address).unwrap().version, room.version, "reading goes on");
+        on_the_lane(&serving, mend);
+        assert_eq!(serving.one(room.calls(&[id])), None, "and so does writing, with the same id");
+    }
+    assert!(serving.store.fatal().borrow().is_none());
+}
+
+#[test]
+fn a_panic_inside_loses_no_later_commit() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut room = Draft::new(&serving.journal, 1, "r");
+    let lane = serving.store.lane_of_tests();
+    let (task, outcome) = workers::task::<()>(|conn| {
+        conn.batch_execute("BEGIN IMMEDIATE; INSERT INTO companies (no, id, name, created_at) VALUES (5, 'x', 'x', 1)").unwrap();
+        panic!("on purpose");
+    });
+    lane.task(task).unwrap();
+    assert!(wait(outcome).is_err());
+    assert_eq!(serving.one(room.calls(&["a"])), None);
+    assert!(wait(serving.store.queries().companies()).unwrap().is_empty(), "the open transaction was rolled back");
+}
+
+#[test]
+fn a_lost_connection_is_made_again() {
+    each(|place| {
+        if place.is_sqlite() {
+            return;
+        }
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
+        place.conn().batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()").unwrap();
+        let answer = serving.one(room.clone().calls(&["b"]));
+        assert!(matches!(answer, Some(Rejection::Unclear(_))), "{answer:?}");
+        let version = serving.load(&room.address).unwrap().version;
+        assert_eq!(version, 1, "it did not land, and the room is read again");
+        assert_eq!(serving.one(room.calls(&["b"])), None);
+        assert_eq!(*serving.store.last_position().borrow(), 2);
+        assert!(serving.store.fatal().borrow().is_none());
+    });
+}
+
+/// A statement that is prepared again by accident costs an eighth of the whole path (reference/hot-path.md).
+#[test]
+fn hot_statements_are_prepared_once() {
+    let place = Place::sqlite();
+    drop(Store::open_to_serve(place.options()).unwrap());
+    let Conn::Sqlite(mut c) = place.conn() else { panic!() };
+    let counts: Arc<Mutex<BTreeMap<String, (u32, u32)>>> = Arc::default();
+    let seen = Arc::clone(&counts);
+    c.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        let mut counts = seen.lock().unwrap();
+        let text = |query: &dyn std::fmt::Display| query.to_string().split(" -- ").next().unwrap_or_default().trim().to_owned();
+        match event {
+            InstrumentationEvent::StartQuery { query, .. } => counts.entry(text(&query)).or_default().0 += 1,
+            InstrumentationEvent::CacheQuery { sql, .. } => counts.entry(sql.trim().to_owned()).or_default().1 += 1,
+            _ => {}
+        }
+    });
+    let journal: Arc<dyn Journal> = crate::store::memory::MemoryStore::new(crate::store::memory::Pace::AtOnce);
+    let mut rooms: Vec<Draft> = (0..10).map(|i| Draft::new(&journal, 1, &format!("r{i}"))).collect();
+    let mut position = 0;
+    for step in 0..100 {
+        let batch: Vec<Box<Commit>> =
+            rooms.iter_mut().enumerate().map(|(i, room)| Box::new(room.calls(&[&format!("c{step}.{i}")]))).collect();
+        let written = group_sqlite::write(&mut c, &batch, 1, &mut position).map_err(|_| ()).unwrap();
+        assert!(written.iter().all(Option::is_none));
+    }
+    let mut conn = Conn::Sqlite(c);
+    for room in &rooms {
+        crate::store::rows::load_room(&mut conn, &room.address).unwrap().unwrap();
+        crate::store::rows::find_calls(&mut conn, CompanyNo(1), &[room.call("c0.0").key]).unwrap();
+    }
+    on_each!(&mut conn, |c| c.set_instrumentation(|_: InstrumentationEvent<'_>| {}));
+    let counts = counts.lock().unwrap();
+    let run: u32 = counts.values().map(|(runs, _)| runs).sum();
+    assert!(run > 3_000 && position == 1_000, "{run}");
+    for (sql, (runs, prepared)) in counts.iter() {
+        assert_eq!(*prepared, 1, "run {runs} times: {sql}");
+    }
+}

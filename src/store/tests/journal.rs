@@ -1,0 +1,202 @@
+//! What a commit promises, and what it never does to its neighbours.
+
+use super::*;
+use crate::actors::ports::{NewTag, TimerChange, TimerKind};
+use crate::room::MessageKey;
+
+#[test]
+fn what_was_committed_is_loaded_again() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "web-1");
+        assert_eq!(serving.one(room.calls(&["a", "b"])), None);
+        assert_eq!(serving.one(room.calls(&["c"])), None);
+        let loaded = serving.load(&room.address).unwrap();
+        assert_eq!((loaded.version, loaded.key, loaded.open_calls.len()), (3, room.key, 0));
+        assert_eq!(loaded.snapshot, b"{\"version\":3}");
+        assert!(serving.load(&address(2, "web-1")).is_none(), "another company's room of that name");
+        assert_eq!(*serving.store.last_position().borrow(), 3);
+        let q = serving.store.queries();
+        let events = wait(q.timeline(CompanyNo(1), &room.address.room, 0, 100)).unwrap().unwrap();
+        assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3], "gapless");
+        for event in &events {
+            assert_eq!(
+                (event.by.as_str(), event.cause_kind.as_str(), event.kind.as_str()),
+                ("ai_agent:sales", "call", "tags_added")
+            );
+            assert!(event.payload.starts_with("{\"type\":\"tags_added\"") && !event.cause.is_empty());
+        }
+        let call = wait(q.call(CompanyNo(1), &CallId::new("a").unwrap())).unwrap().unwrap();
+        assert_eq!((call.call.name, call.call.seen.epoch, &*call.body), ("create_tag", Some(1), "{\"result\":{\"of\":\"a\"}}"));
+        assert_eq!(call.call.meaning, room.call("a").meaning);
+        assert!(wait(q.call(CompanyNo(2), &CallId::new("a").unwrap())).unwrap().is_none());
+        serving.store.close();
+        assert!(serving.journal.submit(Job::Load { address: room.address, thread: 0, room: None }).is_err());
+    });
+}
+
+#[test]
+fn a_repeated_call_leaves_its_neighbours_alone() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let [mut one, mut two, mut three] = ["r1", "r2", "r3"].map(|id| Draft::new(&serving.journal, 1, id));
+        assert_eq!(serving.one(one.calls(&["a", "b"])), None);
+        let (mut guilty, mut elder) = (two.clone(), one.clone());
+        let repeated = guilty.calls(&["fresh", "b", "a"]);
+        let answers = serving.all(vec![three.calls(&["x"]), repeated, elder.calls(&["y"])]);
+        let Some(Rejection::Duplicate { mut calls, messages }) = answers[1].clone() else { panic!("{answers:?}") };
+        calls.sort();
+        let mut both = [one.call("a").key, one.call("b").key];
+        both.sort();
+        assert_eq!((calls.as_slice(), messages.len()), (&both[..], 0), "all of them, and only those");
+        assert_eq!((&answers[0], &answers[2]), (&None, &None));
+        assert!(serving.load(&two.address).is_none(), "nothing of it was written");
+        let q = serving.store.queries();
+        assert!(wait(q.call(CompanyNo(1), &CallId::new("fresh").unwrap())).unwrap().is_none());
+        assert_eq!(serving.one(two.calls(&["fresh"])), None, "and it can be written without them");
+        let keys = vec![one.call("a").key, one.call("never").key, one.call("fresh").key];
+        serving.journal.submit(Job::Find { company: CompanyNo(1), keys, thread: 4, room: None }).unwrap();
+        let (thread, mut bag) = serving.bag();
+        let Finished::Known { calls, .. } = bag.remove(0) else { panic!() };
+        let known: Vec<String> = calls.unwrap().iter().map(|known| known.room.room.to_string()).collect();
+        assert_eq!((thread, known), (4, vec!["r1".to_owned(), "r2".to_owned()]));
+    });
+}
+
+#[test]
+fn the_same_call_twice_in_one_batch_lands_once() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut rooms: Vec<Draft> = (0..8).map(|i| Draft::new(&serving.journal, 1, &format!("r{i}"))).collect();
+        let answers = serving.all(rooms.iter_mut().map(|room| room.calls(&["same"])).collect());
+        assert_eq!(answers.iter().filter(|answer| answer.is_none()).count(), 1, "{answers:?}");
+        assert!(answers.iter().flatten().all(|rejection| matches!(rejection, Rejection::Duplicate { .. })));
+        let mut other = Draft::new(&serving.journal, 2, "r0");
+        assert_eq!(serving.one(other.calls(&["same"])), None, "ids are each company's own");
+    });
+}
+
+/// Invariant 6.
+#[test]
+fn stale_versions_and_owners_write_nothing() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
+        let mut twin = room.clone();
+        assert_eq!(serving.one(room.calls(&["b"])), None);
+        assert_eq!(serving.one(twin.calls(&["c"])), Some(Rejection::Stale), "an old version");
+        let (mut late, mut foreign) = (room.clone(), room.clone());
+        (late.owner, foreign.address) = (room.owner - 1, address(2, "r"));
+        assert_eq!(serving.one(late.calls(&["d"])), Some(Rejection::Stale), "an old owner");
+        assert_eq!(serving.one(foreign.calls(&["e"])), Some(Rejection::Stale), "another company's room");
+        let mut race = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(race.calls(&["f"])), Some(Rejection::Stale), "the room is there already");
+        let q = serving.store.queries();
+        for id in ["c", "d", "e", "f"] {
+            for company in [1, 2] {
+                assert!(wait(q.call(CompanyNo(company), &CallId::new(id).unwrap())).unwrap().is_none(), "{id} was undone");
+            }
+        }
+        assert_eq!(serving.one(room.calls(&["c", "d", "e", "f"])), None);
+        assert_eq!(serving.load(&room.address).unwrap().version, 6);
+    });
+}
+
+#[test]
+fn two_commits_of_one_room_in_one_batch_are_right() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        let mut twin = room.clone();
+        twin.key = RoomKey(Uuid::now_v7());
+        let (first, race, second) = (room.calls(&["a"]), twin.calls(&["b"]), room.calls(&["c"]));
+        assert_eq!(serving.all(vec![first, race, second]), [None, Some(Rejection::Stale), None]);
+        assert_eq!(serving.load(&room.address).unwrap().version, 2);
+    });
+}
+
+#[test]
+fn a_message_is_known_once() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        let message = MessageKey::of(&room.address, "m1");
+        let mut commit = room.calls(&["a"]);
+        commit.messages.push(message);
+        assert_eq!(serving.one(commit), None);
+        let mut again = room.clone().calls(&["b"]);
+        again.messages.extend([MessageKey::of(&room.address, "m2"), message]);
+        assert_eq!(serving.one(again), Some(Rejection::Duplicate { calls: vec![], messages: vec![message] }));
+        let mut other = room.calls(&["b"]);
+        other.messages.push(MessageKey::of(&room.address, "m2"));
+        assert_eq!(serving.one(other), None, "the other message of it was undone");
+    });
+}
+
+#[test]
+fn open_calls_wait_and_end_and_timers_come_and_go() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let memory = serving.store.memory();
+        let (mut room, mut idle) = (Draft::new(&serving.journal, 1, "r"), Draft::new(&serving.journal, 1, "idle"));
+        let mut commit = room.calls(&["p1", "p2"]);
+        for new in &mut commit.new_calls {
+            new.answer.status = CallStatus::Parked;
+        }
+        commit.columns.control = "queue";
+        commit.timers = vec![
+            TimerChange::Set { kind: TimerKind::Offer, due: Timestamp(70), cause: "p1".into() },
+            TimerChange::Set { kind: TimerKind::Snooze, due: Timestamp(50), cause: "key_1".into() },
+            TimerChange::Clear { kind: TimerKind::Snooze },
+        ];
+        assert_eq!(serving.all(vec![commit, idle.calls(&["x"])]), [None, None]);
+        let open = serving.load(&room.address).unwrap().open_calls;
+        assert_eq!(open.iter().map(|open| open.call.call_id.as_str()).collect::<Vec<_>>(), ["p1", "p2"]);
+        assert_eq!(wait(memory.rooms_with_open_calls(None, 10)).unwrap(), [(room.key, room.address.clone())]);
+        assert!(wait(memory.rooms_with_open_calls(Some(room.key), 10)).unwrap().is_empty());
+        assert_eq!(wait(memory.held_rooms(CompanyNo(1))).unwrap().len(), 1);
+        assert!(wait(memory.held_rooms(CompanyNo(2))).unwrap().is_empty());
+        assert_eq!(wait(memory.next_timer()).unwrap(), Some(Timestamp(70)));
+        assert!(wait(memory.due_timers(Timestamp(69), 10)).unwrap().is_empty());
+        let due = wait(memory.due_timers(Timestamp(70), 10)).unwrap();
+        assert_eq!((due.len(), &due[0].room, due[0].kind, due[0].cause.as_str()), (1, &room.address, TimerKind::Offer, "p1"));
+        let mut ending = room.calls(&["z"]);
+        ending.ended_calls.push(room.ended("p1"));
+        ending.timers.push(TimerChange::Clear { kind: TimerKind::Offer });
+        ending.new_tags.push(NewTag { folded: "vip".into(), shown: "VIP".into() });
+        let before = wait(serving.store.queries().config_version()).unwrap();
+        assert_eq!(serving.one(ending), None);
+        assert!(wait(serving.store.queries().config_version()).unwrap() > before, "a new tag is noticed");
+        let open = serving.load(&room.address).unwrap().open_calls;
+        assert_eq!(open.iter().map(|open| open.call.call_id.as_str()).collect::<Vec<_>>(), ["p2"]);
+        assert_eq!(wait(memory.next_timer()).unwrap(), None);
+        let ended = wait(serving.store.queries().call(CompanyNo(1), &CallId::new("p1").unwrap())).unwrap().unwrap();
+        assert_eq!((ended.status, ended.ended_at), (CallStatus::Cancelled, Some(Timestamp(9_000))));
+    });
+}
+
+/// Invariant 12, and the shape of a journal.
+#[test]
+fn a_misshapen_commit_is_refused_alone() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let spoil: [fn(&mut Commit); 6] = [
+            |commit| commit.events[0].by = By::Person("".into()),
+            |commit| commit.events[0].cause = Cause::Message("".into()),
+            |commit| commit.events[1].seq = 7,
+            |commit| commit.version = 9,
+            |commit| commit.new_calls[1] = commit.new_calls[0].clone(),
+            |commit| commit.timers.push(TimerChange::Set { kind: TimerKind::Offer, due: Timestamp(1), cause: String::new() }),
+        ];
+        for (i, spoil) in spoil.into_iter().enumerate() {
+            let (mut bad, mut good) =
+                (Draft::new(&serving.journal, 1, "bad"), Draft::new(&serving.journal, 1, &format!("good{i}")));
+            let mut commit = bad.calls(&[&format!("a{i}"), &format!("b{i}")]);
+            spoil(&mut commit);
+            let answers = serving.all(vec![commit, good.calls(&[&format!("c{i}")])]);
+            assert!(matches!(answers[0], Some(Rejection::Unavailable(_))) && answers[1].is_none(), "{i}: {answers:?}");
+            assert!(serving.load(&bad.address).is_none());
+        }
+    });
+}
