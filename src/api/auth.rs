@@ -1,0 +1,199 @@
+//! Who is asking: keys, kept in memory, and what each role may do. Must never read a body, touch the store on the way of a
+//! request, or tell causes of a refusal apart.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+
+use crate::actors::ports::Caller;
+use crate::actors::router::RoomRouter;
+use crate::room::{AiAgentId, By, CompanyNo};
+use crate::store::{KeyHash, KeyRow, Pepper, Queries, Role, StoreError, checksum_ok, hash_key};
+
+use super::problem::{Kind, Problem};
+
+/// How often a running server looks whether keys or policies changed.
+const POLL: Duration = Duration::from_millis(250);
+/// Longer texts are no keys of ours and are not hashed.
+const MAX_KEY_BYTES: usize = 128;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// No key is asked for.
+    Open,
+    /// Any live key.
+    AnyKey,
+    /// A key of one of these roles. An admin's key always may.
+    Roles(&'static [Role]),
+}
+
+impl Access {
+    /// Whether a key of this role passes.
+    pub fn allows(self, role: Role) -> bool {
+        match self {
+            Self::Open | Self::AnyKey => true,
+            Self::Roles(roles) => role == Role::Admin || roles.contains(&role),
+        }
+    }
+}
+
+/// A live key, as requests need it.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: Arc<str>,
+    pub company: CompanyNo,
+    pub role: Role,
+    pub ai_agent: Option<AiAgentId>,
+    hash: KeyHash,
+}
+
+impl Key {
+    fn new(hash: KeyHash, row: KeyRow) -> Self {
+        Self { id: Arc::from(&*row.id), company: row.company, role: row.role, ai_agent: row.ai_agent, hash }
+    }
+
+    /// How this key's holder stands in events.
+    pub fn by(&self) -> By {
+        match (&self.ai_agent, self.role) {
+            (Some(ai_agent), Role::Agent) => By::AiAgent(ai_agent.clone()),
+            _ => By::Person(Box::from(&*self.id)),
+        }
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller { company: self.company, by: self.by(), key_id: self.id.clone() }
+    }
+}
+
+type Keys = HashMap<[u8; 32], Arc<Key>, ahash::RandomState>;
+
+/// Every live key of every company. Filled from the store, replaced as a whole.
+#[derive(Default)]
+pub struct KeyRing {
+    keys: RwLock<Arc<Keys>>,
+    /// The store's config version these keys were read at; 0: never.
+    version: AtomicI64,
+}
+
+impl KeyRing {
+    /// Reads all keys again.
+    pub async fn refresh(&self, queries: &Queries) -> Result<(), StoreError> {
+        // The version first: a key changed in between is then read again by the next poll.
+        let version = queries.config_version().await?;
+        let rows = queries.all_keys().await?;
+        self.fill(rows);
+        self.version.store(version, Ordering::Release);
+        Ok(())
+    }
+
+    /// Replaces what is in the ring. Revoked rows are left out.
+    pub fn fill(&self, rows: Vec<(KeyHash, KeyRow)>) {
+        let live = rows.into_iter().filter(|(_, row)| row.revoked_at.is_none());
+        let keys: Keys = live.map(|(hash, row)| (hash.0, Arc::new(Key::new(hash, row)))).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Whether this key would still be let in.
+    pub fn is_live(&self, key: &Key) -> bool {
+        self.find(&key.hash).is_some()
+    }
+
+    fn find(&self, hash: &KeyHash) -> Option<Arc<Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&hash.0).cloned()
+    }
+
+    fn companies(&self) -> Vec<CompanyNo> {
+        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+        let mut companies: Vec<_> = keys.values().map(|key| key.company).collect();
+        companies.sort_unstable();
+        companies.dedup();
+        companies
+    }
+
+    /// Follows changes made beside this process (a key revoked at the command line) for as long as it is polled. Rooms are told
+    /// too, because policies move the same version.
+    pub async fn follow(self: Arc<Self>, queries: Queries, router: RoomRouter) {
+        let mut tick = tokio::time::interval(POLL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let moved = match queries.config_version().await {
+                Ok(version) => version != self.version.load(Ordering::Acquire),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot see whether keys changed");
+                    continue;
+                }
+            };
+            if !moved {
+                continue;
+            }
+            if let Err(error) = self.refresh(&queries).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the keys again");
+                continue;
+            }
+            for company in self.companies() {
+                router.company_changed(company);
+            }
+        }
+    }
+}
+
+/// The key a request carries. Every cause of a refusal gives the same answer.
+pub fn authenticate(headers: &HeaderMap, pepper: &Pepper, ring: &KeyRing) -> Result<Arc<Key>, Problem> {
+    let key = bearer(headers).filter(|key| checksum_ok(key)).ok_or_else(Problem::unauthenticated)?;
+    ring.find(&hash_key(pepper, key)).ok_or_else(Problem::unauthenticated)
+}
+
+pub fn authorise(key: &Key, access: Access) -> Result<(), Problem> {
+    if access.allows(key.role) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::Forbidden, "The role of this key does not include this; use a key of another role."))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = values.next()?;
+    if values.next().is_some() || value.len() > MAX_KEY_BYTES {
+        return None;
+    }
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim_start_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn bearer_of(list: &[&str]) -> Option<String> {
+        let mut request = TestRequest::default();
+        for value in list {
+            request = request.append_header((AUTHORIZATION, *value));
+        }
+        bearer(request.to_http_request().headers()).map(String::from)
+    }
+
+    #[test]
+    fn one_bearer_header_is_taken() {
+        assert_eq!(bearer_of(&["Bearer bh_live_x"]).as_deref(), Some("bh_live_x"));
+        assert_eq!(bearer_of(&["bearer  bh_live_x"]).as_deref(), Some("bh_live_x"));
+        assert_eq!(bearer_of(&[]), None);
+        assert_eq!(bearer_of(&["Bearer bh_live_x", "Bearer bh_live_x"]), None);
+        assert_eq!(bearer_of(&["Basic bh_live_x"]), None);
+        assert_eq!(bearer_of(&["Bearer"]), None);
+        assert_eq!(bearer_of(&[&format!("Bearer {}", "x".repeat(65_536))]), None);
+    }
+
+    #[test]
+    fn roles() {
+        let people = Access::Roles(&[Role::Operator]);
+        assert!(people.allows(Role::Operator) && people.allows(Role::Admin));
+        assert!(!people.allows(Role::Agent) && !people.allows(Role::Builder));
+        assert!(Access::AnyKey.allows(Role::Agent));
+    }
+}

@@ -1,0 +1,223 @@
+//! `POST /v1/rooms/{room_id}/function-calls`: the hot path. One parse, one serialisation. A call that fails at the door becomes
+//! an entry of the answer, because the model must read it; only what is wrong with the request as a whole is a problem.
+//! **Invariant:** as many entries come out as calls went in, in the same order.
+
+use std::collections::{HashMap, HashSet};
+
+use actix_web::http::header::{LOCATION, RETRY_AFTER};
+
+use crate::actors::router::{Answers, Batch, CallOutcome, RoomSummary};
+use crate::catalog::Admitted;
+use crate::catalog::admit::{Admission, DoorAnswer, admit};
+use crate::catalog::dialect::{self, Dialect, RawCall};
+use crate::room::{CallId, CallStatus, RoomAddress, Seen};
+
+use super::answer::{self, Item};
+use super::headers::{self, Wait};
+use super::problem::{self, Kind, Problem};
+use super::visit::{Answer, Visit};
+use super::{counters, view};
+
+/// Largest body, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// Where a call of the request gets its answer from.
+enum Source {
+    /// The room, as the n-th call of the batch.
+    Room(usize),
+    /// The same, because it is the same call once more: nobody chose their ids and everything in them is equal.
+    Repeat(usize),
+    /// The door, with this body.
+    Door(DoorAnswer, String),
+}
+
+#[derive(Default)]
+struct Sorted {
+    sources: Vec<Source>,
+    admitted: Vec<Admitted>,
+}
+
+pub async fn post(mut visit: Visit) -> Answer {
+    let address = visit.room()?;
+    let http = visit.http.clone();
+    let (hint, key) = (headers::dialect(http.headers())?, headers::idempotency_key(http.headers())?);
+    let (turn_id, stated) = (headers::turn_id(http.headers())?, headers::seen(http.headers())?);
+    let wait = Wait::read(http.headers());
+
+    let body = visit.body(MAX_BODY).await?;
+    let envelope = dialect::parse(&body, hint).map_err(|problem| Problem::envelope(&problem))?;
+    drop(body);
+    check_ids(&envelope.calls, key)?;
+    let admission = Admission {
+        address: &address,
+        ai_agent: visit.key.ai_agent.as_ref(),
+        key_id: &visit.key.id,
+        turn_id: envelope.turn_id.as_deref().or(turn_id),
+        seen: Seen { epoch: envelope.seen.epoch.or(stated.epoch), seq: envelope.seen.seq.or(stated.seq) },
+    };
+    let sorted = sort(&envelope.calls, key, &admission)?;
+    let Sorted { sources, admitted } = sorted;
+
+    let answers = if admitted.is_empty() {
+        Answers { room: known_room(&visit, &address).await?, calls: vec![] }
+    } else {
+        let batch = Batch { calls: admitted, caller: visit.caller() };
+        outcome(visit.api.router.call(address, batch, wait.patience()).await)?
+    };
+    respond(&sources, &answers, envelope.dialect, wait)
+}
+
+/// The ids somebody chose: unique in the request, and the header's is the body's.
+fn check_ids(calls: &[RawCall], key: Option<&str>) -> Result<(), Problem> {
+    if calls.is_empty() {
+        return Err(Problem::field(Kind::InvalidBody, "/calls", "There must be at least one call."));
+    }
+    let mut chosen = HashSet::new();
+    for (index, raw) in calls.iter().enumerate() {
+        let Some(id) = raw.call_id.as_deref() else { continue };
+        if !chosen.insert(id) {
+            return Err(duplicate(CallId::new(id).ok()));
+        }
+        let same = |key: &str| if calls.len() == 1 { id == key } else { id == format!("{key}:{index}") };
+        if key.is_some_and(|key| !same(key)) {
+            let detail =
+                "Leave one of them out, or make them equal (in a batch the key is followed by a colon and the call's index).";
+            return Err(Problem::new(Kind::IdempotencyKeyMismatch, detail));
+        }
+    }
+    Ok(())
+}
+
+fn duplicate(id: Option<CallId>) -> Problem {
+    let problem = Problem::new(Kind::DuplicateCallId, "Give every call of a request its own id.");
+    match id {
+        Some(id) => problem.about_call(id),
+        None => problem,
+    }
+}
+
+/// Lets each call in, or finds its refusal.
+fn sort(calls: &[RawCall], key: Option<&str>, admission: &Admission<'_>) -> Result<Sorted, Problem> {
+    let mut sorted = Sorted { sources: Vec::with_capacity(calls.len()), admitted: Vec::with_capacity(calls.len()) };
+    let mut places: HashMap<CallId, (usize, bool), ahash::RandomState> = HashMap::default();
+    for (index, raw) in calls.iter().enumerate() {
+        let admitted = match admit(raw, index, key, admission) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                let body = error_body(&refused);
+                sorted.sources.push(Source::Door(refused, body));
+                continue;
+            }
+        };
+        let place = sorted.admitted.len();
+        if calls.len() > 1 {
+            let chosen = raw.call_id.is_some() || key.is_some();
+            match places.get(&admitted.call.call_id) {
+                Some((first, false)) if !chosen => {
+                    sorted.sources.push(Source::Repeat(*first));
+                    continue;
+                }
+                Some(_) => return Err(duplicate(Some(admitted.call.call_id))),
+                None => places.insert(admitted.call.call_id.clone(), (place, chosen)),
+            };
+        }
+        sorted.sources.push(Source::Room(place));
+        sorted.admitted.push(admitted);
+    }
+    Ok(sorted)
+}
+
+fn error_body(refused: &DoorAnswer) -> String {
+    // A refusal always serialises: texts, numbers and lists of them.
+    let error = serde_json::to_string(&refused.refusal).unwrap_or_else(|_| "{}".into());
+    format!("{{\"error\":{error}}}")
+}
+
+/// No call was let in, but a room that does not exist is still the first thing to tell.
+async fn known_room(visit: &Visit, address: &RoomAddress) -> Result<RoomSummary, Problem> {
+    let row = visit.api.queries.room(address.company, &address.room).await?.ok_or_else(Problem::unknown_room)?;
+    view::summary(&row)
+}
+
+fn outcome(outcome: CallOutcome) -> Result<Answers, Problem> {
+    let (kind, detail) = match outcome {
+        CallOutcome::Answered(answers) | CallOutcome::Accepted(answers) => return Ok(answers.into_inner()),
+        CallOutcome::UnknownRoom => return Err(Problem::unknown_room()),
+        CallOutcome::KeyReused { call_id } => {
+            let detail =
+                "This id was given to a call with another room, tool or arguments. Choose a new id. Nothing was accepted.";
+            return Err(Problem::new(Kind::IdempotencyKeyReused, detail).about_call(call_id));
+        }
+        CallOutcome::Busy => (Kind::Busy, "Nothing was accepted. Ask again later, with the same ids."),
+        CallOutcome::Draining => (Kind::RoomDraining, "Nothing was accepted. Ask again later, with the same ids."),
+        CallOutcome::Withdrawn => (Kind::TimedOutBeforeStart, "Nothing was accepted. Ask again, with the same ids."),
+        CallOutcome::OutcomeUnknown => {
+            (Kind::OutcomeUnknown, "Ask again with the same ids: what was accepted is not done twice.")
+        }
+        CallOutcome::Unavailable => (Kind::StorageUnavailable, "Nothing was accepted. Ask again, with the same ids."),
+    };
+    Err(Problem::new(kind, detail))
+}
+
+fn respond(sources: &[Source], answers: &Answers, dialect: Dialect, wait: Wait) -> Answer {
+    let mut items = Vec::with_capacity(sources.len());
+    for source in sources {
+        items.push(item(source, answers)?);
+    }
+    for (source, item) in sources.iter().zip(&items) {
+        counters::call(item.name, item.status, item.replayed);
+        if let Source::Door(refused, _) = source {
+            counters::refused_at_door(&refused.name, refused.refusal.code);
+        }
+    }
+    let open = items.iter().find(|item| !item.status.is_final());
+    let body = answer::write(&answers.room, &items, dialect);
+    let mut response = answer::bytes(if open.is_some() { problem::ACCEPTED } else { problem::OK }, body);
+    let set = response.headers_mut();
+    if let Some(call_id) = open.and_then(|item| item.call_id)
+        && let Ok(location) = format!("/v1/function-calls/{call_id}").parse()
+    {
+        set.insert(LOCATION, location);
+        set.insert(RETRY_AFTER, 1.into());
+    }
+    if wait.stated
+        && let Ok(applied) = format!("wait={}", wait.seconds).parse()
+    {
+        set.insert(actix_web::http::header::HeaderName::from_static("preference-applied"), applied);
+    }
+    if items.iter().all(|item| item.replayed) {
+        let name = actix_web::http::header::HeaderName::from_static("idempotent-replayed");
+        set.insert(name, actix_web::http::header::HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn item<'a>(source: &'a Source, answers: &'a Answers) -> Result<Item<'a>, Problem> {
+    let (place, repeat) = match source {
+        Source::Door(refused, body) => {
+            return Ok(Item {
+                call_id: refused.call_id.as_ref().map(CallId::as_str),
+                tool_call_id: refused.tool_call_id.as_deref(),
+                name: &refused.name,
+                status: CallStatus::Refused,
+                replayed: false,
+                body,
+            });
+        }
+        Source::Room(place) => (*place, false),
+        Source::Repeat(place) => (*place, true),
+    };
+    // A room that answers fewer calls than it was given is a fault of ours; the caller can only ask again.
+    let answered = answers.calls.get(place).ok_or_else(|| {
+        tracing::error!("a room answered fewer calls than it was given");
+        Problem::new(Kind::OutcomeUnknown, "Ask again with the same ids: what was accepted is not done twice.")
+    })?;
+    Ok(Item {
+        call_id: Some(answered.call_id.as_str()),
+        tool_call_id: answered.tool_call_id.as_deref(),
+        name: answered.name,
+        status: answered.status,
+        replayed: answered.replayed || repeat,
+        body: &answered.body,
+    })
+}

@@ -1,0 +1,199 @@
+//! A company's tags, policies and AI agents.
+
+use actix_web::http::header::{ETAG, HeaderValue};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::room::tag;
+use crate::room::{AiAgentId, Settings, TagPolicy};
+use crate::store::StoreError;
+
+use super::page::{List, Turn};
+use super::problem::{self, Problem};
+use super::visit::{Answer, Visit};
+use super::{answer, headers, people, strict};
+
+/// Largest body here.
+pub const MAX_BODY: usize = 16 * 1024;
+/// Longest tag name, in bytes.
+const MAX_TAG: usize = 200;
+
+/// A tag of the company.
+#[derive(Serialize, ToSchema)]
+pub struct TagView {
+    /// As it is shown.
+    pub name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagBody {
+    /// 1 to 200 bytes. Names that differ only in upper and lower case are the same tag.
+    name: String,
+}
+
+pub async fn list_tags(visit: Visit) -> Answer {
+    let company = visit.api.queries.company(visit.key.company).await?;
+    let turn = Turn::of(&visit, "tags", &[])?;
+    let after = turn.after.as_deref().unwrap_or_default();
+    let mut rest: Vec<_> = company.tags.iter().filter(|(folded, _)| folded.as_bytes() > after).collect();
+    rest.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    let list = turn.page(rest, |(folded, _)| folded.as_bytes().to_vec(), |(_, shown)| TagView { name: shown.to_string() });
+    Ok(answer::json(problem::OK, &list))
+}
+
+pub async fn post_tag(mut visit: Visit) -> Answer {
+    let body: TagBody = visit.json(MAX_BODY).await?;
+    strict::line("/name", &body.name, MAX_TAG)?;
+    let name = body.name.trim().to_owned();
+    let created = visit.api.directory.put_tag(visit.key.company, &name, &visit.by()).await?;
+    visit.api.directory_changed(visit.key.company).await?;
+    Ok(answer::json(if created { problem::CREATED } else { problem::OK }, &TagView { name }))
+}
+
+pub async fn delete_tag(visit: Visit) -> Answer {
+    let name = visit.segment("tag").ok_or_else(Problem::not_found)?;
+    let deleted = visit.api.directory.delete_tag(visit.key.company, &tag::fold(&name), &visit.by()).await?;
+    people::gone(&visit, deleted).await
+}
+
+/// What happens when a call names a tag the company does not have.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TagRule {
+    CreateIfMissing,
+    ExistingOnly,
+}
+
+/// The company's policies. What is left out of a PUT is set back to its default.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettingsView {
+    pub tag_policy: TagRule,
+    /// 1 to 1,000.
+    pub max_tags_per_room: u32,
+    /// 1 to 100.
+    pub max_tags_per_call: u32,
+    /// 1 to 100,000.
+    pub max_tags_per_company: u32,
+    /// 1 to 50 of `[a-z0-9_]{1,40}`.
+    pub resolve_reasons: Vec<String>,
+}
+
+impl Default for SettingsView {
+    fn default() -> Self {
+        Self::from(Settings::default())
+    }
+}
+
+impl From<Settings> for SettingsView {
+    fn from(settings: Settings) -> Self {
+        Self {
+            tag_policy: match settings.tag_policy {
+                TagPolicy::CreateIfMissing => TagRule::CreateIfMissing,
+                TagPolicy::ExistingOnly => TagRule::ExistingOnly,
+            },
+            max_tags_per_room: settings.max_tags_per_room,
+            max_tags_per_call: settings.max_tags_per_call,
+            max_tags_per_company: settings.max_tags_per_company,
+            resolve_reasons: settings.resolve_reasons,
+        }
+    }
+}
+
+fn checked(view: SettingsView) -> Result<Settings, Problem> {
+    let bounds = [
+        ("/max_tags_per_room", view.max_tags_per_room, 1_000),
+        ("/max_tags_per_call", view.max_tags_per_call, 100),
+        ("/max_tags_per_company", view.max_tags_per_company, 100_000),
+    ];
+    for (pointer, value, most) in bounds {
+        if !(1..=most).contains(&value) {
+            return Err(strict::bad(pointer, format!("It must be 1 to {most}.")));
+        }
+    }
+    let code = |text: &String| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        (1..=40).contains(&text.len()) && text.bytes().all(plain)
+    };
+    let unique = |(index, text)| !view.resolve_reasons[..index].contains(text);
+    let reasons = &view.resolve_reasons;
+    if !(1..=50).contains(&reasons.len()) || !reasons.iter().all(code) || !reasons.iter().enumerate().all(unique) {
+        return Err(strict::bad("/resolve_reasons", "There must be 1 to 50 different codes, each 1 to 40 of a-z, 0-9 and _."));
+    }
+    Ok(Settings {
+        tag_policy: match view.tag_policy {
+            TagRule::CreateIfMissing => TagPolicy::CreateIfMissing,
+            TagRule::ExistingOnly => TagPolicy::ExistingOnly,
+        },
+        max_tags_per_room: view.max_tags_per_room,
+        max_tags_per_call: view.max_tags_per_call,
+        max_tags_per_company: view.max_tags_per_company,
+        resolve_reasons: view.resolve_reasons,
+    })
+}
+
+fn with_etag(settings: Settings, version: i64) -> Answer {
+    let mut response = answer::json(problem::OK, &SettingsView::from(settings));
+    if let Ok(tag) = HeaderValue::from_str(&headers::etag(version)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+pub async fn get_settings(visit: Visit) -> Answer {
+    let (settings, version) = visit.api.directory.settings(visit.key.company).await?;
+    with_etag(settings, version)
+}
+
+pub async fn put_settings(mut visit: Visit) -> Answer {
+    let settings = checked(visit.json(MAX_BODY).await?)?;
+    let (_, current) = visit.api.directory.settings(visit.key.company).await?;
+    let expected = headers::if_match(visit.http.headers(), current)?;
+    let by = visit.by();
+    let version = match visit.api.directory.set_settings(visit.key.company, settings.clone(), expected, &by).await {
+        // Between our look and the write somebody else wrote.
+        Err(StoreError::Conflict(_)) => return Err(headers::stale()),
+        other => other?,
+    };
+    visit.api.directory_changed(visit.key.company).await?;
+    with_etag(settings, version)
+}
+
+/// An AI agent that has, or had, a key.
+#[derive(Serialize, ToSchema)]
+pub struct AiAgentView {
+    pub id: String,
+}
+
+pub async fn list_ai_agents(visit: Visit) -> Answer {
+    let mut ids = visit.api.queries.ai_agents(visit.key.company).await?;
+    ids.sort_unstable();
+    let turn = Turn::of(&visit, "ai-agents", &[])?;
+    let after = turn.after.as_deref().unwrap_or_default();
+    ids.retain(|id| id.as_str().as_bytes() > after);
+    let view = |id: AiAgentId| AiAgentView { id: id.to_string() };
+    let list: List<AiAgentView> = turn.page(ids, |id| id.as_str().as_bytes().to_vec(), view);
+    Ok(answer::json(problem::OK, &list))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_have_bounds() {
+        let check = |json: &str| strict::read::<SettingsView>(json.as_bytes()).and_then(checked);
+        assert_eq!(check("{}").unwrap(), Settings::default());
+        assert_eq!(check(r#"{"tag_policy":"existing_only"}"#).unwrap().tag_policy, TagPolicy::ExistingOnly);
+        for bad in [
+            r#"{"max_tags_per_room":0}"#,
+            r#"{"max_tags_per_call":101}"#,
+            r#"{"resolve_reasons":[]}"#,
+            r#"{"resolve_reasons":["a","a"]}"#,
+            r#"{"resolve_reasons":["Not Plain"]}"#,
+        ] {
+            assert_eq!(check(bad).unwrap_err().code(), "invalid_body", "{bad}");
+        }
+    }
+}

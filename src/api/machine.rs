@@ -1,0 +1,56 @@
+//! For machines and newcomers, without a key: health, readiness, metrics, the OpenAPI document and its page.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_TYPE, ContentType, LOCATION};
+use actix_web::web::Data;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer;
+use super::openapi;
+use super::problem::{self, Kind, Problem};
+use super::state::Api;
+use super::visit::Answer;
+
+/// A store that has not answered a read by then is not there.
+const PING_LIMIT: Duration = Duration::from_secs(1);
+
+#[derive(Serialize, ToSchema)]
+pub struct HealthView {
+    status: &'static str,
+}
+
+pub async fn health(_api: Data<Api>) -> Answer {
+    Ok(answer::json(problem::OK, &HealthView { status: "ok" }))
+}
+
+/// Calls are served: the server has started, does not drain, and its store answers.
+pub async fn ready(api: Data<Api>) -> Answer {
+    if !api.is_ready() {
+        return Err(Problem::new(Kind::NotReady, "The server is starting or draining."));
+    }
+    match tokio::time::timeout(PING_LIMIT, api.queries.ping()).await {
+        Ok(Ok(())) => Ok(answer::json(problem::OK, &HealthView { status: "ready" })),
+        Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::NotReady, "The store does not answer.")),
+    }
+}
+
+pub async fn metrics(api: Data<Api>) -> Answer {
+    #[expect(clippy::cast_precision_loss, reason = "no process holds 2^52 rooms")]
+    metrics::gauge!("bellhop_live_rooms").set(api.router.live_rooms() as f64);
+    Ok(HttpResponseBuilder::new(problem::OK)
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body((api.metrics)()))
+}
+
+pub async fn openapi(_api: Data<Api>) -> Answer {
+    Ok(HttpResponseBuilder::new(problem::OK).insert_header(ContentType::json()).body(openapi::text()))
+}
+
+pub async fn docs(_api: Data<Api>) -> Answer {
+    let mut response = HttpResponse::new(problem::SEE_OTHER);
+    response.headers_mut().insert(LOCATION, actix_web::http::header::HeaderValue::from_static("/docs/"));
+    Ok(response)
+}

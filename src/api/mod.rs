@@ -1,0 +1,37 @@
+//! DOOR for programs: the HTTP face under `/v1` (design.md section 5). A request is authenticated, read strictly and turned
+//! into calls and commands for rooms, or into reads of the store. Must never decide anything about a room, and must never let
+//! one company see that another's things exist.
+//!
+//! | File | What it is |
+//! |---|---|
+//! | `routes` | the one table: method, path, who may, what it is documented as, which handler |
+//! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
+//! | `calls`, `answer` | the hot path and the writing of its answer |
+//! | `call_reads`, `rooms`, `actor`, `people`, `company`, `events`, `machine` | the other handlers |
+//! | `problem` | everything that can go wrong; the only file with HTTP status codes |
+
+mod actor;
+mod answer;
+pub mod auth;
+mod call_reads;
+mod calls;
+mod commands;
+mod company;
+mod counters;
+mod events;
+mod headers;
+mod machine;
+mod openapi;
+mod page;
+mod people;
+pub mod problem;
+mod rooms;
+mod routes;
+mod state;
+mod strict;
+mod view;
+mod visit;
+
+pub use auth::{Access, KeyRing};
+pub use routes::{Method, Route, routes};
+pub use state::{Api, Streams, configure};
