@@ -1,0 +1,292 @@
+//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing about rooms, calls
+//! or answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{Service, ServerHandle};
+use actix_web::{App, HttpResponse, HttpServer};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::actors::router::{RoomRouter, RouterOptions, Threads};
+use crate::api::{Api, ApiOptions};
+use crate::config::Config;
+use crate::store::{Pepper, Store, StoreError, StoreOptions};
+use crate::telemetry::{Metrics, metric};
+
+/// How often a running server looks whether a command beside it changed a company or a key.
+const CONFIG_POLL: Duration = Duration::from_millis(250);
+/// How long web threads may take to start.
+const THREADS_START: Duration = Duration::from_secs(10);
+
+/// Why nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {listen}: {source}")]
+    Listen { listen: String, source: std::io::Error },
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    #[error("the web threads did not start within {} s", THREADS_START.as_secs())]
+    Threads,
+}
+
+/// How a store is opened with these settings. The secret key file is made when it is missing.
+pub fn store_options(config: &Config, migrate: bool) -> Result<StoreOptions, StoreError> {
+    let pepper = Pepper::load_or_make(config.secret_key_file.as_deref(), &config.data_dir)?;
+    Ok(StoreOptions {
+        url: config.database_url.clone(),
+        migrate,
+        readers: config.readers,
+        journal_queue: config.journal_queue,
+        pepper,
+    })
+}
+
+/// A server that answers.
+/// **Invariant:** made only when every web thread owns its rooms, so that no room ever changes its thread.
+pub struct Running {
+    pub addresses: Vec<SocketAddr>,
+    pub store: Store,
+    pub router: RoomRouter,
+    serving: watch::Sender<bool>,
+    in_flight: Arc<AtomicUsize>,
+    server: ServerHandle,
+    background: Vec<JoinHandle<()>>,
+    stop_within: Duration,
+}
+
+impl Running {
+    /// Builds store, journal, router and api, binds and serves. Must run inside an actix `System`: rooms live on the web
+    /// workers' own threads, which are arbiters only there.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let options = store_options(config, config.migrate)?;
+        let pepper = options.pepper.clone();
+        let store = Store::open_to_serve(options)?;
+        match Self::serve(config, store.clone(), pepper).await {
+            Ok(running) => Ok(running),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
+    }
+
+    async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
+        let metrics = Metrics::start();
+        let (router, threads) = build_router(config, &store)?;
+        let (serving, serving_seen) = watch::channel(false);
+        let version = store.queries().config_version().await?;
+        let api = build_api(&store, &router, pepper, serving_seen.clone(), &metrics).await?;
+        let in_flight = Arc::new(AtomicUsize::new(0));
+
+        let (of_threads, of_router, of_api) = (threads.clone(), router.clone(), api.clone());
+        let counted = in_flight.clone();
+        let server = HttpServer::new(move || {
+            // Called once per listening address and thread; a thread is adopted once.
+            of_threads.adopt_current(&of_router);
+            let (api, counted, serving) = (of_api.clone(), counted.clone(), serving_seen.clone());
+            App::new()
+                .wrap_fn(move |request, service| {
+                    let guard = InFlight::enter(&counted);
+                    let leaving = !*serving.borrow() && request.path().starts_with("/v1/");
+                    let answer = if leaving { Err(request) } else { Ok(service.call(request)) };
+                    async move {
+                        let _guard = guard;
+                        match answer {
+                            Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
+                            Err(request) => Ok(request.into_response(leaving_answer()).map_into_right_body()),
+                        }
+                    }
+                })
+                .configure(move |service| api.configure(service))
+        })
+        .workers(config.workers)
+        .disable_signals()
+        .tcp_nodelay(true)
+        .shutdown_timeout(1)
+        .bind(config.listen.as_str())
+        .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
+        let addresses = server.addrs();
+        let server = server.run();
+        let handle = server.handle();
+        let mut background = vec![tokio::task::spawn_local(async move {
+            if let Err(error) = server.await {
+                tracing::error!(event = "server.failed", %error, "the web server ended");
+            }
+        })];
+        wait_until(THREADS_START, || threads.adopted() >= config.workers).await.map_err(|()| StartError::Threads)?;
+        serving.send_replace(true);
+        background.push(tokio::task::spawn_local(follow_companies(store.clone(), router.clone(), api, version)));
+        background.push(tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())));
+        let stop_within = Duration::from_secs(config.stop_within_s.into());
+        Ok(Self { addresses, store, router, serving, in_flight, server: handle, background, stop_within })
+    }
+
+    /// Where to reach it, as a client on this machine would.
+    pub fn url(&self) -> String {
+        match self.addresses.first() {
+            Some(address) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+            Some(address) => format!("http://{address}"),
+            None => String::new(),
+        }
+    }
+
+    /// Answers once the store says that this process must not go on, with its sentence.
+    pub async fn broken(&self) -> String {
+        let mut fatal = self.store.fatal();
+        loop {
+            if let Some(sentence) = fatal.borrow_and_update().clone() {
+                return sentence;
+            }
+            if fatal.changed().await.is_err() {
+                return "the store ended by itself".into();
+            }
+        }
+    }
+
+    /// Not ready any more, no new requests, those in flight to their end, then the store. Rooms live on the web threads,
+    /// so these stop only when no request needs a room.
+    pub async fn stop(self) {
+        self.serving.send_replace(false);
+        self.server.pause().await;
+        if wait_until(self.stop_within, || self.in_flight.load(Ordering::Acquire) == 0).await.is_err() {
+            tracing::warn!(event = "server.cut", in_flight = self.in_flight.load(Ordering::Acquire), "requests were cut off");
+        }
+        self.server.stop(true).await;
+        for task in &self.background {
+            task.abort();
+        }
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close());
+        if tokio::time::timeout(Duration::from_secs(2), closed).await.is_err() {
+            tracing::warn!(event = "store.slow_close", "the store is still closing; nothing acknowledged is lost by not waiting");
+        }
+    }
+}
+
+/// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
+fn build_router(config: &Config, store: &Store) -> Result<(RoomRouter, Arc<Threads>), StoreError> {
+    let threads = Threads::new(config.workers);
+    let journal = store.journal(threads.clone())?;
+    let options =
+        RouterOptions { max_in_flight: config.max_in_flight_per_room, idle_after_ms: i64::from(config.idle_after_s) * 1_000 };
+    let router = RoomRouter::new(options, journal, store.memory(), threads.clone());
+    Ok((router, threads))
+}
+
+async fn build_api(
+    store: &Store,
+    router: &RoomRouter,
+    pepper: Pepper,
+    serving: watch::Receiver<bool>,
+    metrics: &Metrics,
+) -> Result<Api, StoreError> {
+    Api::new(ApiOptions { store: store.clone(), router: router.clone(), pepper, serving, metrics: metrics.render() }).await
+}
+
+/// The answer to a request that comes while the server leaves: nothing was accepted, ask another or later.
+fn leaving_answer() -> HttpResponse {
+    let body = r#"{"type":"/problems/shutting-down","title":"The server is stopping","status":503,"detail":"Nothing was accepted. Ask again in a moment with the same ids.","code":"shutting_down"}"#;
+    HttpResponse::ServiceUnavailable()
+        .content_type("application/problem+json")
+        .insert_header(("Retry-After", "1"))
+        .force_close()
+        .body(body)
+}
+
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn enter(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Commands beside this server write companies and keys into the same database and raise one number there.
+async fn follow_companies(store: Store, router: RoomRouter, api: Api, mut known: i64) {
+    let queries = store.queries();
+    let mut ticks = tokio::time::interval(CONFIG_POLL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut complained = false;
+    loop {
+        ticks.tick().await;
+        let seen = match queries.config_version().await {
+            Ok(version) if version == known => Ok(version),
+            Ok(version) => refresh(&store, &router, &api).await.map(|()| version),
+            Err(error) => Err(error),
+        };
+        match seen {
+            Ok(version) => (known, complained) = (version, false),
+            Err(error) if !complained => {
+                complained = true;
+                tracing::warn!(event = "config.unread", %error, "changes of companies and keys cannot be read now");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn refresh(store: &Store, router: &RoomRouter, api: &Api) -> Result<(), StoreError> {
+    api.refresh_keys().await?;
+    for company in store.queries().companies().await? {
+        router.company_changed(company.no);
+    }
+    Ok(())
+}
+
+async fn keep_metrics(metrics: Metrics, store: Store, router: RoomRouter, in_flight: Arc<AtomicUsize>) {
+    let position = store.last_position();
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        metrics::gauge!(metric::ROOMS_LIVE).set(router.live_rooms() as f64);
+        metrics::gauge!(metric::HTTP_IN_FLIGHT).set(in_flight.load(Ordering::Relaxed) as f64);
+        metrics::gauge!(metric::STORE_POSITION).set(*position.borrow() as f64);
+        metrics.upkeep();
+    }
+}
+
+async fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> Result<(), ()> {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() > at_most {
+            return Err(());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+/// SIGTERM and SIGINT, as they come.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on the process does not die of these signals by itself.
+    pub fn listen() -> Result<Self, StartError> {
+        let of = |kind| signal(kind).map_err(StartError::Signals);
+        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
+    }
+
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
