@@ -102,11 +102,20 @@ pub async fn run(context: &Context, command: KeyCommand) -> Outcome {
     Ok(Exit::Ok)
 }
 
+fn role_text(role: &Role) -> &'static str {
+    match role {
+        Role::Agent => "agent",
+        Role::Operator => "operator",
+        Role::Builder => "builder",
+        Role::Admin => "admin",
+    }
+}
+
 fn list(context: &Context, keys: &[KeyRow]) {
     let one = |key: &KeyRow| {
         serde_json::json!({
             "key_id": key.id,
-            "role": key.role,
+            "role": role_text(&key.role),
             "ai_agent": key.ai_agent,
             "created_at": time_text(key.created_at),
             "revoked_at": key.revoked_at.map(time_text),
@@ -118,9 +127,8 @@ fn list(context: &Context, keys: &[KeyRow]) {
             return "no keys yet; next: bellhop key create --company NAME --role agent --ai-agent sales".into();
         }
         let row = |key: &KeyRow| {
-            let role = serde_json::to_value(key.role).ok().and_then(|role| role.as_str().map(str::to_owned)).unwrap_or_default();
             let agent = key.ai_agent.as_ref().map_or_else(|| "-".into(), ToString::to_string);
-            vec![key.id.clone(), role, agent, time_text(key.created_at), key.revoked_at.map_or_else(|| "-".into(), time_text)]
+            vec![key.id.clone(), role_text(&key.role).to_owned(), agent, time_text(key.created_at), key.revoked_at.map_or_else(|| "-".into(), time_text)]
         };
         context.output.table(&["key", "role", "ai agent", "created", "revoked"], &keys.iter().map(row).collect::<Vec<_>>())
     });
