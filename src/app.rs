@@ -3,20 +3,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Service, ServerHandle};
+use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::actors::router::{RoomRouter, RouterOptions, Threads};
-use crate::api::{Api, ApiOptions};
+use crate::actors::clock::{bring_timers, resume_open_calls};
+use crate::actors::ports::Clock;
+use crate::actors::{Faults, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::api::{self, Api, KeyRing, Streams};
 use crate::config::Config;
 use crate::store::{Pepper, Store, StoreError, StoreOptions};
-use crate::telemetry::{Metrics, metric};
+use crate::telemetry::{self, Metrics};
 
 /// How often a running server looks whether a command beside it changed a company or a key.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
@@ -54,7 +56,8 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     pub store: Store,
     pub router: RoomRouter,
-    serving: watch::Sender<bool>,
+    /// Read by `/readyz`, by live feeds and by every request.
+    ready: Arc<AtomicBool>,
     in_flight: Arc<AtomicUsize>,
     server: ServerHandle,
     background: Vec<JoinHandle<()>>,
@@ -79,22 +82,23 @@ impl Running {
 
     async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
         let metrics = Metrics::start();
-        let (router, threads) = build_router(config, &store)?;
-        let (serving, serving_seen) = watch::channel(false);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (router, threads) = build_router(config, &store, clock.clone())?;
+        let ready = Arc::new(AtomicBool::new(false));
+        // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let api = build_api(&store, &router, pepper, serving_seen.clone(), &metrics).await?;
+        let api = build_api(&store, &router, pepper, ready.clone(), &metrics, clock);
+        api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
-        let (of_threads, of_router, of_api) = (threads.clone(), router.clone(), api.clone());
-        let counted = in_flight.clone();
+        let (of_threads, of_api, counted, ready_seen) = (threads.clone(), api.clone(), in_flight.clone(), ready.clone());
         let server = HttpServer::new(move || {
-            // Called once per listening address and thread; a thread is adopted once.
-            of_threads.adopt_current(&of_router);
-            let (api, counted, serving) = (of_api.clone(), counted.clone(), serving_seen.clone());
+            join_thread(&of_threads);
+            let (api, counted, ready) = (of_api.clone(), counted.clone(), ready_seen.clone());
             App::new()
                 .wrap_fn(move |request, service| {
                     let guard = InFlight::enter(&counted);
-                    let leaving = !*serving.borrow() && request.path().starts_with("/v1/");
+                    let leaving = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
                     let answer = if leaving { Err(request) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
@@ -104,7 +108,7 @@ impl Running {
                         }
                     }
                 })
-                .configure(move |service| api.configure(service))
+                .configure(move |service| api::configure(service, api))
         })
         .workers(config.workers)
         .disable_signals()
@@ -115,17 +119,23 @@ impl Running {
         let addresses = server.addrs();
         let server = server.run();
         let handle = server.handle();
-        let mut background = vec![tokio::task::spawn_local(async move {
+        let serving = tokio::task::spawn_local(async move {
             if let Err(error) = server.await {
                 tracing::error!(event = "server.failed", %error, "the web server ended");
             }
-        })];
-        wait_until(THREADS_START, || threads.adopted() >= config.workers).await.map_err(|()| StartError::Threads)?;
-        serving.send_replace(true);
-        background.push(tokio::task::spawn_local(follow_companies(store.clone(), router.clone(), api, version)));
-        background.push(tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())));
+        });
+        wait_until(THREADS_START, || threads.complete()).await.map_err(|()| StartError::Threads)?;
+        ready.store(true, Ordering::Release);
+        let background = vec![
+            serving,
+            tokio::task::spawn_local(follow_companies(router.clone(), api, version)),
+            tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
+            tokio::task::spawn_local(bring_timers(router.clone())),
+            tokio::task::spawn_local(resume_open_calls(router.clone())),
+            tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
+        ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
-        Ok(Self { addresses, store, router, serving, in_flight, server: handle, background, stop_within })
+        Ok(Self { addresses, store, router, ready, in_flight, server: handle, background, stop_within })
     }
 
     /// Where to reach it, as a client on this machine would.
@@ -153,12 +163,14 @@ impl Running {
     /// Not ready any more, no new requests, those in flight to their end, then the store. Rooms live on the web threads,
     /// so these stop only when no request needs a room.
     pub async fn stop(self) {
-        self.serving.send_replace(false);
+        self.ready.store(false, Ordering::Release);
         self.server.pause().await;
         if wait_until(self.stop_within, || self.in_flight.load(Ordering::Acquire) == 0).await.is_err() {
             tracing::warn!(event = "server.cut", in_flight = self.in_flight.load(Ordering::Acquire), "requests were cut off");
         }
+        self.router.close();
         self.server.stop(true).await;
+        self.router.clear();
         for task in &self.background {
             task.abort();
         }
@@ -171,23 +183,46 @@ impl Running {
 }
 
 /// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
-fn build_router(config: &Config, store: &Store) -> Result<(RoomRouter, Arc<Threads>), StoreError> {
+fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<(RoomRouter, Threads), StoreError> {
     let threads = Threads::new(config.workers);
-    let journal = store.journal(threads.clone())?;
-    let options =
-        RouterOptions { max_in_flight: config.max_in_flight_per_room, idle_after_ms: i64::from(config.idle_after_s) * 1_000 };
-    let router = RoomRouter::new(options, journal, store.memory(), threads.clone());
-    Ok((router, threads))
+    let journal = store.journal(Arc::new(threads.clone()))?;
+    let options = RouterOptions {
+        max_in_flight: config.max_in_flight_per_room,
+        idle_after: Duration::from_secs(config.idle_after_s.into()),
+        faults: Faults::default(),
+    };
+    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
 }
 
-async fn build_api(
+/// The calling web thread takes its share of the rooms. The web server calls its factory once per thread *and* listening
+/// address; a thread joins once.
+fn join_thread(threads: &Threads) {
+    thread_local!(static JOINED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    if !JOINED.replace(true) {
+        threads.join(&actix_rt::Arbiter::current());
+    }
+}
+
+fn build_api(
     store: &Store,
     router: &RoomRouter,
     pepper: Pepper,
-    serving: watch::Receiver<bool>,
+    ready: Arc<AtomicBool>,
     metrics: &Metrics,
-) -> Result<Api, StoreError> {
-    Api::new(ApiOptions { store: store.clone(), router: router.clone(), pepper, serving, metrics: metrics.render() }).await
+    clock: Arc<dyn Clock>,
+) -> Data<Api> {
+    Data::new(Api {
+        router: router.clone(),
+        queries: store.queries(),
+        directory: store.directory(),
+        key_ring: Arc::new(KeyRing::default()),
+        pepper,
+        ready,
+        metrics: metrics.render(),
+        last_position: store.last_position(),
+        clock,
+        streams: Arc::new(Streams::default()),
+    })
 }
 
 /// The answer to a request that comes while the server leaves: nothing was accepted, ask another or later.
@@ -216,35 +251,39 @@ impl Drop for InFlight {
 }
 
 /// Commands beside this server write companies and keys into the same database and raise one number there.
-async fn follow_companies(store: Store, router: RoomRouter, api: Api, mut known: i64) {
-    let queries = store.queries();
+async fn follow_companies(router: RoomRouter, api: Data<Api>, mut known: i64) {
     let mut ticks = tokio::time::interval(CONFIG_POLL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut complained = false;
     loop {
         ticks.tick().await;
-        let seen = match queries.config_version().await {
-            Ok(version) if version == known => Ok(version),
-            Ok(version) => refresh(&store, &router, &api).await.map(|()| version),
-            Err(error) => Err(error),
-        };
-        match seen {
+        match refresh(&router, &api, known).await {
             Ok(version) => (known, complained) = (version, false),
-            Err(error) if !complained => {
+            Err(why) if !complained => {
                 complained = true;
-                tracing::warn!(event = "config.unread", %error, "changes of companies and keys cannot be read now");
+                tracing::warn!(event = "config.unread", why, "changes of companies and keys cannot be read now");
             }
             Err(_) => {}
         }
     }
 }
 
-async fn refresh(store: &Store, router: &RoomRouter, api: &Api) -> Result<(), StoreError> {
-    api.refresh_keys().await?;
-    for company in store.queries().companies().await? {
-        router.company_changed(company.no);
+/// The version that is now followed; `known` when nothing moved.
+async fn refresh(router: &RoomRouter, api: &Api, known: i64) -> Result<i64, String> {
+    let version = api.queries.config_version().await.map_err(|error| error.to_string())?;
+    if version != known {
+        api.key_ring.refresh(&api.queries).await.map_err(|error| error.to_string())?;
+        router.companies_changed().await.map_err(|why| why.to_string())?;
     }
-    Ok(())
+    Ok(version)
+}
+
+async fn sweep(router: RoomRouter, idle_after_s: u32) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(u64::from(idle_after_s / 10).clamp(1, 30)));
+    loop {
+        ticks.tick().await;
+        router.sweep();
+    }
 }
 
 async fn keep_metrics(metrics: Metrics, store: Store, router: RoomRouter, in_flight: Arc<AtomicUsize>) {
@@ -252,9 +291,9 @@ async fn keep_metrics(metrics: Metrics, store: Store, router: RoomRouter, in_fli
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
-        metrics::gauge!(metric::ROOMS_LIVE).set(router.live_rooms() as f64);
-        metrics::gauge!(metric::HTTP_IN_FLIGHT).set(in_flight.load(Ordering::Relaxed) as f64);
-        metrics::gauge!(metric::STORE_POSITION).set(*position.borrow() as f64);
+        metrics::gauge!(telemetry::ROOMS_LIVE).set(router.live_rooms() as f64);
+        metrics::gauge!(telemetry::HTTP_IN_FLIGHT).set(in_flight.load(Ordering::Relaxed) as f64);
+        metrics::gauge!(telemetry::STORE_POSITION).set(*position.borrow() as f64);
         metrics.upkeep();
     }
 }

@@ -19,26 +19,21 @@ pub mod span {
     pub const JOURNAL_COMMIT: &str = "journal.commit";
 }
 
-/// Names of metrics. Base units; `_total` on what only grows.
-pub mod metric {
-    pub const BUILD_INFO: &str = "bellhop_build_info";
-    pub const HTTP_REQUESTS: &str = "bellhop_http_requests_total";
-    pub const HTTP_REQUEST_DURATION: &str = "bellhop_http_request_duration_seconds";
-    pub const HTTP_IN_FLIGHT: &str = "bellhop_http_requests_in_flight";
-    pub const CALLS: &str = "bellhop_calls_total";
-    pub const CALL_DURATION: &str = "bellhop_call_duration_seconds";
-    pub const CALLS_REPLAYED: &str = "bellhop_calls_replayed_total";
-    pub const ROOMS_LIVE: &str = "bellhop_rooms_live";
-    pub const ROOM_ACTIVATIONS: &str = "bellhop_room_activations_total";
-    pub const ROOM_RESTARTS: &str = "bellhop_room_restarts_total";
-    pub const MAILBOX_WAIT: &str = "bellhop_mailbox_wait_seconds";
-    pub const MAILBOX_REJECTED: &str = "bellhop_mailbox_rejected_total";
-    pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
-    pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
-    pub const JOURNAL_QUEUE_DEPTH: &str = "bellhop_journal_queue_depth";
-    pub const STORE_POSITION: &str = "bellhop_store_position";
-    pub const FEED_CLIENTS: &str = "bellhop_feed_clients";
-}
+// Names of metrics. Base units; `_total` on what only grows.
+pub const BUILD_INFO: &str = "bellhop_build_info";
+pub const HTTP_IN_FLIGHT: &str = "bellhop_http_requests_in_flight";
+pub const HTTP_PROBLEMS: &str = "bellhop_http_problems_total";
+pub const CALLS: &str = "bellhop_calls_total";
+pub const CALLS_REPLAYED: &str = "bellhop_calls_replayed_total";
+pub const CALL_ERRORS: &str = "bellhop_call_errors_total";
+pub const ROOMS_LIVE: &str = "bellhop_rooms_live";
+pub const ROOM_ACTIVATIONS: &str = "bellhop_room_activations_total";
+pub const ROOM_PASSIVATIONS: &str = "bellhop_room_passivations_total";
+pub const ROOM_RESTARTS: &str = "bellhop_room_restarts_total";
+pub const PANICS: &str = "bellhop_room_panics_total";
+pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
+pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
+pub const STORE_POSITION: &str = "bellhop_store_position";
 
 enum Kind {
     Counter,
@@ -48,23 +43,20 @@ enum Kind {
 
 /// Help of every metric, as it stands in `/metrics`.
 const HELP: &[(&str, Kind, &str)] = &[
-    (metric::BUILD_INFO, Kind::Gauge, "Always 1; the version is a label."),
-    (metric::HTTP_REQUESTS, Kind::Counter, "HTTP requests by route, method and class of status."),
-    (metric::HTTP_REQUEST_DURATION, Kind::Histogram, "Seconds from a request's head to its answer."),
-    (metric::HTTP_IN_FLIGHT, Kind::Gauge, "HTTP requests under way."),
-    (metric::CALLS, Kind::Counter, "Function-calls answered, by action and status."),
-    (metric::CALL_DURATION, Kind::Histogram, "Seconds from a call's admission to its answer."),
-    (metric::CALLS_REPLAYED, Kind::Counter, "Calls answered from the store because their id was known."),
-    (metric::ROOMS_LIVE, Kind::Gauge, "Rooms in memory."),
-    (metric::ROOM_ACTIVATIONS, Kind::Counter, "Rooms brought into memory."),
-    (metric::ROOM_RESTARTS, Kind::Counter, "Room actors started again after a panic."),
-    (metric::MAILBOX_WAIT, Kind::Histogram, "Seconds a call waited for its room's step."),
-    (metric::MAILBOX_REJECTED, Kind::Counter, "Calls not taken, by reason."),
-    (metric::JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
-    (metric::JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
-    (metric::JOURNAL_QUEUE_DEPTH, Kind::Gauge, "Commits waiting for the write lane."),
-    (metric::STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
-    (metric::FEED_CLIENTS, Kind::Gauge, "Open live feeds."),
+    (BUILD_INFO, Kind::Gauge, "Always 1; the version is a label."),
+    (HTTP_IN_FLIGHT, Kind::Gauge, "HTTP requests under way."),
+    (HTTP_PROBLEMS, Kind::Counter, "Requests refused as a whole, by code."),
+    (CALLS, Kind::Counter, "Function-calls answered, by action and status."),
+    (CALLS_REPLAYED, Kind::Counter, "Calls answered from the store because their id was known."),
+    (CALL_ERRORS, Kind::Counter, "Calls the door refused by itself, by action and code."),
+    (ROOMS_LIVE, Kind::Gauge, "Rooms in memory."),
+    (ROOM_ACTIVATIONS, Kind::Counter, "Rooms brought into memory."),
+    (ROOM_PASSIVATIONS, Kind::Counter, "Rooms put to sleep."),
+    (ROOM_RESTARTS, Kind::Counter, "Room actors started again after they died."),
+    (PANICS, Kind::Counter, "Calls whose decision panicked."),
+    (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
+    (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
+    (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
 ];
 
 /// Bounds of histograms, in seconds.
@@ -103,7 +95,7 @@ impl Metrics {
         let recorder = PrometheusBuilder::new()
             .set_buckets(SECONDS)
             .and_then(|builder| {
-                let group = metrics_exporter_prometheus::Matcher::Full(metric::JOURNAL_GROUP_SIZE.to_owned());
+                let group = metrics_exporter_prometheus::Matcher::Full(JOURNAL_GROUP_SIZE.to_owned());
                 builder.set_buckets_for_metric(group, ROOMS)
             })
             .and_then(PrometheusBuilder::install_recorder);
@@ -121,7 +113,7 @@ impl Metrics {
                 Kind::Histogram => metrics::describe_histogram!(*name, *help),
             }
         }
-        metrics::gauge!(metric::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Self(Some(handle))
     }
 

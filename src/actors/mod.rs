@@ -1,4 +1,30 @@
-//! SHELL. Who acts and in what order.
+//! SHELL. Who acts and in what order: the router finds the room's actor, the actor takes turns, the roster hands out people.
+//! Only this folder and `app` name actix's actor types.
 
+mod batch;
+pub mod clock;
+mod companies;
+mod faults;
+mod inspect;
+mod mailbag;
+mod messages;
+mod patience;
 pub mod ports;
-pub mod room_actor;
+mod room_actor;
+pub mod roster;
+mod roster_actor;
+mod rosters;
+mod router;
+mod settle;
+pub mod turn;
+
+pub use batch::{Answers, Batch, CallAnswer, RoomSummary};
+pub use clock::SystemClock;
+pub use faults::{FaultPoint, Faults};
+pub use inspect::{ActorView, LastCall};
+pub use mailbag::Threads;
+pub use patience::{CallOutcome, CommandOutcome};
+pub use ports::Caller;
+pub use room_actor::RoomActor;
+pub use router::{Passivated, RoomRouter, RouterOptions};
+pub use turn::error_body;

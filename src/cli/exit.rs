@@ -102,6 +102,8 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => Exit::Unreachable,
             StoreError::NotFound(_) => Exit::NotFound,
             StoreError::Invalid(_) => Exit::Usage,
+            // Broken files and statements: nothing the caller did.
+            _ => Exit::Failed,
         };
         Self::new(exit, with_causes(&error))
     }

@@ -4,27 +4,52 @@ use super::company::Ground;
 use super::event::{Customer, Fact, Writer};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
-use super::state::{Control, Lifecycle, Room};
+use super::state::{Lifecycle, Room};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Make the room, or say how it is now called.
-    Describe { channel: String, customer: Customer },
+    Describe {
+        channel: String,
+        customer: Customer,
+    },
     /// Somebody wrote. The store knows each message id of a room once.
-    Message { message_id: String, from: Writer, agent_id: Option<AgentId>, text: String },
-    Pause { reason: Option<String> },
+    Message {
+        message_id: String,
+        from: Writer,
+        agent_id: Option<AgentId>,
+        text: String,
+    },
+    Pause {
+        reason: Option<String>,
+    },
     Resume,
-    Snooze { until: Timestamp },
+    Snooze {
+        until: Timestamp,
+    },
     /// A snooze's timer.
     Wake,
     /// End a call that waits.
-    CancelCall { call_id: CallId },
+    CancelCall {
+        call_id: CallId,
+    },
     /// The roster reserved a place of `agent` for assignment number `assignment`.
-    Offer { agent: AgentId, agent_name: String, assignment: u64 },
+    Offer {
+        agent: AgentId,
+        agent_name: String,
+        assignment: u64,
+    },
     /// The roster has nobody free: `position` 1 is next.
-    QueuedAt { assignment: u64, position: u64 },
+    QueuedAt {
+        assignment: u64,
+        position: u64,
+    },
     /// The roster did not answer in time.
-    OfferOverdue { assignment: u64 },
+    OfferOverdue {
+        assignment: u64,
+    },
+    /// Wake and go on with what is open; changes nothing by itself.
+    Nudge,
 }
 
 /// What a command came to.
@@ -69,13 +94,13 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             Lifecycle::Snoozed { until } if until <= ground.now => vec![Fact::RoomWoken],
             _ => vec![],
         },
-        Command::Offer { agent, agent_name, assignment } => match &room.control {
-            Control::Queue { assignment: wanted, .. } if wanted == assignment => {
+        Command::Offer { agent, agent_name, assignment } => match room.wanted() {
+            Some(wanted) if wanted.assignment == *assignment => {
                 vec![Fact::AgentAssigned { agent_id: agent.clone(), agent_name: agent_name.clone(), assignment: *assignment }]
             }
             _ => vec![],
         },
-        Command::CancelCall { .. } | Command::QueuedAt { .. } | Command::OfferOverdue { .. } => vec![],
+        Command::CancelCall { .. } | Command::QueuedAt { .. } | Command::OfferOverdue { .. } | Command::Nudge => vec![],
     })
 }
 

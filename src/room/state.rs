@@ -72,9 +72,15 @@ impl CallStatus {
 pub enum Lifecycle {
     Open,
     /// We wrote last; the customer is to answer.
-    Waiting { since: Timestamp },
-    Snoozed { until: Timestamp },
-    Resolved { at: Timestamp },
+    Waiting {
+        since: Timestamp,
+    },
+    Snoozed {
+        until: Timestamp,
+    },
+    Resolved {
+        at: Timestamp,
+    },
 }
 
 impl Lifecycle {
@@ -88,14 +94,26 @@ impl Lifecycle {
     }
 }
 
+/// An assignment asked of the roster and not yet made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub target: AssignTarget,
+    pub since: Timestamp,
+    /// The number the assignment will have.
+    pub assignment: u64,
+}
+
 /// Who may act towards the customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
 pub enum Control {
     Bot,
-    /// Waits for the roster to find a person; will be assignment number `assignment`.
-    Queue { target: AssignTarget, since: Timestamp, assignment: u64 },
-    Person { agent: AgentId, assignment: u64 },
+    /// Waits for the roster to find a person.
+    Queue(Wanted),
+    Person {
+        agent: AgentId,
+        assignment: u64,
+    },
     Nobody,
 }
 
@@ -149,6 +167,9 @@ pub struct Room {
     pub episode: u32,
     pub lifecycle: Lifecycle,
     pub control: Control,
+    /// Held by a person while another is looked for: the old one keeps the room until the new one has a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reassigning: Option<Wanted>,
     pub channel: String,
     pub customer: Customer,
     pub tags: Vec<Tag>,
@@ -177,6 +198,7 @@ impl Default for Room {
             episode: 1,
             lifecycle: Lifecycle::Open,
             control: Control::Bot,
+            reassigning: None,
             channel: String::new(),
             customer: Customer::default(),
             tags: vec![],
@@ -207,6 +229,14 @@ impl Room {
         }
     }
 
+    /// What the roster is being asked for, if anything.
+    pub fn wanted(&self) -> Option<&Wanted> {
+        match &self.control {
+            Control::Queue(wanted) => Some(wanted),
+            _ => self.reassigning.as_ref(),
+        }
+    }
+
     /// Folds the next event in. `event.seq` must be `version + 1`.
     pub fn apply(&mut self, event: &RoomEvent) {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
@@ -233,6 +263,7 @@ impl Room {
                 self.episode = *episode;
                 self.lifecycle = Lifecycle::Open;
                 self.resolution = None;
+                self.reassigning = None;
                 self.move_control(Control::Bot);
             }
             Fact::TagsAdded { tags, .. } => {
@@ -252,14 +283,20 @@ impl Room {
                     at: event.at,
                     handled_by: handled_by.clone(),
                 });
+                self.reassigning = None;
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, .. } => {
                 self.assignment = *assignment;
-                self.move_control(Control::Queue { target: target.clone(), since: event.at, assignment: *assignment });
+                let wanted = Wanted { target: target.clone(), since: event.at, assignment: *assignment };
+                if matches!(self.control, Control::Person { .. }) {
+                    self.reassigning = Some(wanted);
+                } else {
+                    self.move_control(Control::Queue(wanted));
+                }
             }
             Fact::AgentAssigned { agent_id, assignment, .. } => {
-                self.assignment = *assignment;
+                self.reassigning = None;
                 self.move_control(Control::Person { agent: agent_id.clone(), assignment: *assignment });
             }
             Fact::RoomPaused { .. } => self.paused = true,
@@ -270,7 +307,10 @@ impl Room {
                     self.lifecycle = Lifecycle::Open;
                 }
             }
-            Fact::CallParked { call_id, on, .. } => self.parked.push(ParkedCall { call_id: call_id.clone(), on: *on }),
+            Fact::CallParked { call_id, on, .. } => match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
+                Some(parked) => parked.on = *on,
+                None => self.parked.push(ParkedCall { call_id: call_id.clone(), on: *on }),
+            },
             Fact::CallAnswered { call_id, .. } => self.parked.retain(|parked| parked.call_id != *call_id),
         }
     }

@@ -20,7 +20,7 @@ impl<T> Committed<T> {
     }
 
     /// Something that became durable together with `T`.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Committed<U> {
-        Committed(f(self.0))
+    pub fn with<U>(&self, f: impl FnOnce(&T) -> U) -> Committed<U> {
+        Committed(f(&self.0))
     }
 }

@@ -1,0 +1,159 @@
+//! One POST on its way to a room and back: the calls, who waits for them, and the one flag by which the door and the room
+//! agree whether a call that ran out of patience was begun.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use tokio::sync::oneshot;
+
+use crate::catalog::Admitted;
+use crate::room::{CallId, CallStatus, Room, RoomId};
+use crate::store::Committed;
+
+use super::ports::Caller;
+
+/// The calls of one request, admitted whole and in order. Never empty.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub calls: Vec<Admitted>,
+    pub caller: Caller,
+}
+
+/// What every answer says of the room, as of its commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomSummary {
+    pub id: RoomId,
+    pub version: i64,
+    pub epoch: i64,
+    pub status: &'static str,
+    pub control: &'static str,
+    pub last_inbound_seq: i64,
+}
+
+impl RoomSummary {
+    pub fn of(id: &RoomId, room: &Room) -> Self {
+        Self {
+            id: id.clone(),
+            version: room.version,
+            epoch: room.epoch,
+            status: room.lifecycle.as_str(),
+            control: room.control.as_str(),
+            last_inbound_seq: room.last_inbound_seq,
+        }
+    }
+}
+
+/// How one call went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAnswer {
+    pub call_id: CallId,
+    pub tool_call_id: Option<Arc<str>>,
+    pub name: &'static str,
+    pub status: CallStatus,
+    /// Answered from the store: this request changed nothing.
+    pub replayed: bool,
+    /// One JSON object: `{"result":{…}}`, `{"error":{…}}` or `{"parked_on":"…"}`.
+    pub body: Arc<str>,
+}
+
+/// The answer to a batch, in its order.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    pub room: RoomSummary,
+    pub calls: Vec<CallAnswer>,
+}
+
+impl Answers {
+    pub fn all_final(&self) -> bool {
+        self.calls.iter().all(|call| call.status.is_final())
+    }
+}
+
+/// What a room sends back for a batch.
+#[derive(Debug)]
+pub enum BatchReply {
+    /// Every call is final.
+    Final(Committed<Answers>),
+    UnknownRoom,
+    /// This id was used before with another meaning; nothing of the batch was accepted.
+    KeyReused(CallId),
+    /// The store cannot write now; nothing was accepted.
+    Unavailable,
+}
+
+const WAITING: u8 = 0;
+const TAKEN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+const DURABLE: u8 = 3;
+
+/// Shared by the door and the room for one batch.
+#[derive(Debug, Default)]
+pub struct Ticket {
+    phase: AtomicU8,
+    interim: Mutex<Option<Committed<Answers>>>,
+}
+
+impl Ticket {
+    /// The room begins. `false`: the door withdrew it, so it must not be begun.
+    pub fn take(&self) -> bool {
+        match self.phase.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(phase) => phase != WITHDRAWN,
+        }
+    }
+
+    /// The door gives up. `false`: too late, a step has begun.
+    pub fn withdraw(&self) -> bool {
+        self.phase.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The rows are durable but not all calls are final.
+    pub fn accepted(&self, so_far: Committed<Answers>) {
+        if let Ok(mut interim) = self.interim.lock() {
+            *interim = Some(so_far);
+        }
+        self.phase.store(DURABLE, Ordering::Release);
+    }
+
+    /// The answers so far, if they are durable.
+    pub fn interim(&self) -> Option<Committed<Answers>> {
+        if self.phase.load(Ordering::Acquire) != DURABLE {
+            return None;
+        }
+        self.interim.lock().ok().and_then(|mut interim| interim.take())
+    }
+}
+
+/// Counts what a room has in flight; given back when dropped, whatever happened.
+#[derive(Debug)]
+pub struct InFlight {
+    counter: Arc<AtomicU32>,
+    count: u32,
+}
+
+impl InFlight {
+    /// `None`: the room has `max` in flight already.
+    pub fn admit(counter: &Arc<AtomicU32>, count: u32, max: u32) -> Option<Self> {
+        let before = counter.fetch_add(count, Ordering::AcqRel);
+        if before.saturating_add(count) > max {
+            counter.fetch_sub(count, Ordering::AcqRel);
+            return None;
+        }
+        Some(Self { counter: counter.clone(), count })
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.counter.fetch_sub(self.count, Ordering::AcqRel);
+    }
+}
+
+/// Somebody waits for a batch.
+#[derive(Debug)]
+pub struct Waiter {
+    pub batch: Arc<Batch>,
+    pub ticket: Arc<Ticket>,
+    pub reply: oneshot::Sender<BatchReply>,
+}

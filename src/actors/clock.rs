@@ -1,0 +1,83 @@
+//! Time, and the one task per process that brings due timers to their rooms. A timer is a row; this only reads them.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::room::{Cause, Command, RoomKey, Timestamp};
+
+use super::ports::{Clock, DueTimer, TimerKind};
+use super::router::RoomRouter;
+
+/// The machine's clock, held back when it jumps backwards.
+#[derive(Debug, Default)]
+pub struct SystemClock(AtomicI64);
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let us =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+        Timestamp(self.0.fetch_max(us, Ordering::AcqRel).max(us))
+    }
+}
+
+/// How many due timers are brought at once.
+const TIMERS_AT_ONCE: i64 = 256;
+/// A timer set by a room of this process is seen at the latest after this time.
+const LONGEST_LOOK_AWAY: Duration = Duration::from_millis(250);
+/// A timer that was brought and is still there is brought again after this time.
+const REPEAT_AFTER_MS: i64 = 2_000;
+
+/// Brings every due timer to its room, until the process ends.
+pub async fn bring_timers(router: RoomRouter) {
+    let mut brought: std::collections::HashMap<(crate::room::RoomAddress, TimerKind, Timestamp), Timestamp> = Default::default();
+    loop {
+        let now = router.now();
+        match router.0.memory.due_timers(now, TIMERS_AT_ONCE).await {
+            Ok(due) => {
+                brought.retain(|_, at| now.ms_since(*at) < REPEAT_AFTER_MS);
+                for timer in due {
+                    if brought.insert((timer.room.clone(), timer.kind, timer.due), now).is_none() {
+                        bring(&router, timer).await;
+                    }
+                }
+            }
+            Err(why) => tracing::warn!(%why, "the timers cannot be read"),
+        }
+        tokio::time::sleep(LONGEST_LOOK_AWAY).await;
+    }
+}
+
+async fn bring(router: &RoomRouter, timer: DueTimer) {
+    let command = match timer.kind {
+        TimerKind::Snooze => Command::Wake,
+        TimerKind::Offer => match timer.cause.parse() {
+            Ok(assignment) => Command::OfferOverdue { assignment },
+            Err(_) => return,
+        },
+    };
+    if router.company(timer.room.company).await.is_ok() {
+        router.0.notify(&timer.room, command, Cause::Timer(timer.kind.as_str()));
+    }
+}
+
+/// Wakes every room that has open calls, once after a start, a slice at a time.
+pub async fn resume_open_calls(router: RoomRouter) {
+    let mut after: Option<RoomKey> = None;
+    loop {
+        match router.0.memory.rooms_with_open_calls(after, TIMERS_AT_ONCE).await {
+            Ok(rooms) if rooms.is_empty() => return,
+            Ok(rooms) => {
+                for (key, room) in rooms {
+                    after = Some(key);
+                    if router.company(room.company).await.is_ok() {
+                        router.0.notify(&room, Command::Nudge, Cause::Timer("start"));
+                    }
+                }
+            }
+            Err(why) => {
+                tracing::warn!(%why, "the rooms with open calls cannot be read");
+                tokio::time::sleep(LONGEST_LOOK_AWAY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What a room's actor is sent. No message carries a secret.
+
+use std::sync::Arc;
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::room::{By, Cause, Command, CommandAnswer, Refusal, Timestamp};
+
+use super::batch::{InFlight, RoomSummary, Waiter};
+use super::ports::Finished;
+
+/// Calls of one request.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Invoke {
+    pub waiter: Waiter,
+    pub guard: InFlight,
+    pub at: Timestamp,
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub enum CommandReply {
+    Done { answer: CommandAnswer, room: RoomSummary },
+    Refused(Refusal),
+    Unavailable,
+}
+
+/// A person, a customer, a timer or the roster tells the room something.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    pub command: Arc<Command>,
+    pub by: By,
+    pub cause: Cause,
+    pub reply: Option<oneshot::Sender<CommandReply>>,
+    pub guard: InFlight,
+    pub at: Timestamp,
+}
+
+/// The journal finished something for this room.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle(pub Finished);
+
+/// End. Sent only by the router, and only after the room is out of its map.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Sleep;
+
+/// Panic here and now: how the demo and the tests kill an actor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Die;

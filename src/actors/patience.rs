@@ -1,0 +1,128 @@
+//! The door's side of a call: waits as long as the caller wants, withdraws what was not begun, asks again when an actor died,
+//! and never says more than is known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::room::{CallId, Cause, Command, CommandAnswer, Refusal, RoomAddress};
+use crate::store::Committed;
+
+use super::batch::{Answers, Batch, BatchReply, RoomSummary, Ticket};
+use super::messages::CommandReply;
+use super::ports::Caller;
+use super::router::{NotSent, RoomRouter};
+
+/// How long an answer waits for the store once its calls are in a commit.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a command waits for its room and the store.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a batch is sent again to a room whose actor died under it.
+const MAX_SENDS: u32 = 5;
+
+/// How a batch went, as far as it is known.
+#[derive(Debug)]
+pub enum CallOutcome {
+    /// Every call is final.
+    Answered(Committed<Answers>),
+    /// Patience is over; every call is durable, some are still open.
+    Accepted(Committed<Answers>),
+    /// Nothing was accepted: the room has too much in flight.
+    Busy,
+    /// Nothing was accepted: the room or the process is draining.
+    Draining,
+    /// Nothing was accepted: patience ended before the room began.
+    Withdrawn,
+    /// It may have been accepted: ask again with the same ids.
+    OutcomeUnknown,
+    UnknownRoom,
+    /// Nothing was accepted: this id was used before with another meaning.
+    KeyReused {
+        call_id: CallId,
+    },
+    /// Nothing was accepted: the store cannot write now.
+    Unavailable,
+}
+
+/// How a command went, as far as it is known.
+#[derive(Debug)]
+pub enum CommandOutcome {
+    Done { answer: CommandAnswer, room: RoomSummary },
+    Refused(Refusal),
+    Busy,
+    Draining,
+    Unavailable,
+    OutcomeUnknown,
+}
+
+impl RoomRouter {
+    /// Carries a batch to its room and waits for its answer at most `patience` (and, once its rows are being written, at
+    /// most 5 s more).
+    pub async fn call(&self, room: RoomAddress, batch: Batch, patience: Duration) -> CallOutcome {
+        if self.company(room.company).await.is_err() {
+            return CallOutcome::Unavailable;
+        }
+        let (batch, ticket) = (Arc::new(batch), Arc::new(Ticket::default()));
+        let end = Instant::now() + patience;
+        let mut sends = 0;
+        loop {
+            sends += 1;
+            let mut answer = match self.invoke(&room, batch.clone(), ticket.clone()) {
+                Ok(answer) => answer,
+                Err(_) if sends > 1 => return CallOutcome::OutcomeUnknown,
+                Err(NotSent::Busy) => return CallOutcome::Busy,
+                Err(NotSent::Draining) => return CallOutcome::Draining,
+            };
+            let reply = match timeout_at(end, &mut answer).await {
+                Ok(reply) => reply,
+                Err(_) if sends == 1 && ticket.withdraw() => return CallOutcome::Withdrawn,
+                Err(_) => {
+                    if let Some(so_far) = ticket.interim() {
+                        return CallOutcome::Accepted(so_far);
+                    }
+                    match timeout_at(Instant::now() + STORE_PATIENCE, &mut answer).await {
+                        Ok(reply) => reply,
+                        Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
+                    }
+                }
+            };
+            match reply {
+                Ok(BatchReply::Final(answers)) => return CallOutcome::Answered(answers),
+                Ok(BatchReply::UnknownRoom) => return CallOutcome::UnknownRoom,
+                Ok(BatchReply::KeyReused(call_id)) => return CallOutcome::KeyReused { call_id },
+                Ok(BatchReply::Unavailable) => return CallOutcome::Unavailable,
+                // The actor died under it. Its ids are known to the store or were never written, so asking again is safe.
+                Err(_) if sends < MAX_SENDS && Instant::now() < end => {}
+                Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
+            }
+        }
+    }
+
+    /// Tells a room something and waits until it is durable, at most 10 s.
+    pub async fn command(&self, room: RoomAddress, command: Command, caller: Caller, cause: Cause) -> CommandOutcome {
+        if self.company(room.company).await.is_err() {
+            return CommandOutcome::Unavailable;
+        }
+        let command = Arc::new(command);
+        let end = Instant::now() + COMMAND_PATIENCE;
+        let mut sends = 0;
+        loop {
+            sends += 1;
+            let answer = match self.tell(&room, command.clone(), caller.by.clone(), cause.clone()) {
+                Ok(answer) => answer,
+                Err(_) if sends > 1 => return CommandOutcome::OutcomeUnknown,
+                Err(NotSent::Busy) => return CommandOutcome::Busy,
+                Err(NotSent::Draining) => return CommandOutcome::Draining,
+            };
+            match timeout_at(end, answer).await {
+                Ok(Ok(CommandReply::Done { answer, room })) => return CommandOutcome::Done { answer, room },
+                Ok(Ok(CommandReply::Refused(refusal))) => return CommandOutcome::Refused(refusal),
+                Ok(Ok(CommandReply::Unavailable)) => return CommandOutcome::Unavailable,
+                // Commands say how things shall be, so telling a room twice is telling it once.
+                Ok(Err(_)) if sends < MAX_SENDS && Instant::now() < end => {}
+                Ok(Err(_)) | Err(_) => return CommandOutcome::OutcomeUnknown,
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The supervisor: finds or activates a room's actor, bounds what it has in flight, replaces it when it died, and is the only
+//! one that puts a room to sleep.
+//! **Invariant:** a message is counted in flight under the same lock under which a room may be removed, so none is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use ahash::RandomState;
+use dashmap::DashMap;
+use tokio::sync::oneshot;
+
+use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
+
+use super::batch::{Batch, BatchReply, InFlight, Ticket, Waiter};
+use super::companies::Companies;
+use super::faults::Faults;
+use super::inspect::{ActorView, Live};
+use super::mailbag::Threads;
+use super::messages::{CommandReply, Die, Invoke, Sleep, Tell};
+use super::ports::{Clock, Journal, Memory};
+use super::room_actor::RoomActor;
+use super::rosters::Rosters;
+
+/// What one process may do with its rooms.
+#[derive(Clone, Debug)]
+pub struct RouterOptions {
+    /// Calls of one room in flight at once (default 1,024).
+    pub max_in_flight: u32,
+    /// A room with nothing to do leaves memory after this time.
+    pub idle_after: Duration,
+    pub faults: Faults,
+}
+
+impl Default for RouterOptions {
+    fn default() -> Self {
+        Self { max_in_flight: 1_024, idle_after: Duration::from_secs(300), faults: Faults::default() }
+    }
+}
+
+pub(super) struct Inner {
+    pub options: RouterOptions,
+    pub journal: Arc<dyn Journal>,
+    pub memory: Arc<dyn Memory>,
+    pub clock: Arc<dyn Clock>,
+    pub companies: Companies,
+    pub rosters: Rosters,
+    threads: Threads,
+    rooms: DashMap<RoomAddress, Entry, RandomState>,
+    closing: AtomicBool,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomRouter").field("rooms", &self.rooms.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    actor: Addr<RoomActor>,
+    live: Arc<Live>,
+}
+
+/// Why a message did not reach its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// The room has too much in flight.
+    Busy,
+    /// The room, or this process, takes nothing new.
+    Draining,
+}
+
+/// What `passivate` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passivated {
+    Asleep,
+    /// Something is in flight; nothing was done.
+    Busy,
+    WasAsleep,
+}
+
+/// Routes to rooms. One per process; clones are the same router.
+#[derive(Clone, Debug)]
+pub struct RoomRouter(pub(super) Arc<Inner>);
+
+impl RoomRouter {
+    pub fn new(
+        options: RouterOptions,
+        journal: Arc<dyn Journal>,
+        memory: Arc<dyn Memory>,
+        clock: Arc<dyn Clock>,
+        threads: Threads,
+    ) -> Self {
+        let inner = Inner {
+            options,
+            journal,
+            memory,
+            clock,
+            companies: Companies::default(),
+            rosters: Rosters::default(),
+            threads,
+            rooms: DashMap::with_hasher(RandomState::new()),
+            closing: AtomicBool::new(false),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// Hands calls to their room; the answer comes through the receiver, which is closed if the actor died.
+    pub(super) fn invoke(
+        &self,
+        room: &RoomAddress,
+        batch: Arc<Batch>,
+        ticket: Arc<Ticket>,
+    ) -> Result<oneshot::Receiver<BatchReply>, NotSent> {
+        let (reply, answer) = oneshot::channel();
+        let count = u32::try_from(batch.calls.len()).unwrap_or(u32::MAX);
+        let at = self.0.clock.now();
+        self.0.reach(room, count, Some(self.0.options.max_in_flight), |actor, guard| {
+            actor.do_send(Invoke { waiter: Waiter { batch, ticket, reply }, guard, at });
+        })?;
+        Ok(answer)
+    }
+
+    pub(super) fn tell(
+        &self,
+        room: &RoomAddress,
+        command: Arc<Command>,
+        by: By,
+        cause: Cause,
+    ) -> Result<oneshot::Receiver<CommandReply>, NotSent> {
+        let (reply, answer) = oneshot::channel();
+        let at = self.0.clock.now();
+        self.0.reach(room, 1, Some(self.0.options.max_in_flight), |actor, guard| {
+            actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at });
+        })?;
+        Ok(answer)
+    }
+
+    /// The live actor of a room, without touching it; `None` when it is asleep.
+    pub fn inspect(&self, room: &RoomAddress) -> Option<ActorView> {
+        let live = self.0.rooms.get(room).filter(|entry| entry.actor.connected()).map(|entry| entry.live.clone())?;
+        Some(live.view(self.0.clock.now(), self.0.journal.owner_epoch()))
+    }
+
+    /// Takes nothing new for this room until it is asleep; `false` when it is asleep already.
+    pub fn drain(&self, room: &RoomAddress) -> bool {
+        let Some(live) = self.0.rooms.get(room).map(|entry| entry.live.clone()) else { return false };
+        live.draining.store(true, Ordering::Release);
+        self.0.put_to_sleep(room, |_| true);
+        true
+    }
+
+    /// Puts the room to sleep now if nothing is in flight.
+    pub fn passivate(&self, room: &RoomAddress) -> Passivated {
+        if !self.0.rooms.contains_key(room) {
+            Passivated::WasAsleep
+        } else if self.0.put_to_sleep(room, |_| true) {
+            Passivated::Asleep
+        } else {
+            Passivated::Busy
+        }
+    }
+
+    /// Makes the room's actor panic, as a bug would. For the demo and for tests; `false` when it is asleep.
+    pub fn kill(&self, room: &RoomAddress) -> bool {
+        self.0.rooms.get(room).map(|entry| entry.actor.do_send(Die)).is_some()
+    }
+
+    /// Rooms in memory.
+    pub fn live_rooms(&self) -> usize {
+        self.0.rooms.len()
+    }
+
+    /// Rooms in memory with calls or commands in flight.
+    pub fn busy_rooms(&self) -> usize {
+        self.0.rooms.iter().filter(|entry| entry.live.in_flight.load(Ordering::Relaxed) > 0).count()
+    }
+
+    /// The company as decisions see it, loaded at first need.
+    pub async fn company(&self, company: CompanyNo) -> Result<Arc<Company>, Arc<str>> {
+        match self.0.companies.get(company) {
+            Some(view) => Ok(view),
+            None => self.company_changed(company).await,
+        }
+    }
+
+    /// Something in the company's directory changed: read it again and let its roster know.
+    pub async fn company_changed(&self, company: CompanyNo) -> Result<Arc<Company>, Arc<str>> {
+        let view = self.0.companies.set(self.0.memory.company(company).await?);
+        self.0.rosters.directory(&self.0, &view);
+        Ok(view)
+    }
+
+    /// Reads every known company again, after a change made beside this process.
+    pub async fn companies_changed(&self) -> Result<(), Arc<str>> {
+        for company in self.0.companies.numbers() {
+            self.company_changed(company).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts idle rooms to sleep; returns how many.
+    pub fn sweep(&self) -> usize {
+        let now = self.0.clock.now();
+        let idle_us = i64::try_from(self.0.options.idle_after.as_micros()).unwrap_or(i64::MAX);
+        let idle = |live: &Live| now.0 - live.last_active.load(Ordering::Relaxed) >= idle_us;
+        let sleepy = self.0.rooms.iter().filter(|entry| entry.live.draining.load(Ordering::Relaxed) || idle(&entry.live));
+        let sleepy: Vec<RoomAddress> = sleepy.map(|entry| entry.key().clone()).collect();
+        sleepy.iter().filter(|room| self.0.put_to_sleep(room, |live| live.draining.load(Ordering::Relaxed) || idle(live))).count()
+    }
+
+    /// Takes nothing new from now on.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Release);
+    }
+
+    /// Lets go of every actor; what was in flight is in the store or was never accepted.
+    pub fn clear(&self) {
+        self.0.rooms.clear();
+        self.0.rosters.clear();
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}
+
+impl Inner {
+    /// A word from the roster or a timer: not bounded, because it was asked for.
+    pub(super) fn notify(self: &Arc<Self>, room: &RoomAddress, command: Command, cause: Cause) {
+        let at = self.clock.now();
+        let _ = self.reach(room, 1, None, |actor, guard| {
+            actor.do_send(Tell { command: Arc::new(command), by: By::System, cause, reply: None, guard, at });
+        });
+    }
+
+    pub(super) fn spawn_place(&self) -> Option<&actix::ArbiterHandle> {
+        self.threads.arbiter(0)
+    }
+
+    fn reach(
+        self: &Arc<Self>,
+        room: &RoomAddress,
+        count: u32,
+        bound: Option<u32>,
+        send: impl FnOnce(&Addr<RoomActor>, InFlight),
+    ) -> Result<(), NotSent> {
+        if bound.is_some() && self.closing.load(Ordering::Acquire) {
+            return Err(NotSent::Draining);
+        }
+        if let Some(entry) = self.rooms.get(room)
+            && entry.actor.connected()
+        {
+            return entry.hand(count, bound, send);
+        }
+        let mut entry = self.rooms.entry(room.clone()).or_insert_with(|| self.activate(room, Arc::default()));
+        if !entry.actor.connected() {
+            // It died. Its place in flight died with its messages; what it had accepted is in the store.
+            entry.live.restarts.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!(crate::telemetry::ROOM_RESTARTS).increment(1);
+            let live = entry.live.clone();
+            live.waiting.store(0, Ordering::Relaxed);
+            *entry = self.activate(room, live);
+        }
+        entry.hand(count, bound, send)
+    }
+
+    fn activate(self: &Arc<Self>, room: &RoomAddress, live: Arc<Live>) -> Entry {
+        live.last_active.store(self.clock.now().0, Ordering::Relaxed);
+        metrics::counter!(crate::telemetry::ROOM_ACTIVATIONS).increment(1);
+        let hash = self.rooms.hasher().hash_one(room);
+        let thread = usize::try_from(hash >> 32).unwrap_or(0) % self.threads.count();
+        let core = RoomActor::new(room.clone(), thread, self.clone(), live.clone());
+        let actor = match self.threads.arbiter(thread) {
+            Some(arbiter) => RoomActor::start_in_arbiter(arbiter, move |_| core),
+            None => core.start(),
+        };
+        Entry { actor, live }
+    }
+
+    /// Removes the room if nothing is in flight and `wish` still holds, under the lock that admits messages.
+    fn put_to_sleep(&self, room: &RoomAddress, wish: impl Fn(&Live) -> bool) -> bool {
+        let removed = self.rooms.remove_if(room, |_, entry| {
+            let free = entry.live.in_flight.load(Ordering::Acquire) == 0 && entry.live.waiting.load(Ordering::Acquire) == 0;
+            !entry.actor.connected() || (free && wish(&entry.live))
+        });
+        let Some((_, entry)) = removed else { return false };
+        metrics::counter!(crate::telemetry::ROOM_PASSIVATIONS).increment(1);
+        entry.actor.do_send(Sleep);
+        true
+    }
+}
+
+impl Entry {
+    fn hand(&self, count: u32, bound: Option<u32>, send: impl FnOnce(&Addr<RoomActor>, InFlight)) -> Result<(), NotSent> {
+        if bound.is_some() && self.live.draining.load(Ordering::Acquire) {
+            return Err(NotSent::Draining);
+        }
+        let guard = InFlight::admit(&self.live.in_flight, count, bound.unwrap_or(u32::MAX)).ok_or(NotSent::Busy)?;
+        send(&self.actor, guard);
+        Ok(())
+    }
+}

@@ -1,0 +1,393 @@
+//! What a room does with what the journal sends back: move memory forward and answer, decide again, or forget and load.
+//! **Invariant:** answers are made from a `Committed` or from what the store itself said, never from a draft.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix::{AsyncContext, Context};
+
+use crate::catalog::{self, Admitted};
+use crate::room::{CallKey, CallStatus, Command, Control, Refusal, Room, RoomKey};
+use crate::store::Committed;
+
+use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
+use super::faults::FaultPoint;
+use super::messages::{CommandReply, Invoke, Tell};
+use super::ports::{Commit, EndedCall, Finished, Job, KnownCall, LoadedRoom, NewCall, Rejection, StoredAnswer};
+use super::room_actor::{Memory, Pending, Plan, RoomActor, Step, Work};
+use super::turn::{OpenCalls, Slot};
+
+/// After so many refusals of one step in a row its callers hear that the store cannot.
+const MAX_REFUSALS: u32 = 5;
+
+impl RoomActor {
+    pub(super) fn settle(&mut self, finished: Finished, ctx: &mut Context<Self>) {
+        match finished {
+            Finished::Landed(commit) => {
+                self.inner.options.faults.strike(FaultPoint::Landed(&self.address));
+                self.landed(&commit);
+            }
+            Finished::Rejected(commit, why) => self.rejected(*commit, why, ctx),
+            Finished::Loaded { loaded, .. } => self.loaded(loaded, ctx),
+            Finished::Known { calls, .. } => self.found(calls),
+        }
+    }
+
+    fn landed(&mut self, commit: &Committed<Box<Commit>>) {
+        let Some(step) = self.step.take() else { return };
+        let Memory::Loaded { room, durable, .. } = &mut self.memory else { return };
+        let before = std::mem::replace(&mut **room, step.room.clone());
+        *durable = commit.with(|_| ());
+        self.refusals = 0;
+        let landed: &Commit = commit.get();
+        for ended in &landed.ended_calls {
+            self.open.remove(&ended.key);
+        }
+        let opened = step.opened;
+        self.open.extend(opened.into_iter().filter(|(_, admitted)| is_parked(&step.room, admitted)));
+        if !landed.new_tags.is_empty() {
+            self.inner.companies.add_tags(self.address.company, &landed.new_tags);
+        }
+        self.live.room_is(&step.room);
+        self.live.last_active.store(step.room.last_event_at.0, Ordering::Relaxed);
+        self.tell_roster(&before, &step.room, step.ask_roster);
+        self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
+
+        let summary = RoomSummary::of(&self.address.room, &step.room);
+        let mut finished: Vec<CallAnswer> = vec![];
+        for (work, plan) in step.works {
+            match (work, plan) {
+                (Work::Calls(invoke), Plan::Answer(slots)) => {
+                    let answers = commit
+                        .with(|commit| self.answers(&invoke.waiter, &slots, &summary, &commit.new_calls, &commit.ended_calls));
+                    finished.extend(answers.get().calls.iter().cloned());
+                    self.answer(invoke, answers);
+                }
+                (work, plan) => {
+                    self.answer_offer(&work, &step.room);
+                    self.reply(work, plan, &summary);
+                }
+            }
+        }
+        for answer in &finished {
+            count_call(answer);
+        }
+        self.live.finished(finished.iter(), step.room.last_event_at);
+        self.known = None;
+        self.known_messages.clear();
+        self.clear_suspicion();
+    }
+
+    /// A step that changed nothing: all of it was known, withdrawn, or already so.
+    pub(super) fn nothing_to_commit(&mut self, step: Step) {
+        let summary = RoomSummary::of(&self.address.room, &step.room);
+        if let (true, Some(wanted)) = (step.ask_roster, step.room.wanted()) {
+            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        }
+        let Memory::Loaded { durable, .. } = &self.memory else { return };
+        let known = self.known.as_ref();
+        let mut answered = vec![];
+        for (work, plan) in step.works {
+            match (work, plan) {
+                (Work::Calls(invoke), Plan::Answer(slots)) => {
+                    let write = || self.answers(&invoke.waiter, &slots, &summary, &[], &[]);
+                    answered.push((known.map_or_else(|| durable.with(|()| write()), |known| known.with(|_| write())), invoke));
+                }
+                (work, plan) => {
+                    self.answer_offer(&work, &step.room);
+                    self.reply(work, plan, &summary);
+                }
+            }
+        }
+        for (answers, invoke) in answered {
+            answers.get().calls.iter().for_each(count_call);
+            self.answer(invoke, answers);
+        }
+        self.known = None;
+        self.known_messages.clear();
+        self.live.begins(None);
+    }
+
+    fn answers(&self, waiter: &Waiter, slots: &[Slot], room: &RoomSummary, new: &[NewCall], ended: &[EndedCall]) -> Answers {
+        let calls = waiter.batch.calls.iter().zip(slots).map(|(admitted, slot)| {
+            let stored = match slot {
+                Slot::New(place) | Slot::Again(place) => new.get(*place).map(|new| new.answer.clone()),
+                Slot::Earlier(key) => ended
+                    .iter()
+                    .find(|ended| ended.key == *key)
+                    .map(|ended| ended.answer.clone())
+                    .or_else(|| self.known_call(*key).map(|known| known.answer.clone())),
+            };
+            let stored = stored.unwrap_or_else(|| StoredAnswer {
+                status: CallStatus::Parked,
+                body: r#"{"parked_on":"earlier_request"}"#.into(),
+            });
+            CallAnswer {
+                call_id: admitted.call.call_id.clone(),
+                tool_call_id: admitted.call.tool_call_id.clone(),
+                name: admitted.call.name,
+                status: stored.status,
+                replayed: !matches!(slot, Slot::New(_)),
+                body: stored.body,
+            }
+        });
+        Answers { room: room.clone(), calls: calls.collect() }
+    }
+
+    /// Sends what is durable; who has open calls left waits on.
+    fn answer(&mut self, invoke: Invoke, answers: Committed<Answers>) {
+        let Invoke { waiter, guard, .. } = invoke;
+        drop(guard);
+        if answers.get().all_final() {
+            let _ = waiter.reply.send(BatchReply::Final(answers));
+            return;
+        }
+        let pending = Pending { answers: answers.get().clone(), waiter };
+        pending.waiter.ticket.accepted(answers);
+        self.live.waiting.fetch_add(1, Ordering::Relaxed);
+        self.pending.push(pending);
+    }
+
+    fn answer_pending(&mut self, ended: &Committed<Vec<EndedCall>>) {
+        if self.pending.is_empty() || ended.get().is_empty() {
+            return;
+        }
+        for mut pending in std::mem::take(&mut self.pending) {
+            for end in ended.get() {
+                for (answer, admitted) in pending.answers.calls.iter_mut().zip(&pending.waiter.batch.calls) {
+                    if admitted.call.key == end.key {
+                        answer.status = end.answer.status;
+                        answer.body = end.answer.body.clone();
+                    }
+                }
+            }
+            if let Memory::Loaded { room, .. } = &self.memory {
+                pending.answers.room = RoomSummary::of(&self.address.room, room);
+            }
+            if pending.answers.all_final() {
+                self.live.waiting.fetch_sub(1, Ordering::Relaxed);
+                let _ = pending.waiter.reply.send(BatchReply::Final(ended.with(|_| pending.answers.clone())));
+            } else if pending.waiter.reply.is_closed() {
+                self.live.waiting.fetch_sub(1, Ordering::Relaxed);
+            } else {
+                pending.waiter.ticket.accepted(ended.with(|_| pending.answers.clone()));
+                self.pending.push(pending);
+            }
+        }
+    }
+
+    fn reply(&self, work: Work, plan: Plan, room: &RoomSummary) {
+        match (work, plan) {
+            (Work::Calls(invoke), Plan::Reused(call_id)) => drop(invoke.waiter.reply.send(BatchReply::KeyReused(call_id))),
+            (Work::Calls(invoke), Plan::UnknownRoom) => drop(invoke.waiter.reply.send(BatchReply::UnknownRoom)),
+            (Work::Calls(_), _) => {}
+            (Work::Command(Tell { reply, .. }), Plan::Command(result)) => {
+                let Some(reply) = reply else { return };
+                let _ = reply.send(match result {
+                    Ok(answer) => CommandReply::Done { answer, room: room.clone() },
+                    Err(refusal) => CommandReply::Refused(refusal),
+                });
+            }
+            (Work::Command(_), _) => {}
+        }
+    }
+
+    fn rejected(&mut self, commit: Commit, why: Rejection, ctx: &mut Context<Self>) {
+        self.refusals += 1;
+        match why {
+            _ if self.refusals > MAX_REFUSALS => {
+                tracing::error!(room = %self.address.room, "the journal keeps refusing this room's step");
+                self.refuse_step();
+                self.forget();
+            }
+            Rejection::Unavailable(why) => {
+                tracing::warn!(%why, "the journal cannot write now");
+                self.refuse_step();
+            }
+            Rejection::Stale | Rejection::Unclear(_) => {
+                self.wait_again();
+                self.forget();
+            }
+            Rejection::Duplicate { calls, messages } => {
+                self.wait_again();
+                self.known_messages.extend(messages);
+                if !calls.is_empty() {
+                    self.find(calls, ctx);
+                }
+                let _ = commit;
+            }
+        }
+    }
+
+    fn find(&mut self, keys: Vec<CallKey>, ctx: &mut Context<Self>) {
+        let job = Job::Find { company: self.address.company, keys, thread: self.thread, room: Some(ctx.address()) };
+        self.finding = true;
+        if self.inner.journal.submit(job).is_err() {
+            self.finding = false;
+            self.refuse_waiting();
+        }
+    }
+
+    fn found(&mut self, calls: Result<Committed<Vec<KnownCall>>, Arc<str>>) {
+        self.finding = false;
+        let Ok(calls) = calls else {
+            self.refuse_waiting();
+            return;
+        };
+        self.answer_pending(&calls.with(|calls| {
+            let ended = calls.iter().filter(|known| known.answer.status.is_final());
+            ended
+                .map(|known| EndedCall { key: known.call.key, answer: known.answer.clone(), at: crate::room::Timestamp(0) })
+                .collect()
+        }));
+        self.known =
+            Some(calls.with(|calls| calls.iter().map(|known| (known.call.key, known.clone())).collect::<HashMap<_, _>>()));
+    }
+
+    fn loaded(&mut self, loaded: Result<Committed<Option<LoadedRoom>>, Arc<str>>, ctx: &mut Context<Self>) {
+        self.memory = Memory::Unloaded;
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(why) => {
+                tracing::warn!(%why, "a room could not be loaded");
+                self.refuse_waiting();
+                return;
+            }
+        };
+        let durable = loaded.with(|_| ());
+        let (key, room, open) = match loaded.into_inner() {
+            None => (RoomKey(uuid::Uuid::now_v7()), Room::default(), OpenCalls::new()),
+            Some(loaded) => {
+                let room: Room = match serde_json::from_slice(&loaded.snapshot) {
+                    Ok(room) => room,
+                    Err(error) => {
+                        tracing::error!(room = %self.address.room, %error, "a room's snapshot cannot be read");
+                        self.refuse_waiting();
+                        return;
+                    }
+                };
+                let open = loaded.open_calls.into_iter().filter_map(|open| {
+                    let (name, request) = catalog::reread(open.call.name, &open.call.arguments).ok()?;
+                    let call = crate::room::FunctionCall { name, ..open.call };
+                    Some((call.key, Admitted { call, request }))
+                });
+                (loaded.key, room, open.collect())
+            }
+        };
+        self.open = open;
+        self.live.room_is(&room);
+        if let Some(wanted) = room.wanted() {
+            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        }
+        self.memory = Memory::Loaded { key, room: Box::new(room), durable };
+        // Whoever waited for a call that ended while this memory was away hears it from the store.
+        let gone: Vec<CallKey> = self
+            .pending
+            .iter()
+            .flat_map(|pending| pending.waiter.batch.calls.iter().zip(&pending.answers.calls))
+            .filter(|(admitted, answer)| !answer.status.is_final() && !self.open.contains_key(&admitted.call.key))
+            .map(|(admitted, _)| admitted.call.key)
+            .collect();
+        if !gone.is_empty() {
+            self.find(gone, ctx);
+        }
+    }
+
+    /// The works of the step wait again, first in the queue and in their order.
+    fn wait_again(&mut self) {
+        let Some(step) = self.step.take() else { return };
+        for (work, plan) in step.works.into_iter().rev() {
+            if !matches!(plan, Plan::Withdrawn) {
+                self.work.push_front(work);
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.memory = Memory::Unloaded;
+        self.open.clear();
+        self.known = None;
+        self.known_messages.clear();
+    }
+
+    /// Nothing of this step was written and it is not tried again.
+    pub(super) fn refuse_step(&mut self) {
+        if let Some(step) = self.step.take() {
+            for (work, _) in step.works {
+                refuse(work);
+            }
+        }
+        self.known = None;
+        self.refusals = 0;
+    }
+
+    /// Nobody who waits can be served now.
+    pub(super) fn refuse_waiting(&mut self) {
+        for work in std::mem::take(&mut self.work) {
+            refuse(work);
+        }
+    }
+
+    /// Every offer is confirmed or given back, even one that changed nothing.
+    fn answer_offer(&self, work: &Work, room: &Room) {
+        let Work::Command(tell) = work else { return };
+        let Command::Offer { agent, assignment, .. } = &*tell.command else { return };
+        if slot(room) == Some(*assignment) {
+            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
+        } else {
+            self.inner.rosters.release(&self.inner, &self.address, *assignment);
+        }
+    }
+
+    fn tell_roster(&self, before: &Room, after: &Room, ask: bool) {
+        let (was, is) = (slot(before), slot(after));
+        if let (Some(wanted), true) = (after.wanted(), ask || after.wanted() != before.wanted()) {
+            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        }
+        if let (Control::Person { agent, assignment }, true) = (&after.control, was != is) {
+            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
+        }
+        if let Some(held) = was.filter(|_| was != is) {
+            self.inner.rosters.release(&self.inner, &self.address, held);
+        }
+        if let Some(wanted) = before.wanted().filter(|wanted| {
+            after.wanted().is_none_or(|now| now.assignment != wanted.assignment) && is != Some(wanted.assignment)
+        }) {
+            self.inner.rosters.release(&self.inner, &self.address, wanted.assignment);
+        }
+    }
+}
+
+/// The assignment number under which a person holds the room.
+fn slot(room: &Room) -> Option<u64> {
+    match &room.control {
+        Control::Person { assignment, .. } => Some(*assignment),
+        _ => None,
+    }
+}
+
+fn is_parked(room: &Room, admitted: &Admitted) -> bool {
+    room.parked.iter().any(|parked| parked.call_id == admitted.call.call_id)
+}
+
+fn refuse(work: Work) {
+    match work {
+        Work::Calls(invoke) => drop(invoke.waiter.reply.send(BatchReply::Unavailable)),
+        Work::Command(Tell { reply: Some(reply), .. }) => drop(reply.send(CommandReply::Unavailable)),
+        Work::Command(_) => {}
+    }
+}
+
+fn count_call(answer: &CallAnswer) {
+    if answer.replayed {
+        metrics::counter!(crate::telemetry::CALLS_REPLAYED, "action" => answer.name).increment(1);
+    } else {
+        metrics::counter!(crate::telemetry::CALLS, "action" => answer.name, "status" => answer.status.as_str()).increment(1);
+    }
+}
+
+/// The refusal of a room that does not exist, for doors that check it themselves.
+pub fn unknown_room() -> Refusal {
+    Refusal::new("unknown_room", crate::room::Next::DoNotRetry, "There is no such room.")
+}

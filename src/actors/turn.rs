@@ -1,0 +1,398 @@
+//! One step of a room on a draft: decide, apply, call after call, until all of it is one commit. No actor, no clock, no
+//! store: what it needs is passed in, so the simulation runs it as it is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::catalog::{self, Admitted};
+use crate::room::command::{self, Command, CommandAnswer};
+use crate::room::{
+    Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey, ParkedCall,
+    ParkedOn, Presence, Refusal, ResultJson, Room, RoomAddress, RoomEvent, tag,
+};
+
+use super::ports::{EndedCall, NewCall, NewTag, RoomColumns, StoredAnswer, TimerChange, TimerKind};
+
+/// How long a caller's assignment waits for the roster before it is told that the room is queued.
+pub const OFFER_PATIENCE_MS: i64 = 1_500;
+
+/// Calls that wait, with their arguments; the room itself only knows their ids.
+pub type OpenCalls = HashMap<CallKey, Admitted>;
+
+/// Where an answer of a batch comes from once the step is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The step's own new call, by its place.
+    New(usize),
+    /// A new call of this step that another batch brought as well.
+    Again(usize),
+    /// A call that was open before, or that the store knows.
+    Earlier(CallKey),
+}
+
+/// A draft of a room and everything its commit will hold.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    address: &'a RoomAddress,
+    ground: Ground<'a>,
+    before: &'a Room,
+    open: &'a OpenCalls,
+    condemned: &'a HashSet<CallKey>,
+    /// The call being decided: whom to blame for a panic.
+    pub current: Option<CallKey>,
+    pub room: Room,
+    pub events: Vec<RoomEvent>,
+    pub new_calls: Vec<NewCall>,
+    pub ended_calls: Vec<EndedCall>,
+    pub messages: Vec<MessageKey>,
+    pub new_tags: Vec<NewTag>,
+    /// Calls of this step that wait.
+    pub opened: OpenCalls,
+    /// A waiting call wants the roster's answer, though the room was in its queue before.
+    pub ask_roster: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub fn begin(
+        address: &'a RoomAddress,
+        before: &'a Room,
+        ground: Ground<'a>,
+        open: &'a OpenCalls,
+        condemned: &'a HashSet<CallKey>,
+    ) -> Self {
+        Self {
+            address,
+            ground,
+            before,
+            open,
+            condemned,
+            current: None,
+            room: before.clone(),
+            events: vec![],
+            new_calls: vec![],
+            ended_calls: vec![],
+            messages: vec![],
+            new_tags: vec![],
+            opened: OpenCalls::new(),
+            ask_roster: false,
+        }
+    }
+
+    /// Decides one call that the store does not know yet. Returns its place among the new calls.
+    pub fn call(&mut self, admitted: &Admitted) -> usize {
+        self.current = Some(admitted.call.key);
+        let place = self.new_calls.len();
+        let answer = self.decide(admitted, false);
+        if answer.status == CallStatus::Parked {
+            self.opened.insert(admitted.call.key, admitted.clone());
+        }
+        self.new_calls.push(NewCall { call: admitted.call.clone(), answer, at: self.ground.now });
+        self.settle_parked();
+        self.current = None;
+        place
+    }
+
+    /// Carries out a command.
+    pub fn command(&mut self, command: &Command, by: &By, cause: &Cause) -> Result<CommandAnswer, Refusal> {
+        let created = !self.room.exists();
+        if let Command::Message { message_id, .. } = command
+            && self.messages.contains(&MessageKey::of(self.address, message_id))
+        {
+            return Ok(CommandAnswer::default());
+        }
+        let events_before = self.events.len();
+        for fact in command::decide(&self.room, command, &self.ground)? {
+            self.record(fact, by, cause);
+        }
+        match command {
+            Command::Message { message_id, .. } => self.messages.push(MessageKey::of(self.address, message_id)),
+            Command::CancelCall { call_id } => {
+                let Some(parked) = self.room.parked.iter().find(|parked| parked.call_id == *call_id).cloned() else {
+                    return Err(Refusal::new(
+                        "already_final",
+                        crate::room::Next::DoNotRetry,
+                        "This call is not waiting any more.",
+                    ));
+                };
+                self.end(&parked, cancelled(), Some((by, cause)));
+            }
+            Command::QueuedAt { assignment, position } => self.tell_position(*assignment, Some(*position)),
+            Command::OfferOverdue { assignment } => self.tell_position(*assignment, None),
+            _ => {}
+        }
+        self.settle_parked();
+        let changed = self.events.len() > events_before;
+        Ok(CommandAnswer { created: created && changed, changed })
+    }
+
+    /// Whether there is anything to commit.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The timers this step sets or clears.
+    pub fn timers(&self) -> Vec<TimerChange> {
+        let mut changes = vec![];
+        let snooze = |room: &Room| match room.lifecycle {
+            Lifecycle::Snoozed { until } => Some(until),
+            _ => None,
+        };
+        match (snooze(self.before), snooze(&self.room)) {
+            (before, Some(until)) if before != Some(until) => {
+                changes.push(TimerChange::Set { kind: TimerKind::Snooze, due: until, cause: String::new() });
+            }
+            (Some(_), None) => changes.push(TimerChange::Clear { kind: TimerKind::Snooze }),
+            _ => {}
+        }
+        match (offer_awaited(self.before), offer_awaited(&self.room)) {
+            (before, Some(assignment)) if before != Some(assignment) => changes.push(TimerChange::Set {
+                kind: TimerKind::Offer,
+                due: self.ground.now.plus_ms(OFFER_PATIENCE_MS),
+                cause: assignment.to_string(),
+            }),
+            (Some(_), None) => changes.push(TimerChange::Clear { kind: TimerKind::Offer }),
+            _ => {}
+        }
+        changes
+    }
+
+    fn decide(&mut self, admitted: &Admitted, was_parked: bool) -> StoredAnswer {
+        let call = &admitted.call;
+        let (by, cause) = (by_of(call), Cause::Call(call.call_id.clone()));
+        let decision = if self.condemned.contains(&call.key) {
+            self.answered(call, CallStatus::Dead, Some("poison"), &by, &cause);
+            return poison();
+        } else if self.room.paused {
+            Decision::Parked { facts: vec![], on: ParkedOn::Pause }
+        } else {
+            catalog::decide(&self.room, call, &admitted.request, &self.ground)
+        };
+        match decision {
+            Decision::Done { facts, result } => {
+                let nothing_else = facts.is_empty();
+                for fact in facts {
+                    self.record(fact, &by, &cause);
+                }
+                if nothing_else || was_parked {
+                    self.answered(call, CallStatus::Succeeded, None, &by, &cause);
+                }
+                succeeded(&result)
+            }
+            Decision::Refused(refusal) => {
+                self.answered(call, CallStatus::Refused, Some(refusal.code), &by, &cause);
+                refused(&refusal)
+            }
+            Decision::Parked { facts, on } => {
+                if facts.iter().any(|fact| matches!(fact, Fact::RoomQueued { .. })) {
+                    self.overtake_assignments();
+                }
+                for fact in facts {
+                    self.record(fact, &by, &cause);
+                }
+                self.ask_roster |= on == ParkedOn::Offer;
+                self.record(Fact::CallParked { call_id: call.call_id.clone(), name: call.name.into(), on }, &by, &cause);
+                parked(on)
+            }
+        }
+    }
+
+    /// Lets every call go on that no longer has anything to wait for, in order of admission.
+    fn settle_parked(&mut self) {
+        loop {
+            let ready = |parked: &&ParkedCall| match parked.on {
+                ParkedOn::Pause => !self.room.paused,
+                ParkedOn::Offer => self.room.wanted().is_none(),
+            };
+            let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
+            match parked.on {
+                ParkedOn::Pause => self.resume(&parked),
+                ParkedOn::Offer => {
+                    let answer = match &self.room.control {
+                        Control::Person { agent, .. } => {
+                            let agent = self.ground.company.agent(agent).cloned().unwrap_or_else(|| stranger(agent));
+                            succeeded(&catalog::assign_agent::assigned(&agent, &self.room, &self.ground))
+                        }
+                        _ => refused(&catalog::assign_agent::superseded()),
+                    };
+                    self.end(&parked, answer, None);
+                }
+            }
+        }
+    }
+
+    fn resume(&mut self, parked: &ParkedCall) {
+        let key = CallKey::of(self.address.company, &parked.call_id);
+        let Some(admitted) = self.opened.get(&key).or_else(|| self.open.get(&key)).cloned() else {
+            self.end(parked, lost(), None);
+            return;
+        };
+        let blamed = self.current.replace(key);
+        let answer = self.decide(&admitted, true);
+        if answer.status.is_final() {
+            self.finish(key, answer);
+        }
+        self.current = blamed;
+    }
+
+    /// A new assignment: those that still wait for the roster are answered now.
+    fn overtake_assignments(&mut self) {
+        for parked in self.waiting_for_offer() {
+            self.end(&parked, refused(&catalog::assign_agent::superseded()), None);
+        }
+    }
+
+    fn tell_position(&mut self, assignment: u64, position: Option<u64>) {
+        if self.room.wanted().is_none_or(|wanted| wanted.assignment != assignment) {
+            return;
+        }
+        for parked in self.waiting_for_offer() {
+            let answer = succeeded(&catalog::assign_agent::queued(position, &self.room, &self.ground));
+            self.end(&parked, answer, None);
+        }
+    }
+
+    fn waiting_for_offer(&self) -> Vec<ParkedCall> {
+        self.room.parked.iter().filter(|parked| parked.on == ParkedOn::Offer).cloned().collect()
+    }
+
+    /// Ends a waiting call with this answer.
+    fn end(&mut self, parked: &ParkedCall, answer: StoredAnswer, asked: Option<(&By, &Cause)>) {
+        let key = CallKey::of(self.address.company, &parked.call_id);
+        let admitted = self.opened.get(&key).or_else(|| self.open.get(&key)).cloned();
+        let name = admitted.as_ref().map_or("", |admitted| admitted.call.name);
+        let own = (By::System, Cause::Call(parked.call_id.clone()));
+        let (by, cause) = asked.unwrap_or((&own.0, &own.1));
+        let fact = Fact::CallAnswered {
+            call_id: parked.call_id.clone(),
+            name: name.into(),
+            status: answer.status,
+            code: code_of(&answer),
+        };
+        self.record(fact, by, cause);
+        self.finish(key, answer);
+    }
+
+    fn finish(&mut self, key: CallKey, answer: StoredAnswer) {
+        match self.new_calls.iter_mut().find(|new| new.call.key == key) {
+            Some(new) => new.answer = answer,
+            None => self.ended_calls.push(EndedCall { key, answer, at: self.ground.now }),
+        }
+    }
+
+    fn answered(&mut self, call: &FunctionCall, status: CallStatus, code: Option<&str>, by: &By, cause: &Cause) {
+        let fact =
+            Fact::CallAnswered { call_id: call.call_id.clone(), name: call.name.into(), status, code: code.map(str::to_owned) };
+        self.record(fact, by, cause);
+    }
+
+    fn record(&mut self, fact: Fact, by: &By, cause: &Cause) {
+        if let Fact::TagsAdded { created, .. } = &fact {
+            self.new_tags.extend(created.iter().map(|shown| NewTag { folded: tag::fold(shown), shown: shown.clone() }));
+        }
+        let at = self.ground.now.max(self.room.last_event_at);
+        let event = RoomEvent { seq: self.room.version + 1, at, by: by.clone(), cause: cause.clone(), fact };
+        self.room.apply(&event);
+        self.events.push(event);
+    }
+}
+
+/// The columns of a room's row.
+pub fn columns(room: &Room) -> RoomColumns {
+    RoomColumns {
+        status: room.lifecycle.as_str(),
+        control: room.control.as_str(),
+        assignee: room.assignee().cloned(),
+        assignment: i64::try_from(room.assignment).unwrap_or(i64::MAX),
+        paused: room.paused,
+    }
+}
+
+fn offer_awaited(room: &Room) -> Option<u64> {
+    let waits = room.parked.iter().any(|parked| parked.on == ParkedOn::Offer);
+    room.wanted().filter(|_| waits).map(|wanted| wanted.assignment)
+}
+
+fn by_of(call: &FunctionCall) -> By {
+    match &call.ai_agent {
+        Some(ai_agent) => By::AiAgent(ai_agent.clone()),
+        None => By::Person((*call.key_id).into()),
+    }
+}
+
+fn stranger(id: &crate::room::AgentId) -> Agent {
+    Agent {
+        id: id.clone(),
+        name: id.to_string(),
+        email: String::new(),
+        divisions: vec![],
+        status: Presence::Offline,
+        capacity: 0,
+    }
+}
+
+fn succeeded(result: &ResultJson) -> StoredAnswer {
+    StoredAnswer { status: CallStatus::Succeeded, body: wrap("result", &result.0) }
+}
+
+fn refused(refusal: &Refusal) -> StoredAnswer {
+    StoredAnswer { status: CallStatus::Refused, body: error_body(refusal) }
+}
+
+/// `{"error":{…}}` as it is stored and answered.
+pub fn error_body(refusal: &Refusal) -> Arc<str> {
+    wrap("error", &ResultJson::of(refusal).0)
+}
+
+fn wrap(field: &str, json: &str) -> Arc<str> {
+    let mut body = String::with_capacity(field.len() + json.len() + 5);
+    body.push_str("{\"");
+    body.push_str(field);
+    body.push_str("\":");
+    body.push_str(json);
+    body.push('}');
+    body.into()
+}
+
+fn parked(on: ParkedOn) -> StoredAnswer {
+    let body = match on {
+        ParkedOn::Pause => r#"{"parked_on":"pause"}"#,
+        ParkedOn::Offer => r#"{"parked_on":"offer"}"#,
+    };
+    StoredAnswer { status: CallStatus::Parked, body: body.into() }
+}
+
+fn ended(status: CallStatus, code: &'static str, next: crate::room::Next, message: &str) -> StoredAnswer {
+    StoredAnswer { status, body: error_body(&Refusal::new(code, next, message)) }
+}
+
+fn cancelled() -> StoredAnswer {
+    ended(
+        CallStatus::Cancelled,
+        "cancelled",
+        crate::room::Next::DoNotRetry,
+        "A person cancelled this call before it ran; nothing was changed.",
+    )
+}
+
+fn poison() -> StoredAnswer {
+    ended(
+        CallStatus::Dead,
+        "poison",
+        crate::room::Next::WaitForHuman,
+        "This call could not be carried out and was set aside for a person. Do not repeat it.",
+    )
+}
+
+fn lost() -> StoredAnswer {
+    ended(
+        CallStatus::Failed,
+        "unreadable_call",
+        crate::room::Next::WaitForHuman,
+        "This call could not be read again after a restart; nothing was changed.",
+    )
+}
+
+fn code_of(answer: &StoredAnswer) -> Option<String> {
+    let rest = answer.body.strip_prefix(r#"{"error":{"code":""#)?;
+    rest.split('"').next().map(str::to_owned)
+}
