@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::dev::{Service, ServerHandle};
+use actix_web::dev::{ServerHandle, Service};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -167,7 +167,8 @@ impl Config {
         let from_environment = known_variables(environment)?;
         let mut found: BTreeMap<&'static str, (String, Origin)> = BTreeMap::new();
         for key in KEYS {
-            let flag = flags.values.iter().rev().find(|(name, _)| *name == key.name).map(|(_, value)| (value.clone(), Origin::Flag));
+            let flag =
+                flags.values.iter().rev().find(|(name, _)| *name == key.name).map(|(_, value)| (value.clone(), Origin::Flag));
             let value = flag
                 .or_else(|| from_environment.get(key.name).map(|value| (value.clone(), Origin::Environment)))
                 .or_else(|| from_file.get(key.name).map(|value| (value.clone(), Origin::File)))
@@ -216,7 +217,9 @@ impl Values {
         let (explicit, _) = self.take("secret_key_file");
         let secret_key_file = (!explicit.is_empty()).then(|| PathBuf::from(explicit));
         self.work_out("secret_key_file", false, || data_dir.join("bellhop.key").display().to_string());
-        self.work_out("workers", false, || std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(64).to_string());
+        self.work_out("workers", false, || {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(64).to_string()
+        });
         let log_format = match self.take("log_format").0.as_str() {
             "auto" => LogFormat::Auto,
             "json" => LogFormat::Json,
@@ -279,8 +282,9 @@ fn default_data_dir(url: &StoreUrl) -> PathBuf {
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: shown.clone(), source })?;
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::NotToml { path: shown.clone(), what: one_line(&error.to_string()) })?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::NotToml { path: shown.clone(), what: one_line(&error.to_string()) })?;
     let mut values = BTreeMap::new();
     for (name, value) in table {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else {
@@ -322,10 +326,8 @@ fn set_by_others(variable: &str) -> bool {
 }
 
 fn unknown(place: String, name: &str, spell: impl Fn(&str) -> String) -> ConfigError {
-    let hint = nearest(name, KEYS.iter().map(|key| key.name)).map_or_else(
-        || "; `bellhop config show` lists them all".to_owned(),
-        |found| format!("; did you mean {}?", spell(found)),
-    );
+    let hint = nearest(name, KEYS.iter().map(|key| key.name))
+        .map_or_else(|| "; `bellhop config show` lists them all".to_owned(), |found| format!("; did you mean {}?", spell(found)));
     ConfigError::Unknown { place, hint }
 }
 
@@ -358,7 +360,10 @@ mod tests {
         let config = Config::load(&flags, &environment(&[("READERS", "5"), ("IDLE_AFTER_S", "9")])).unwrap();
         assert_eq!((config.readers, config.idle_after_s), (7, 9));
         let origin = |key: &str| config.shown.iter().find(|shown| shown.key == key).unwrap().origin.clone();
-        assert_eq!((origin("readers"), origin("idle_after_s"), origin("listen")), (Origin::Flag, Origin::Environment, Origin::Default));
+        assert_eq!(
+            (origin("readers"), origin("idle_after_s"), origin("listen")),
+            (Origin::Flag, Origin::Environment, Origin::Default)
+        );
     }
 
     #[test]

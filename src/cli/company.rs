@@ -77,14 +77,16 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
 pub async fn find(store: &Store, name: &str) -> Result<CompanyRow, Failure> {
     match store.queries().company_by_name(name).await? {
         Some(row) => Ok(row),
-        None => Err(Failure::new(Exit::NotFound, format!("there is no company {name:?}; make it with `bellhop company create {name}`"))),
+        None => Err(Failure::new(
+            Exit::NotFound,
+            format!("there is no company {name:?}; make it with `bellhop company create {name}`"),
+        )),
     }
 }
 
 fn show(context: &Context, row: &CompanyRow, settings: &Settings, version: i64) -> Result<(), Failure> {
     let values = as_object(settings)?;
-    let document =
-        serde_json::json!({ "company_id": row.id, "name": row.name, "version": version, "settings": Value::Object(values.clone()) });
+    let document = serde_json::json!({ "company_id": row.id, "name": row.name, "version": version, "settings": Value::Object(values.clone()) });
     context.output.result(&document, || {
         let rows: Vec<Vec<String>> = values.iter().map(|(key, value)| vec![key.clone(), plain(value)]).collect();
         let table = context.output.table(&["setting", "value"], &rows);
@@ -115,7 +117,8 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
             return Err(Failure::usage(format!("{change:?} must be KEY=VALUE")));
         };
         let Some(slot) = values.get_mut(key) else {
-            let hint = nearest(key, values.keys().map(String::as_str)).map_or(String::new(), |found| format!("; did you mean {found}?"));
+            let hint =
+                nearest(key, values.keys().map(String::as_str)).map_or(String::new(), |found| format!("; did you mean {found}?"));
             return Err(Failure::usage(format!("{key:?} is not a setting of a company{hint}")));
         };
         *slot = match (&slot, serde_json::from_str::<Value>(text)) {
@@ -126,7 +129,8 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
             (_, Err(_)) => Value::String(text.to_owned()),
         };
     }
-    serde_json::from_value(Value::Object(values)).map_err(|error| Failure::usage(format!("that is not a setting's value: {error}")))
+    serde_json::from_value(Value::Object(values))
+        .map_err(|error| Failure::usage(format!("that is not a setting's value: {error}")))
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ pub async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     let document = serde_json::json!({ "status": worst, "checks": checks });
     context.output.result(&document, || text(context, &checks));
     if worst == Level::Fail {
-        let failed = checks.iter().filter(|check| check.status == Level::Fail).map(|check| check.name).collect::<Vec<_>>().join(", ");
+        let failed =
+            checks.iter().filter(|check| check.status == Level::Fail).map(|check| check.name).collect::<Vec<_>>().join(", ");
         context.output.note(&format!("bellhop: failed checks: {failed}"));
         return Ok(Exit::CheckFailed);
     }
@@ -81,7 +82,8 @@ fn text(context: &Context, checks: &[Check]) -> String {
 
 async fn all(config: &Config) -> Vec<Check> {
     let from = config.file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());
-    let mut checks = vec![check("config", Level::Ok, format!("{} settings, {from}", config.shown.len()), None), secret_key(config)];
+    let mut checks =
+        vec![check("config", Level::Ok, format!("{} settings, {from}", config.shown.len()), None), secret_key(config)];
     checks.extend(database(config).await);
     checks.push(durability(config));
     checks.push(disk(config));
@@ -95,15 +97,23 @@ fn secret_key(config: &Config) -> Check {
     match std::fs::metadata(&path) {
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
             let mode = found.permissions().mode() & 0o777;
-            check("secret key", Level::Fail, format!("{shown} can be read by others (mode {mode:04o})"), Some(&format!("chmod 600 {shown}")))
+            check(
+                "secret key",
+                Level::Fail,
+                format!("{shown} can be read by others (mode {mode:04o})"),
+                Some(&format!("chmod 600 {shown}")),
+            )
         }
         Ok(_) => check("secret key", Level::Ok, format!("{shown} is readable by its owner only"), None),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let level = if sqlite_file(config).is_some_and(Path::exists) { Level::Warn } else { Level::Ok };
-            let next = (level == Level::Warn).then_some("bring back the backup of bellhop.key; without it no existing API key is valid");
+            let next =
+                (level == Level::Warn).then_some("bring back the backup of bellhop.key; without it no existing API key is valid");
             check("secret key", level, format!("{shown} does not exist yet; it is made at first use"), next)
         }
-        Err(error) => check("secret key", Level::Fail, format!("{shown} cannot be looked at: {error}"), Some("bellhop config show")),
+        Err(error) => {
+            check("secret key", Level::Fail, format!("{shown} cannot be looked at: {error}"), Some("bellhop config show"))
+        }
     }
 }
 
@@ -117,7 +127,8 @@ fn sqlite_file(config: &Config) -> Option<&Path> {
 /// The database, its schema, and the clock against what the database remembers.
 async fn database(config: &Config) -> Vec<Check> {
     if sqlite_file(config).is_some_and(|file| !file.exists()) {
-        let missing = check("database", Level::Warn, format!("{} does not exist yet", config.database_url), Some("bellhop migrate"));
+        let missing =
+            check("database", Level::Warn, format!("{} does not exist yet", config.database_url), Some("bellhop migrate"));
         return vec![missing, clock(None)];
     }
     // Keys are not looked at, so no secret is needed and none is made.
@@ -126,7 +137,13 @@ async fn database(config: &Config) -> Vec<Check> {
     } else {
         Pepper([0; 32])
     };
-    let options = StoreOptions { url: config.database_url.clone(), migrate: false, readers: 1, journal_queue: config.journal_queue, pepper };
+    let options = StoreOptions {
+        url: config.database_url.clone(),
+        migrate: false,
+        readers: 1,
+        journal_queue: config.journal_queue,
+        pepper,
+    };
     let store = match Store::open_beside(options) {
         Ok(store) => store,
         Err(error) => {
@@ -135,7 +152,11 @@ async fn database(config: &Config) -> Vec<Check> {
                 StoreError::NewerSchema { .. } => "use the newer bellhop that made this database",
                 _ => "check --database-url and that the server of the database runs",
             };
-            let name = if matches!(error, StoreError::OlderSchema { .. } | StoreError::NewerSchema { .. }) { "schema" } else { "database" };
+            let name = if matches!(error, StoreError::OlderSchema { .. } | StoreError::NewerSchema { .. }) {
+                "schema"
+            } else {
+                "database"
+            };
             return vec![check(name, Level::Fail, Failure::from(error).sentence, Some(next)), clock(None)];
         }
     };
@@ -173,7 +194,12 @@ fn clock(newest_us: Option<i64>) -> Check {
 /// What can be seen from outside; `serve` asserts the settings of its own connections at its start.
 fn durability(config: &Config) -> Check {
     let Some(file) = sqlite_file(config) else {
-        return check("durability", Level::Ok, "synchronous_commit=on is set and asserted by `serve` on its own connections", None);
+        return check(
+            "durability",
+            Level::Ok,
+            "synchronous_commit=on is set and asserted by `serve` on its own connections",
+            None,
+        );
     };
     let folder = existing_folder(file);
     let kind = file_system(&folder).unwrap_or_default();
@@ -239,7 +265,12 @@ async fn port(config: &Config) -> Check {
     if TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_err() {
         return match TcpListener::bind(address) {
             Ok(_) => check("port", Level::Ok, format!("{listen} is free"), Some("bellhop serve")),
-            Err(error) => check("port", Level::Fail, format!("{listen} cannot be used: {error}"), Some("bellhop serve --listen 127.0.0.1:0")),
+            Err(error) => check(
+                "port",
+                Level::Fail,
+                format!("{listen} cannot be used: {error}"),
+                Some("bellhop serve --listen 127.0.0.1:0"),
+            ),
         };
     }
     let ready = match Client::new(&format!("http://{address}"), None) {
@@ -248,7 +279,11 @@ async fn port(config: &Config) -> Check {
     };
     match ready {
         Ok(Ok(answer)) if answer.is_success() => check("port", Level::Ok, format!("{listen} is serving and ready"), None),
-        Ok(Ok(answer)) if answer.status == 503 => check("port", Level::Warn, format!("{listen} is serving, not ready"), Some("bellhop doctor")),
-        _ => check("port", Level::Fail, format!("something else listens on {listen}"), Some("bellhop serve --listen 127.0.0.1:0")),
+        Ok(Ok(answer)) if answer.status == 503 => {
+            check("port", Level::Warn, format!("{listen} is serving, not ready"), Some("bellhop doctor"))
+        }
+        _ => {
+            check("port", Level::Fail, format!("something else listens on {listen}"), Some("bellhop serve --listen 127.0.0.1:0"))
+        }
     }
 }

@@ -66,7 +66,11 @@ pub async fn run(context: &Context, command: KeyCommand) -> Outcome {
     match command {
         KeyCommand::Create { company, role, ai_agent, store } => {
             let ai_agent = ai_agent
-                .map(|name| AiAgentId::new(&name).map_err(|_| Failure::usage(format!("{name:?} cannot be an AI agent's name: 1 to 64 of A-Z a-z 0-9 . _ : -"))))
+                .map(|name| {
+                    AiAgentId::new(&name).map_err(|_| {
+                        Failure::usage(format!("{name:?} cannot be an AI agent's name: 1 to 64 of A-Z a-z 0-9 . _ : -"))
+                    })
+                })
                 .transpose()?;
             if matches!(role, RoleName::Agent) && ai_agent.is_none() {
                 return Err(Failure::usage("a key of role agent needs --ai-agent NAME"));
@@ -76,9 +80,9 @@ pub async fn run(context: &Context, command: KeyCommand) -> Outcome {
             let (key, secret) = store.directory().create_key(row.no, role.role(), ai_agent, &context.by()).await?;
             store.close();
             let document = serde_json::json!({ "key_id": key.id, "key": secret });
-            context.output.result(&document, || {
-                format!("{}\n{secret}\nit is shown only now; next: export BELLHOP_KEY={secret}", key.id)
-            });
+            context
+                .output
+                .result(&document, || format!("{}\n{secret}\nit is shown only now; next: export BELLHOP_KEY={secret}", key.id));
         }
         KeyCommand::List { company, store } => {
             let store = context.store_beside(&store)?;
@@ -93,7 +97,10 @@ pub async fn run(context: &Context, command: KeyCommand) -> Outcome {
             let revoked = store.directory().revoke_key(row.no, &key_id, &context.by()).await?;
             store.close();
             if !revoked {
-                return Err(Failure::new(Exit::NotFound, format!("{company} has no live key {key_id}; see `bellhop key list --company {company}`")));
+                return Err(Failure::new(
+                    Exit::NotFound,
+                    format!("{company} has no live key {key_id}; see `bellhop key list --company {company}`"),
+                ));
             }
             let document = serde_json::json!({ "key_id": key_id, "revoked": true });
             context.output.result(&document, || format!("{key_id} is revoked"));
@@ -128,7 +135,13 @@ fn list(context: &Context, keys: &[KeyRow]) {
         }
         let row = |key: &KeyRow| {
             let agent = key.ai_agent.as_ref().map_or_else(|| "-".into(), ToString::to_string);
-            vec![key.id.clone(), role_text(&key.role).to_owned(), agent, time_text(key.created_at), key.revoked_at.map_or_else(|| "-".into(), time_text)]
+            vec![
+                key.id.clone(),
+                role_text(&key.role).to_owned(),
+                agent,
+                time_text(key.created_at),
+                key.revoked_at.map_or_else(|| "-".into(), time_text),
+            ]
         };
         context.output.table(&["key", "role", "ai agent", "created", "revoked"], &keys.iter().map(row).collect::<Vec<_>>())
     });

@@ -89,7 +89,9 @@ fn divisions(path: &Path) -> Result<BTreeSet<String>, Failure> {
     let mut lines = open(path)?;
     let mut line = vec![];
     while read_line(&mut lines, &mut line)? > 0 {
-        if let Ok(conversation) = std::str::from_utf8(&line).map_err(|_| ()).and_then(|text| Conversation::read(text).map_err(|_| ())) {
+        if let Ok(conversation) =
+            std::str::from_utf8(&line).map_err(|_| ()).and_then(|text| Conversation::read(text).map_err(|_| ()))
+        {
             named.extend(conversation.divisions());
         }
     }

@@ -82,8 +82,10 @@ fn list(context: &Context, page: &Value) -> String {
 }
 
 fn inspect(context: &Context, name: &str, room: &Value, actor: &Value) -> String {
-    let mut lines = vec![format!("{}  {} · {}", context.output.paint(Paint::Strong, name), plain(&room["status"]), plain(&room["control"]))];
-    let mut line = |label: &str, text: String| lines.push(format!("{}  {text}", context.output.paint(Paint::Dim, &format!("{label:<8}"))));
+    let mut lines =
+        vec![format!("{}  {} · {}", context.output.paint(Paint::Strong, name), plain(&room["status"]), plain(&room["control"]))];
+    let mut line =
+        |label: &str, text: String| lines.push(format!("{}  {text}", context.output.paint(Paint::Dim, &format!("{label:<8}"))));
     line("assignee", plain(&room["assignee"]));
     line("tags", plain(&room["tags"]));
     line("version", format!("{}   epoch {}", plain(&room["version"]), plain(&room["epoch"])));
@@ -91,7 +93,7 @@ fn inspect(context: &Context, name: &str, room: &Value, actor: &Value) -> String
     if let Value::Object(fields) = actor {
         for (field, value) in fields {
             let told = matches!(field.as_str(), "state" | "version" | "epoch" | "room_id" | "id" | "last_calls");
-            let empty = value.is_null() || *value == Value::from(0) || *value == Value::Bool(false);
+            let empty = value.is_null() || *value == 0 || *value == false;
             if !told && !empty {
                 line(field, plain(value));
             }

@@ -106,7 +106,10 @@ impl Tally {
         let mut lines = vec![
             format!("conversations  {} in {seconds:.1} s", self.conversations),
             format!("messages       {}", self.messages),
-            format!("calls          {} sent, {} results, {} replayed, {} retries", self.calls, self.results, self.replayed, self.retries),
+            format!(
+                "calls          {} sent, {} results, {} replayed, {} retries",
+                self.calls, self.results, self.replayed, self.retries
+            ),
             format!("by status      {}", list(&self.results_by_status)),
             format!("by code        {}", list(&self.results_by_code)),
             format!("unknown tools  {}", list(&self.unknown_tools)),
@@ -133,7 +136,8 @@ mod tests {
 
     #[test]
     fn one_result_per_call_or_it_is_told() {
-        let call = |id: &str| json!({"tool_call_id": id, "name": "think", "status": "refused", "error": {"code": "unknown_tool"}});
+        let call =
+            |id: &str| json!({"tool_call_id": id, "name": "think", "status": "refused", "error": {"code": "unknown_tool"}});
         let reply = |id: &str| json!({"role": "tool", "tool_call_id": id});
         let mut tally = Tally { calls: 2, ..Tally::default() };
         tally.answered(&sent(&["a", "b"]), &json!({"calls": [call("a"), call("b")], "reply": [reply("a"), reply("b")]}));
