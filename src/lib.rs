@@ -2,7 +2,11 @@
 //! call, in order per room.
 
 pub mod actors;
+pub mod api;
+pub mod app;
 pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod room;
 pub mod store;
 pub mod telemetry;

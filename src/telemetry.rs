@@ -1,7 +1,132 @@
-//! Names.
-pub const PANICS: &str = "bellhop_room_panics_total";
+//! Names of spans and metrics in one list, the log subscriber, the metrics recorder. A label is never a room, call, customer
+//! or company: the number of series must not grow with use.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::LogFormat;
+
+/// Names of spans.
+pub mod span {
+    pub const EXECUTE_TOOL: &str = "execute_tool";
+    pub const ROOM_ACTIVATE: &str = "room.activate";
+    pub const ROOM_PASSIVATE: &str = "room.passivate";
+    pub const ROOM_STEP: &str = "room.step";
+    pub const JOURNAL_COMMIT: &str = "journal.commit";
+}
+
+// Names of metrics. Base units; `_total` on what only grows.
+pub const BUILD_INFO: &str = "bellhop_build_info";
+pub const HTTP_IN_FLIGHT: &str = "bellhop_http_requests_in_flight";
+pub const HTTP_PROBLEMS: &str = "bellhop_http_problems_total";
 pub const CALLS: &str = "bellhop_calls_total";
 pub const CALLS_REPLAYED: &str = "bellhop_calls_replayed_total";
-pub const ROOM_RESTARTS: &str = "bellhop_room_restarts_total";
+pub const CALL_ERRORS: &str = "bellhop_call_errors_total";
+pub const ROOMS_LIVE: &str = "bellhop_rooms_live";
 pub const ROOM_ACTIVATIONS: &str = "bellhop_room_activations_total";
 pub const ROOM_PASSIVATIONS: &str = "bellhop_room_passivations_total";
+pub const ROOM_RESTARTS: &str = "bellhop_room_restarts_total";
+pub const PANICS: &str = "bellhop_room_panics_total";
+pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
+pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
+pub const STORE_POSITION: &str = "bellhop_store_position";
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Help of every metric, as it stands in `/metrics`.
+const HELP: &[(&str, Kind, &str)] = &[
+    (BUILD_INFO, Kind::Gauge, "Always 1; the version is a label."),
+    (HTTP_IN_FLIGHT, Kind::Gauge, "HTTP requests under way."),
+    (HTTP_PROBLEMS, Kind::Counter, "Requests refused as a whole, by code."),
+    (CALLS, Kind::Counter, "Function-calls answered, by action and status."),
+    (CALLS_REPLAYED, Kind::Counter, "Calls answered from the store because their id was known."),
+    (CALL_ERRORS, Kind::Counter, "Calls the door refused by itself, by action and code."),
+    (ROOMS_LIVE, Kind::Gauge, "Rooms in memory."),
+    (ROOM_ACTIVATIONS, Kind::Counter, "Rooms brought into memory."),
+    (ROOM_PASSIVATIONS, Kind::Counter, "Rooms put to sleep."),
+    (ROOM_RESTARTS, Kind::Counter, "Room actors started again after they died."),
+    (PANICS, Kind::Counter, "Calls whose decision panicked."),
+    (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
+    (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
+    (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
+];
+
+/// Bounds of histograms, in seconds.
+const SECONDS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of the group size, in rooms.
+const ROOMS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Starts the log on standard error and sends panics there as one line. A second call changes nothing.
+pub fn start_log(filter: &str, format: LogFormat) {
+    let pretty = match format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Json => false,
+        LogFormat::Pretty => true,
+    };
+    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter));
+    let started = if pretty {
+        builder.compact().with_ansi(std::io::stderr().is_terminal()).finish().try_init().is_ok()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).finish().try_init().is_ok()
+    };
+    if started {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(event = "panic", place, "{}", panic.payload_as_str().unwrap_or("a panic without a text"));
+        }));
+    }
+}
+
+/// The metrics of this process: written by anyone through the `metrics` macros, read through `render`.
+#[derive(Clone)]
+pub struct Metrics(Option<PrometheusHandle>);
+
+impl Metrics {
+    /// Installs the recorder of the process; when there already is one, `render` answers an empty text.
+    pub fn start() -> Self {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(SECONDS)
+            .and_then(|builder| {
+                let group = metrics_exporter_prometheus::Matcher::Full(JOURNAL_GROUP_SIZE.to_owned());
+                builder.set_buckets_for_metric(group, ROOMS)
+            })
+            .and_then(PrometheusBuilder::install_recorder);
+        let handle = match recorder {
+            Ok(handle) => handle,
+            Err(error) => {
+                tracing::warn!(event = "metrics.unavailable", %error, "metrics are not recorded");
+                return Self(None);
+            }
+        };
+        for (name, kind, help) in HELP {
+            match kind {
+                Kind::Counter => metrics::describe_counter!(*name, *help),
+                Kind::Gauge => metrics::describe_gauge!(*name, *help),
+                Kind::Histogram => metrics::describe_histogram!(*name, *help),
+            }
+        }
+        metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Self(Some(handle))
+    }
+
+    /// The text of `/metrics`, made anew at each call.
+    pub fn render(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let handle = self.0.clone();
+        Arc::new(move || handle.as_ref().map(PrometheusHandle::render).unwrap_or_default())
+    }
+
+    /// Folds what histograms gathered; to be called every few seconds, or they grow.
+    pub fn upkeep(&self) {
+        if let Some(handle) = &self.0 {
+            handle.run_upkeep();
+        }
+    }
+}

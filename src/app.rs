@@ -1,0 +1,331 @@
+//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing about rooms, calls
+//! or answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::{ServerHandle, Service};
+use actix_web::web::Data;
+use actix_web::{App, HttpResponse, HttpServer};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::actors::clock::{bring_timers, resume_open_calls};
+use crate::actors::ports::Clock;
+use crate::actors::{Faults, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::api::{self, Api, KeyRing, Streams};
+use crate::config::Config;
+use crate::store::{Pepper, Store, StoreError, StoreOptions};
+use crate::telemetry::{self, Metrics};
+
+/// How often a running server looks whether a command beside it changed a company or a key.
+const CONFIG_POLL: Duration = Duration::from_millis(250);
+/// How long web threads may take to start.
+const THREADS_START: Duration = Duration::from_secs(10);
+
+/// Why nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {listen}: {source}")]
+    Listen { listen: String, source: std::io::Error },
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+    #[error("the web threads did not start within {} s", THREADS_START.as_secs())]
+    Threads,
+}
+
+/// How a store is opened with these settings. The secret key file is made when it is missing.
+pub fn store_options(config: &Config, migrate: bool) -> Result<StoreOptions, StoreError> {
+    let pepper = Pepper::load_or_make(config.secret_key_file.as_deref(), &config.data_dir)?;
+    Ok(StoreOptions {
+        url: config.database_url.clone(),
+        migrate,
+        readers: config.readers,
+        journal_queue: config.journal_queue,
+        pepper,
+    })
+}
+
+/// A server that answers.
+/// **Invariant:** made only when every web thread owns its rooms, so that no room ever changes its thread.
+pub struct Running {
+    pub addresses: Vec<SocketAddr>,
+    pub store: Store,
+    pub router: RoomRouter,
+    /// Read by `/readyz`, by live feeds and by every request.
+    ready: Arc<AtomicBool>,
+    in_flight: Arc<AtomicUsize>,
+    server: ServerHandle,
+    background: Vec<JoinHandle<()>>,
+    stop_within: Duration,
+}
+
+impl Running {
+    /// Builds store, journal, router and api, binds and serves. Must run inside an actix `System`: rooms live on the web
+    /// workers' own threads, which are arbiters only there.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let options = store_options(config, config.migrate)?;
+        let pepper = options.pepper.clone();
+        let store = Store::open_to_serve(options)?;
+        match Self::serve(config, store.clone(), pepper).await {
+            Ok(running) => Ok(running),
+            Err(error) => {
+                store.close();
+                Err(error)
+            }
+        }
+    }
+
+    async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
+        let metrics = Metrics::start();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (router, threads) = build_router(config, &store, clock.clone())?;
+        let ready = Arc::new(AtomicBool::new(false));
+        // The version before the keys: a key made in between is then read again at the first poll.
+        let version = store.queries().config_version().await?;
+        let api = build_api(&store, &router, pepper, ready.clone(), &metrics, clock);
+        api.key_ring.refresh(&api.queries).await?;
+        let in_flight = Arc::new(AtomicUsize::new(0));
+
+        let (of_threads, of_api, counted, ready_seen) = (threads.clone(), api.clone(), in_flight.clone(), ready.clone());
+        let server = HttpServer::new(move || {
+            join_thread(&of_threads);
+            let (api, counted, ready) = (of_api.clone(), counted.clone(), ready_seen.clone());
+            App::new()
+                .wrap_fn(move |request, service| {
+                    let guard = InFlight::enter(&counted);
+                    let leaving = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
+                    let answer = if leaving { Err(request) } else { Ok(service.call(request)) };
+                    async move {
+                        let _guard = guard;
+                        match answer {
+                            Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
+                            Err(request) => Ok(request.into_response(leaving_answer()).map_into_right_body()),
+                        }
+                    }
+                })
+                .configure(move |service| api::configure(service, api))
+        })
+        .workers(config.workers)
+        .disable_signals()
+        .tcp_nodelay(true)
+        .shutdown_timeout(1)
+        .bind(config.listen.as_str())
+        .map_err(|source| StartError::Listen { listen: config.listen.clone(), source })?;
+        let addresses = server.addrs();
+        let server = server.run();
+        let handle = server.handle();
+        let serving = tokio::task::spawn_local(async move {
+            if let Err(error) = server.await {
+                tracing::error!(event = "server.failed", %error, "the web server ended");
+            }
+        });
+        wait_until(THREADS_START, || threads.complete()).await.map_err(|()| StartError::Threads)?;
+        ready.store(true, Ordering::Release);
+        let background = vec![
+            serving,
+            tokio::task::spawn_local(follow_companies(router.clone(), api, version)),
+            tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
+            tokio::task::spawn_local(bring_timers(router.clone())),
+            tokio::task::spawn_local(resume_open_calls(router.clone())),
+            tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
+        ];
+        let stop_within = Duration::from_secs(config.stop_within_s.into());
+        Ok(Self { addresses, store, router, ready, in_flight, server: handle, background, stop_within })
+    }
+
+    /// Where to reach it, as a client on this machine would.
+    pub fn url(&self) -> String {
+        match self.addresses.first() {
+            Some(address) if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
+            Some(address) => format!("http://{address}"),
+            None => String::new(),
+        }
+    }
+
+    /// Answers once the store says that this process must not go on, with its sentence.
+    pub async fn broken(&self) -> String {
+        let mut fatal = self.store.fatal();
+        loop {
+            if let Some(sentence) = fatal.borrow_and_update().clone() {
+                return sentence;
+            }
+            if fatal.changed().await.is_err() {
+                return "the store ended by itself".into();
+            }
+        }
+    }
+
+    /// Not ready any more, no new requests, those in flight to their end, then the store. Rooms live on the web threads,
+    /// so these stop only when no request needs a room.
+    pub async fn stop(self) {
+        self.ready.store(false, Ordering::Release);
+        self.server.pause().await;
+        if wait_until(self.stop_within, || self.in_flight.load(Ordering::Acquire) == 0).await.is_err() {
+            tracing::warn!(event = "server.cut", in_flight = self.in_flight.load(Ordering::Acquire), "requests were cut off");
+        }
+        self.router.close();
+        self.server.stop(true).await;
+        self.router.clear();
+        for task in &self.background {
+            task.abort();
+        }
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close());
+        if tokio::time::timeout(Duration::from_secs(2), closed).await.is_err() {
+            tracing::warn!(event = "store.slow_close", "the store is still closing; nothing acknowledged is lost by not waiting");
+        }
+    }
+}
+
+/// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
+fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<(RoomRouter, Threads), StoreError> {
+    let threads = Threads::new(config.workers);
+    let journal = store.journal(Arc::new(threads.clone()))?;
+    let options = RouterOptions {
+        max_in_flight: config.max_in_flight_per_room,
+        idle_after: Duration::from_secs(config.idle_after_s.into()),
+        faults: Faults::default(),
+    };
+    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
+}
+
+/// The calling web thread takes its share of the rooms. The web server calls its factory once per thread *and* listening
+/// address; a thread joins once.
+fn join_thread(threads: &Threads) {
+    thread_local!(static JOINED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    if !JOINED.replace(true) {
+        threads.join(&actix_rt::Arbiter::current());
+    }
+}
+
+fn build_api(
+    store: &Store,
+    router: &RoomRouter,
+    pepper: Pepper,
+    ready: Arc<AtomicBool>,
+    metrics: &Metrics,
+    clock: Arc<dyn Clock>,
+) -> Data<Api> {
+    Data::new(Api {
+        router: router.clone(),
+        queries: store.queries(),
+        directory: store.directory(),
+        key_ring: Arc::new(KeyRing::default()),
+        pepper,
+        ready,
+        metrics: metrics.render(),
+        last_position: store.last_position(),
+        clock,
+        streams: Arc::new(Streams::default()),
+    })
+}
+
+/// The answer to a request that comes while the server leaves: nothing was accepted, ask another or later.
+fn leaving_answer() -> HttpResponse {
+    let body = r#"{"type":"/problems/shutting-down","title":"The server is stopping","status":503,"detail":"Nothing was accepted. Ask again in a moment with the same ids.","code":"shutting_down"}"#;
+    HttpResponse::ServiceUnavailable()
+        .content_type("application/problem+json")
+        .insert_header(("Retry-After", "1"))
+        .force_close()
+        .body(body)
+}
+
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn enter(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Commands beside this server write companies and keys into the same database and raise one number there.
+async fn follow_companies(router: RoomRouter, api: Data<Api>, mut known: i64) {
+    let mut ticks = tokio::time::interval(CONFIG_POLL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut complained = false;
+    loop {
+        ticks.tick().await;
+        match refresh(&router, &api, known).await {
+            Ok(version) => (known, complained) = (version, false),
+            Err(why) if !complained => {
+                complained = true;
+                tracing::warn!(event = "config.unread", why, "changes of companies and keys cannot be read now");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The version that is now followed; `known` when nothing moved.
+async fn refresh(router: &RoomRouter, api: &Api, known: i64) -> Result<i64, String> {
+    let version = api.queries.config_version().await.map_err(|error| error.to_string())?;
+    if version != known {
+        api.key_ring.refresh(&api.queries).await.map_err(|error| error.to_string())?;
+        router.companies_changed().await.map_err(|why| why.to_string())?;
+    }
+    Ok(version)
+}
+
+async fn sweep(router: RoomRouter, idle_after_s: u32) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(u64::from(idle_after_s / 10).clamp(1, 30)));
+    loop {
+        ticks.tick().await;
+        router.sweep();
+    }
+}
+
+async fn keep_metrics(metrics: Metrics, store: Store, router: RoomRouter, in_flight: Arc<AtomicUsize>) {
+    let position = store.last_position();
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        metrics::gauge!(telemetry::ROOMS_LIVE).set(router.live_rooms() as f64);
+        metrics::gauge!(telemetry::HTTP_IN_FLIGHT).set(in_flight.load(Ordering::Relaxed) as f64);
+        metrics::gauge!(telemetry::STORE_POSITION).set(*position.borrow() as f64);
+        metrics.upkeep();
+    }
+}
+
+async fn wait_until(at_most: Duration, mut done: impl FnMut() -> bool) -> Result<(), ()> {
+    let begun = Instant::now();
+    while !done() {
+        if begun.elapsed() > at_most {
+            return Err(());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+/// SIGTERM and SIGINT, as they come.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on the process does not die of these signals by itself.
+    pub fn listen() -> Result<Self, StartError> {
+        let of = |kind| signal(kind).map_err(StartError::Signals);
+        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
+    }
+
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
