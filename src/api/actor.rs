@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::actors::router::{ActorView, Passivated};
+use crate::actors::{ActorView, Passivated};
 use crate::room::{Command, RoomAddress};
 
 use super::problem::{self, Kind, Problem};
@@ -52,7 +52,7 @@ pub struct LastCallView {
 }
 
 fn details(view: ActorView) -> LiveDetails {
-    let last = |call: crate::actors::router::LastCall| LastCallView {
+    let last = |call: crate::actors::LastCall| LastCallView {
         call_id: call.call_id.to_string(),
         name: call.name,
         status: call.status.as_str(),

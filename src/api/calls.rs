@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 
-use crate::actors::router::{Answers, Batch, CallOutcome, RoomSummary};
+use crate::actors::{Answers, Batch, CallOutcome, RoomSummary};
 use crate::catalog::Admitted;
-use crate::catalog::admit::{Admission, DoorAnswer, admit};
+use crate::catalog::admit::{Admission, DoorAnswer, admit, key_of_call};
 use crate::catalog::dialect::{self, Dialect, RawCall};
 use crate::room::{CallId, CallStatus, RoomAddress, Seen};
 
@@ -101,8 +101,10 @@ fn sort(calls: &[RawCall], key: Option<&str>, admission: &Admission<'_>) -> Resu
     let mut sorted = Sorted { sources: Vec::with_capacity(calls.len()), admitted: Vec::with_capacity(calls.len()) };
     let mut places: HashMap<CallId, (usize, bool), ahash::RandomState> = HashMap::default();
     for (index, raw) in calls.iter().enumerate() {
-        let admitted = match admit(raw, index, key, admission) {
+        let own_key = key.map(|key| key_of_call(key, index, calls.len()));
+        let admitted = match admit(raw, own_key.as_deref(), admission) {
             Ok(admitted) => admitted,
+            Err(DoorAnswer { call_id: None, refusal, .. }) => return Err(Problem::new(Kind::InvalidCallId, refusal.message)),
             Err(refused) => {
                 let body = error_body(&refused);
                 sorted.sources.push(Source::Door(refused, body));

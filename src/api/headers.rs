@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn only_plain_json_is_read() {
-        let content = |list| require_json(&headers(list)).map_err(|problem| problem.code());
+        let content = |list: &[(&'static str, &'static str)]| require_json(&headers(list)).map_err(|problem| problem.code());
         assert_eq!(content(&[("content-type", "application/json")]), Ok(()));
         assert_eq!(content(&[("content-type", "Application/JSON; charset=UTF-8")]), Ok(()));
         assert_eq!(content(&[("content-type", "application/json"), ("content-encoding", "identity")]), Ok(()));

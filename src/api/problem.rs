@@ -62,6 +62,7 @@ kinds! {
     InvalidBody 422 "invalid_body" "A field is not valid";
     UnknownField 422 "unknown_field" "A field is not known";
     MissingField 422 "missing_field" "A field is missing";
+    InvalidCallId 422 "invalid_call_id" "The id of a call is not valid";
     DuplicateCallId 422 "duplicate_call_id" "Two calls of one request have the same id";
     IdempotencyKeyReused 422 "idempotency_key_reused" "This id already belongs to another call";
     Busy 429 "busy" "The room has too many calls waiting";

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::actors::router::RoomSummary;
+use crate::actors::RoomSummary;
 use crate::room::{Control, Customer, ParkedOn, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 

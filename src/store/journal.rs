@@ -290,12 +290,12 @@ impl Runner {
             Job::Load { address, thread, room } => {
                 let loaded =
                     opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
-                self.put(thread, Finished::Loaded { room, loaded });
+                self.put(thread, Finished::Loaded { room, loaded: loaded.map(Committed::seal) });
             }
             Job::Find { company, keys, thread, room } => {
                 let calls = opened
                     .and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
-                self.put(thread, Finished::Known { room, calls });
+                self.put(thread, Finished::Known { room, calls: calls.map(Committed::seal) });
             }
         }
     }

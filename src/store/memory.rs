@@ -207,7 +207,7 @@ impl State {
     /// `None`: the job went back to the head of the queue and is held.
     fn work(&mut self, job: Job) -> Option<(usize, Finished)> {
         Some(match job {
-            Job::Load { address, thread, room } => (thread, Finished::Loaded { room, loaded: Ok(self.load(&address)) }),
+            Job::Load { address, thread, room } => (thread, Finished::Loaded { room, loaded: Ok(Committed::seal(self.load(&address))) }),
             Job::Find { company, keys, thread, room } => {
                 let calls = keys.iter().filter_map(|key| self.call_keys.get(key)).map(|i| &self.calls[*i]);
                 let known = calls.filter(|stored| stored.room.company == company).map(|stored| KnownCall {
@@ -215,7 +215,7 @@ impl State {
                     room: stored.room.clone(),
                     answer: stored.answer.clone(),
                 });
-                (thread, Finished::Known { room, calls: Ok(known.collect()) })
+                (thread, Finished::Known { room, calls: Ok(Committed::seal(known.collect())) })
             }
             Job::Commit(commit) => {
                 let fault = if std::mem::take(&mut self.released) { Fault::None } else { self.fault(&commit) };
