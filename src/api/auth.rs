@@ -119,22 +119,25 @@ impl KeyRing {
     pub async fn follow(self: Arc<Self>, queries: Queries, router: RoomRouter) {
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Not `self.version`: a write of our own moves that too, and may carry somebody else's change along.
+        let mut seen = self.version.load(Ordering::Acquire);
         loop {
             tick.tick().await;
-            let moved = match queries.config_version().await {
-                Ok(version) => version != self.version.load(Ordering::Acquire),
+            let version = match queries.config_version().await {
+                Ok(version) => version,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "cannot see whether keys changed");
                     continue;
                 }
             };
-            if !moved {
+            if version == seen {
                 continue;
             }
             if let Err(error) = self.refresh(&queries).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the keys again");
                 continue;
             }
+            seen = version;
             for company in self.companies() {
                 router.company_changed(company);
             }
