@@ -206,6 +206,8 @@ pub struct CallView {
     replayed: bool,
     result: Option<serde_json::Value>,
     error: Option<serde_json::Value>,
+    /// What an open call waits for.
+    parked_on: Option<String>,
     room_id: String,
     ai_agent: Option<String>,
     created_at: String,
