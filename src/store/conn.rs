@@ -53,6 +53,14 @@ macro_rules! on_each {
 }
 pub(super) use on_each;
 
+/// `on_each!`, with what was being done for the error.
+macro_rules! run {
+    ($conn:expr, $doing:literal, |$c:ident| $body:expr) => {
+        $crate::store::conn::on_each!(&mut *$conn, |$c| $body).map_err(|error| $crate::store::conn::sort(error, $doing))
+    };
+}
+pub(super) use run;
+
 /// What a connection is for; it gets no more rights than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
