@@ -161,33 +161,18 @@ pub enum Finished {
     Landed(Committed<Box<Commit>>),
     Rejected(Box<Commit>, Rejection),
     /// `None`: there is no such room. `Err`: the store cannot say now.
-    Loaded {
-        room: Option<Addr<RoomActor>>,
-        loaded: Result<Option<LoadedRoom>, Arc<str>>,
-    },
+    Loaded { room: Option<Addr<RoomActor>>, loaded: Result<Option<LoadedRoom>, Arc<str>> },
     /// The stored rows of these keys (missing ones left out).
-    Known {
-        room: Option<Addr<RoomActor>>,
-        calls: Result<Vec<KnownCall>, Arc<str>>,
-    },
+    Known { room: Option<Addr<RoomActor>>, calls: Result<Vec<KnownCall>, Arc<str>> },
 }
 
 /// What a room asks of the journal. Answers come through `Mailbags`, never by waiting.
 #[derive(Debug)]
 pub enum Job {
     Commit(Box<Commit>),
-    Load {
-        address: RoomAddress,
-        thread: usize,
-        room: Option<Addr<RoomActor>>,
-    },
+    Load { address: RoomAddress, thread: usize, room: Option<Addr<RoomActor>> },
     /// Look these calls up (after a duplicate).
-    Find {
-        company: CompanyNo,
-        keys: Vec<CallKey>,
-        thread: usize,
-        room: Option<Addr<RoomActor>>,
-    },
+    Find { company: CompanyNo, keys: Vec<CallKey>, thread: usize, room: Option<Addr<RoomActor>> },
 }
 
 /// The journal: durable, ordered per room, many rooms to a transaction.

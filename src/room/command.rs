@@ -9,45 +9,22 @@ use super::state::{Control, Lifecycle, Room};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Make the room, or say how it is now called.
-    Describe {
-        channel: String,
-        customer: Customer,
-    },
+    Describe { channel: String, customer: Customer },
     /// Somebody wrote. The store knows each message id of a room once.
-    Message {
-        message_id: String,
-        from: Writer,
-        agent_id: Option<AgentId>,
-        text: String,
-    },
-    Pause {
-        reason: Option<String>,
-    },
+    Message { message_id: String, from: Writer, agent_id: Option<AgentId>, text: String },
+    Pause { reason: Option<String> },
     Resume,
-    Snooze {
-        until: Timestamp,
-    },
+    Snooze { until: Timestamp },
     /// A snooze's timer.
     Wake,
     /// End a call that waits.
-    CancelCall {
-        call_id: CallId,
-    },
+    CancelCall { call_id: CallId },
     /// The roster reserved a place of `agent` for assignment number `assignment`.
-    Offer {
-        agent: AgentId,
-        agent_name: String,
-        assignment: u64,
-    },
+    Offer { agent: AgentId, agent_name: String, assignment: u64 },
     /// The roster has nobody free: `position` 1 is next.
-    QueuedAt {
-        assignment: u64,
-        position: u64,
-    },
+    QueuedAt { assignment: u64, position: u64 },
     /// The roster did not answer in time.
-    OfferOverdue {
-        assignment: u64,
-    },
+    OfferOverdue { assignment: u64 },
 }
 
 /// What a command came to.

@@ -72,15 +72,9 @@ impl CallStatus {
 pub enum Lifecycle {
     Open,
     /// We wrote last; the customer is to answer.
-    Waiting {
-        since: Timestamp,
-    },
-    Snoozed {
-        until: Timestamp,
-    },
-    Resolved {
-        at: Timestamp,
-    },
+    Waiting { since: Timestamp },
+    Snoozed { until: Timestamp },
+    Resolved { at: Timestamp },
 }
 
 impl Lifecycle {
@@ -100,15 +94,8 @@ impl Lifecycle {
 pub enum Control {
     Bot,
     /// Waits for the roster to find a person; will be assignment number `assignment`.
-    Queue {
-        target: AssignTarget,
-        since: Timestamp,
-        assignment: u64,
-    },
-    Person {
-        agent: AgentId,
-        assignment: u64,
-    },
+    Queue { target: AssignTarget, since: Timestamp, assignment: u64 },
+    Person { agent: AgentId, assignment: u64 },
     Nobody,
 }
 
