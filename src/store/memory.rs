@@ -156,9 +156,7 @@ impl MemoryStore {
     /// Lets the held commit land.
     pub fn release(&self) {
         let mut state = self.state();
-        if std::mem::take(&mut state.held) {
-            state.released = true;
-        }
+        state.released |= std::mem::take(&mut state.held);
         drop(state);
         if self.pace == Pace::AtOnce {
             self.pump();
@@ -230,10 +228,8 @@ impl State {
     }
 
     fn fault(&mut self, commit: &Commit) -> Fault {
-        match self.planned.pop_front() {
-            Some(fault) => fault,
-            None => self.chooser.as_mut().map_or(Fault::None, |choose| choose(commit)),
-        }
+        let chooser = &mut self.chooser;
+        self.planned.pop_front().unwrap_or_else(|| chooser.as_mut().map_or(Fault::None, |choose| choose(commit)))
     }
 
     fn commit(&mut self, commit: Box<Commit>, fault: Fault) -> Finished {
