@@ -38,7 +38,9 @@ impl Default for Settings {
             max_tags_per_room: 30,
             max_tags_per_call: 10,
             max_tags_per_company: 2_000,
-            resolve_reasons: ["answered", "no_reply", "spam", "duplicate", "escalated_elsewhere", "other"].map(String::from).to_vec(),
+            resolve_reasons: ["answered", "no_reply", "spam", "duplicate", "escalated_elsewhere", "other"]
+                .map(String::from)
+                .to_vec(),
         }
     }
 }

@@ -19,8 +19,14 @@ impl ResultJson {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The call is finished: these facts (perhaps none), and this answer.
-    Done { facts: Vec<Fact>, result: ResultJson },
+    Done {
+        facts: Vec<Fact>,
+        result: ResultJson,
+    },
     Refused(Refusal),
     /// The call waits, durably; `facts` already happened.
-    Parked { facts: Vec<Fact>, on: ParkedOn },
+    Parked {
+        facts: Vec<Fact>,
+        on: ParkedOn,
+    },
 }

@@ -105,8 +105,14 @@ pub enum ParkedOn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Fact {
-    RoomCreated { channel: String, customer: Customer },
-    RoomDescribed { channel: String, customer: Customer },
+    RoomCreated {
+        channel: String,
+        customer: Customer,
+    },
+    RoomDescribed {
+        channel: String,
+        customer: Customer,
+    },
     MessageReceived {
         message_id: String,
         from: Writer,
@@ -115,7 +121,9 @@ pub enum Fact {
         text: String,
     },
     /// A customer wrote into a resolved room.
-    RoomReopened { episode: u32 },
+    RoomReopened {
+        episode: u32,
+    },
     /// `tags` were added (as they are shown); `created` of them are new to the company.
     TagsAdded {
         tags: Vec<String>,
@@ -137,16 +145,26 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    AgentAssigned { agent_id: AgentId, agent_name: String, assignment: u64 },
+    AgentAssigned {
+        agent_id: AgentId,
+        agent_name: String,
+        assignment: u64,
+    },
     RoomPaused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     RoomResumed,
-    RoomSnoozed { until: Timestamp },
+    RoomSnoozed {
+        until: Timestamp,
+    },
     RoomWoken,
     /// A call waits, durably, until its `CallAnswered`.
-    CallParked { call_id: CallId, name: String, on: ParkedOn },
+    CallParked {
+        call_id: CallId,
+        name: String,
+        on: ParkedOn,
+    },
     /// A call ended without changing anything else (refused, or nothing was left to do), or after having been parked.
     /// **Invariant:** every admitted call leaves at least one event, and a parked one ends with this.
     CallAnswered {

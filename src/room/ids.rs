@@ -90,7 +90,9 @@ macro_rules! text_id {
 
 /// Visible, one line, no character that hides or reorders others.
 fn plain(c: char) -> bool {
-    !c.is_control() && !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    !c.is_control()
+        && !c.is_whitespace()
+        && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Letters, digits and `._:-`.

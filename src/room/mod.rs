@@ -16,7 +16,9 @@ pub use command::{Command, CommandAnswer};
 pub use company::{Agent, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson};
 pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, Writer};
-pub use ids::{AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp};
+pub use ids::{
+    AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp,
+};
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
 

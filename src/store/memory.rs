@@ -205,7 +205,9 @@ impl State {
     /// `None`: the job went back to the head of the queue and is held.
     fn work(&mut self, job: Job) -> Option<(usize, Finished)> {
         Some(match job {
-            Job::Load { address, thread, room } => (thread, Finished::Loaded { room, loaded: Ok(Committed::seal(self.load(&address))) }),
+            Job::Load { address, thread, room } => {
+                (thread, Finished::Loaded { room, loaded: Ok(Committed::seal(self.load(&address))) })
+            }
             Job::Find { company, keys, thread, room } => {
                 let calls = keys.iter().filter_map(|key| self.call_keys.get(key)).map(|i| &self.calls[*i]);
                 let known = calls.filter(|stored| stored.room.company == company).map(|stored| KnownCall {
