@@ -227,7 +227,7 @@ fn item<'a>(source: &'a Source, answers: &'a Answers) -> Result<Item<'a>, Proble
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::router::CallAnswer;
+    use crate::actors::CallAnswer;
     use crate::room::{Next, Refusal, RoomId};
 
     fn raw(call_id: Option<&str>) -> RawCall {

@@ -65,7 +65,7 @@ fn a_repeated_call_leaves_its_neighbours_alone() {
             .submit(Job::Find { company: CompanyNo(2), keys: vec![one.call("a").key], thread: 4, room: None })
             .unwrap();
         let Finished::Known { calls, .. } = serving.bag().1.remove(0) else { panic!() };
-        assert!(calls.unwrap().is_empty(), "another company's call");
+        assert!(calls.unwrap().get().is_empty(), "another company's call");
     });
 }
 
