@@ -194,7 +194,7 @@ fn only_here(source: &Source) -> Vec<String> {
     let reaches_out = matches!(part, "outbound" | "cli");
     keep_out(reaches_out, &["reqwest"], "only outbound and cli build an HTTP client");
     let is_problem = source.path == "api/problem.rs";
-    let codes = ["StatusCode", "HttpResponse::Ok", "HttpResponse::BadRequest", "HttpResponse::NotFound", "HttpResponse::build"];
+    let codes = ["StatusCode::", "HttpResponse::Ok", "HttpResponse::BadRequest", "HttpResponse::NotFound", "HttpResponse::build"];
     keep_out(is_problem || part == "cli", &codes, "HTTP status codes live in api/problem.rs");
     let seals = source.part() == "store";
     keep_out(seals, &["Committed::seal", "Committed::<"], "only the store can say that something is durable");

@@ -5,7 +5,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use crate::actors::router::RoomSummary;
+use crate::actors::RoomSummary;
 use crate::catalog::dialect::{Dialect, ReplyItem, write_reply};
 use crate::room::CallStatus;
 

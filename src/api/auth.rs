@@ -4,19 +4,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::actors::ports::Caller;
-use crate::actors::router::RoomRouter;
 use crate::room::{AiAgentId, By, CompanyNo};
 use crate::store::{KeyHash, KeyRow, Pepper, Queries, Role, StoreError, checksum_ok, hash_key};
 
 use super::problem::{Kind, Problem};
 
-/// How often a running server looks whether keys or policies changed.
-const POLL: Duration = Duration::from_millis(250);
 /// Longer texts are no keys of ours and are not hashed.
 const MAX_KEY_BYTES: usize = 128;
 
@@ -104,41 +100,6 @@ impl KeyRing {
 
     fn find(&self, hash: &KeyHash) -> Option<Arc<Key>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&hash.0).cloned()
-    }
-
-    fn companies(&self) -> Vec<CompanyNo> {
-        let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
-        let mut companies: Vec<_> = keys.values().map(|key| key.company).collect();
-        companies.sort_unstable();
-        companies.dedup();
-        companies
-    }
-
-    /// Follows changes made beside this process (a key revoked at the command line) for as long as it is polled. Rooms are told
-    /// too, because policies move the same version.
-    pub async fn follow(self: Arc<Self>, queries: Queries, router: RoomRouter) {
-        let mut tick = tokio::time::interval(POLL);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let moved = match queries.config_version().await {
-                Ok(version) => version != self.version.load(Ordering::Acquire),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot see whether keys changed");
-                    continue;
-                }
-            };
-            if !moved {
-                continue;
-            }
-            if let Err(error) = self.refresh(&queries).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the keys again");
-                continue;
-            }
-            for company in self.companies() {
-                router.company_changed(company);
-            }
-        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 
-use crate::actors::router::{Answers, Batch, CallOutcome, RoomSummary};
+use crate::actors::{Answers, Batch, CallOutcome, RoomSummary};
 use crate::catalog::Admitted;
-use crate::catalog::admit::{Admission, DoorAnswer, admit};
+use crate::catalog::admit::{Admission, DoorAnswer, admit, key_of_call};
 use crate::catalog::dialect::{self, Dialect, RawCall};
 use crate::room::{CallId, CallStatus, RoomAddress, Seen};
 
@@ -28,7 +28,7 @@ enum Source {
     /// The same, because it is the same call once more: nobody chose their ids and everything in them is equal.
     Repeat(usize),
     /// The door, with this body.
-    Door(DoorAnswer, String),
+    Door(Box<DoorAnswer>, String),
 }
 
 #[derive(Default)]
@@ -101,11 +101,13 @@ fn sort(calls: &[RawCall], key: Option<&str>, admission: &Admission<'_>) -> Resu
     let mut sorted = Sorted { sources: Vec::with_capacity(calls.len()), admitted: Vec::with_capacity(calls.len()) };
     let mut places: HashMap<CallId, (usize, bool), ahash::RandomState> = HashMap::default();
     for (index, raw) in calls.iter().enumerate() {
-        let admitted = match admit(raw, index, key, admission) {
+        let own_key = key.map(|key| key_of_call(key, index, calls.len()));
+        let admitted = match admit(raw, own_key.as_deref(), admission) {
             Ok(admitted) => admitted,
+            Err(DoorAnswer { call_id: None, refusal, .. }) => return Err(Problem::new(Kind::InvalidCallId, refusal.message)),
             Err(refused) => {
                 let body = error_body(&refused);
-                sorted.sources.push(Source::Door(refused, body));
+                sorted.sources.push(Source::Door(Box::new(refused), body));
                 continue;
             }
         };
@@ -220,4 +222,98 @@ fn item<'a>(source: &'a Source, answers: &'a Answers) -> Result<Item<'a>, Proble
         replayed: answered.replayed || repeat,
         body: &answered.body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::CallAnswer;
+    use crate::room::{Next, Refusal, RoomId};
+
+    fn raw(call_id: Option<&str>) -> RawCall {
+        RawCall {
+            call_id: call_id.map(String::from),
+            tool_call_id: None,
+            name: "create_tag".into(),
+            arguments: Err(refusal()),
+            repeat: false,
+        }
+    }
+
+    fn refusal() -> Refusal {
+        Refusal::new("argument_invalid", Next::FixAndRetry, "No.")
+    }
+
+    #[test]
+    fn chosen_ids_are_unique_and_agree_with_the_header() {
+        let check = |ids: &[Option<&str>], key| {
+            let calls: Vec<_> = ids.iter().map(|id| raw(*id)).collect();
+            check_ids(&calls, key).map_err(|problem| problem.code())
+        };
+        assert_eq!(check(&[], None), Err("invalid_body"));
+        assert_eq!(check(&[Some("a"), None, Some("b"), None], None), Ok(()));
+        assert_eq!(check(&[Some("a"), Some("a")], None), Err("duplicate_call_id"));
+        assert_eq!(check(&[Some("k")], Some("k")), Ok(()));
+        assert_eq!(check(&[Some("a")], Some("k")), Err("idempotency_key_mismatch"));
+        assert_eq!(check(&[Some("k:0"), None], Some("k")), Ok(()));
+        assert_eq!(check(&[None, Some("k:0")], Some("k")), Err("idempotency_key_mismatch"));
+    }
+
+    fn answers(list: &[(CallStatus, bool)]) -> Answers {
+        let room =
+            RoomSummary { id: RoomId::trusted("r1"), version: 1, epoch: 0, status: "open", control: "bot", last_inbound_seq: 0 };
+        let answer = |(index, (status, replayed)): (usize, &(CallStatus, bool))| CallAnswer {
+            call_id: CallId::trusted(&format!("c{index}")),
+            tool_call_id: None,
+            name: "create_tag",
+            status: *status,
+            replayed: *replayed,
+            body: "{\"result\":{}}".into(),
+        };
+        Answers { room, calls: list.iter().enumerate().map(answer).collect() }
+    }
+
+    const WAIT: Wait = Wait { seconds: 3, stated: true };
+
+    #[actix_web::test]
+    async fn every_call_is_answered_in_its_place() {
+        let door = DoorAnswer { call_id: None, tool_call_id: None, name: "nope".into(), refusal: refusal() };
+        let body = error_body(&door);
+        let sources = [Source::Room(0), Source::Door(Box::new(door), body), Source::Repeat(0), Source::Room(1)];
+        let answers = answers(&[(CallStatus::Succeeded, false), (CallStatus::Parked, false)]);
+        let response = respond(&sources, &answers, Dialect::Native, WAIT).unwrap();
+        assert_eq!(response.status(), problem::ACCEPTED);
+        assert_eq!(response.headers().get(LOCATION).unwrap(), "/v1/function-calls/c1");
+        assert!(response.headers().contains_key(RETRY_AFTER));
+        assert_eq!(response.headers().get("preference-applied").unwrap(), "wait=3");
+        assert!(!response.headers().contains_key("idempotent-replayed"));
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let of = |field: &str| body["calls"].as_array().unwrap().iter().map(|call| call[field].to_string()).collect::<Vec<_>>();
+        assert_eq!(of("status"), ["\"succeeded\"", "\"refused\"", "\"succeeded\"", "\"parked\""]);
+        assert_eq!(of("replayed"), ["false", "false", "true", "false"]);
+        assert_eq!(body["calls"][1]["error"]["code"], "argument_invalid");
+    }
+
+    #[test]
+    fn a_replay_says_so_and_a_missing_answer_is_no_panic() {
+        let replayed = respond(&[Source::Room(0)], &answers(&[(CallStatus::Succeeded, true)]), Dialect::Native, WAIT).unwrap();
+        assert_eq!(replayed.status(), problem::OK);
+        assert_eq!(replayed.headers().get("idempotent-replayed").unwrap(), "true");
+        let missing = respond(&[Source::Room(0)], &answers(&[]), Dialect::Native, WAIT).unwrap_err();
+        assert_eq!(missing.code(), "outcome_unknown");
+    }
+
+    #[test]
+    fn outcomes_of_a_room_are_problems() {
+        let code = |it: CallOutcome| outcome(it).map(|_| ()).unwrap_err();
+        assert_eq!((code(CallOutcome::Busy).status(), code(CallOutcome::Busy).code()), (429, "busy"));
+        assert_eq!(code(CallOutcome::Draining).code(), "room_draining");
+        assert_eq!(code(CallOutcome::Withdrawn).code(), "timed_out_before_start");
+        assert_eq!(code(CallOutcome::OutcomeUnknown).code(), "outcome_unknown");
+        assert_eq!(code(CallOutcome::UnknownRoom).status(), 404);
+        assert_eq!(code(CallOutcome::Unavailable).code(), "storage_unavailable");
+        let reused = code(CallOutcome::KeyReused { call_id: CallId::trusted("c1") });
+        assert_eq!((reused.status(), reused.code()), (422, "idempotency_key_reused"));
+    }
 }

@@ -1,7 +1,7 @@
 //! What people tell a room, and what came of it. Must never reach a room of another company: the address carries the key's.
 
 use crate::actors::ports::Caller;
-use crate::actors::router::{CommandOutcome, RoomSummary};
+use crate::actors::{CommandOutcome, RoomSummary};
 use crate::room::{Cause, Command, CommandAnswer, RoomAddress};
 
 use super::problem::{Kind, Problem};

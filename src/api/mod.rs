@@ -4,7 +4,7 @@
 //!
 //! | File | What it is |
 //! |---|---|
-//! | `routes` | the one table: method, path, who may, what it is documented as, which handler |
+//! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
 //! | `call_reads`, `rooms`, `actor`, `people`, `company`, `events`, `machine` | the other handlers |
@@ -29,6 +29,7 @@ mod rooms;
 mod routes;
 mod state;
 mod strict;
+mod table;
 mod view;
 mod visit;
 

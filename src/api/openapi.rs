@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use serde_json::json;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ObjectBuilder, Schema as OpenApiSchema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema as OpenApiSchema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr,
@@ -15,6 +15,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::Access;
+use super::page::Page;
 use super::problem::{Kind, ProblemBody};
 use super::routes::{Method, Route, routes};
 use super::view::SummaryView;
@@ -29,6 +30,15 @@ pub fn schema<T: ToSchema>(into: &mut Schemas) -> Ref {
     into.push((T::name().into_owned(), T::schema()));
     T::schemas(into);
     Ref::from_schema_name(T::name())
+}
+
+/// A page of a list of this type.
+pub fn list<T: ToSchema>(into: &mut Schemas) -> Ref {
+    let name = format!("{}List", T::name().trim_end_matches("View"));
+    let (item, page) = (schema::<T>(into), schema::<Page>(into));
+    let object = ObjectBuilder::new().property("data", ArrayBuilder::new().items(item)).property("page", page);
+    into.push((name.clone(), object.required("data").required("page").into()));
+    Ref::from_schema_name(name)
 }
 
 /// Function-calls, in Bellhop's own envelope; a provider's assistant message is taken as it is, too.
@@ -82,6 +92,8 @@ pub struct CallAnswer {
     replayed: bool,
     result: Option<serde_json::Value>,
     error: Option<serde_json::Value>,
+    /// What an open call waits for.
+    parked_on: Option<String>,
 }
 
 /// The document as it is served.
@@ -260,6 +272,6 @@ mod tests {
         }
         walk(&document, &document);
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        assert!(schemas.keys().filter(|name| name.starts_with("List")).count() >= 6, "{:?}", schemas.keys());
+        assert_eq!(schemas.keys().filter(|name| name.ends_with("List")).count(), 7, "one per kind of list");
     }
 }

@@ -17,7 +17,7 @@ const MAX_LIMIT: usize = 200;
 const TAG: usize = 8;
 
 /// One page of a list.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct List<T> {
     pub data: Vec<T>,
     pub page: Page,

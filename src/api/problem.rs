@@ -62,6 +62,7 @@ kinds! {
     InvalidBody 422 "invalid_body" "A field is not valid";
     UnknownField 422 "unknown_field" "A field is not known";
     MissingField 422 "missing_field" "A field is missing";
+    InvalidCallId 422 "invalid_call_id" "The id of a call is not valid";
     DuplicateCallId 422 "duplicate_call_id" "Two calls of one request have the same id";
     IdempotencyKeyReused 422 "idempotency_key_reused" "This id already belongs to another call";
     Busy 429 "busy" "The room has too many calls waiting";
@@ -93,7 +94,10 @@ pub struct FieldError {
 
 /// A refusal of the request as a whole.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     status: u16,
     code: &'static str,
     title: Cow<'static, str>,
@@ -131,16 +135,8 @@ impl Problem {
             Kind::Busy | Kind::TimedOutBeforeStart | Kind::OutcomeUnknown | Kind::StorageUnavailable => Some(1),
             _ => None,
         };
-        Self {
-            status,
-            code,
-            title: title.into(),
-            detail: detail.into(),
-            errors: vec![],
-            call_id: None,
-            allow: None,
-            retry_after_s,
-        }
+        let (title, detail) = (title.into(), detail.into());
+        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s }))
     }
 
     /// One and the same answer for every cause, so that nobody learns how close a guess was.
@@ -163,20 +159,20 @@ impl Problem {
     /// `allow` is the value of the `Allow` header.
     pub fn method_not_allowed(allow: String) -> Self {
         let mut problem = Self::new(Kind::MethodNotAllowed, "The Allow header names the methods of this address.");
-        problem.allow = Some(allow);
+        problem.0.allow = Some(allow);
         problem
     }
 
     /// A field of a JSON body; `pointer` must be made of names we know.
     pub fn field(kind: Kind, pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::new(kind, detail);
-        problem.errors = vec![FieldError { pointer: pointer.into(), code: kind.code() }];
+        problem.0.errors = vec![FieldError { pointer: pointer.into(), code: kind.code() }];
         problem
     }
 
     #[must_use]
     pub fn about_call(mut self, call_id: CallId) -> Self {
-        self.call_id = Some(call_id);
+        self.0.call_id = Some(call_id);
         self
     }
 
@@ -204,38 +200,44 @@ impl Problem {
     fn free(status: u16, code: &'static str, detail: String) -> Self {
         let known = Kind::ALL.iter().find(|kind| kind.code() == code);
         let title = known.map_or_else(|| code.replace('_', " ").into(), |kind| Cow::Borrowed(kind.row().2));
-        Self { status, code, title, detail: detail.into(), errors: vec![], call_id: None, allow: None, retry_after_s: None }
+        let detail = detail.into();
+        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s: None }))
     }
 
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     pub fn into_response(self, request_id: &str) -> HttpResponse {
+        let parts = self.0;
         let body = ProblemBody {
-            r#type: format!("/problems/{}", self.code.replace('_', "-")),
-            title: &self.title,
-            status: self.status,
-            detail: &self.detail,
-            code: self.code,
+            r#type: format!("/problems/{}", parts.code.replace('_', "-")),
+            title: &parts.title,
+            status: parts.status,
+            detail: &parts.detail,
+            code: parts.code,
             request_id,
-            errors: &self.errors,
-            call_id: self.call_id.as_ref().map(CallId::as_str),
+            errors: &parts.errors,
+            call_id: parts.call_id.as_ref().map(CallId::as_str),
         };
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let status = StatusCode::from_u16(parts.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let mut response = HttpResponseBuilder::new(status);
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        if let Some(allow) = self.allow {
+        if let Some(allow) = parts.allow {
             response.insert_header((ALLOW, allow));
         }
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = parts.retry_after_s {
             response.insert_header((RETRY_AFTER, seconds));
         }
-        if self.status == 401 {
+        if matches!(parts.status, 408 | 413) {
+            // What is still to come of the body would be read as the next request.
+            response.force_close();
+        }
+        if parts.status == 401 {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bellhop\"")));
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())

@@ -27,7 +27,7 @@ pub const MAX_ROOM_BODY: usize = 16 * 1024;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoomBody {
-    /// Where the conversation is, such as `web_chat`: 1 to 64 of `a-z 0-9 _`.
+    /// Where the conversation is, such as `web_chat`: 1 to 64 of `A-Z a-z 0-9 . _ -`.
     channel: String,
     customer: CustomerBody,
 }
@@ -52,9 +52,9 @@ fn room_to_make(visit: &Visit) -> Result<RoomAddress, Problem> {
 pub async fn put(mut visit: Visit) -> Answer {
     let address = room_to_make(&visit)?;
     let body: RoomBody = visit.json(MAX_ROOM_BODY).await?;
-    let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    if !(1..=64).contains(&body.channel.len()) || !body.channel.bytes().all(lower) {
-        return Err(strict::bad("/channel", "A channel is 1 to 64 of a-z, 0-9 and _."));
+    let token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if !(1..=64).contains(&body.channel.len()) || !body.channel.bytes().all(token) {
+        return Err(strict::bad("/channel", "A channel is 1 to 64 letters, digits and the signs . _ - only."));
     }
     strict::line("/customer/handle", &body.customer.handle, 256)?;
     if let Some(name) = &body.customer.name {

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::{Data, ServiceConfig};
 use tokio::sync::watch;
 
+use crate::actors::RoomRouter;
 use crate::actors::ports::Clock;
-use crate::actors::router::RoomRouter;
 use crate::room::CompanyNo;
 use crate::store::{Directory, Pepper, Queries};
 
 use super::auth::KeyRing;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::routes;
 
 /// Everything handlers use. One per process, shared by all web workers.
@@ -41,7 +41,10 @@ impl Api {
 
     /// After a write into a company's directory: this process acts on it at once, others when they poll.
     pub async fn directory_changed(&self, company: CompanyNo) -> Result<(), Problem> {
-        self.router.company_changed(company);
+        self.router
+            .company_changed(company)
+            .await
+            .map_err(|_| Problem::new(Kind::StorageUnavailable, "Ask again in a moment."))?;
         self.key_ring.refresh(&self.queries).await.map_err(Problem::from)
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::actors::router::RoomSummary;
+use crate::actors::RoomSummary;
 use crate::room::{Control, Customer, ParkedOn, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
@@ -206,6 +206,8 @@ pub struct CallView {
     replayed: bool,
     result: Option<serde_json::Value>,
     error: Option<serde_json::Value>,
+    /// What an open call waits for.
+    parked_on: Option<String>,
     room_id: String,
     ai_agent: Option<String>,
     created_at: String,

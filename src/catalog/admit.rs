@@ -39,24 +39,15 @@ pub struct Admission<'a> {
     pub seen: Seen,
 }
 
-/// All calls of one request, in their order. `idempotency_key` is the header as it was sent.
-pub fn admit_all(calls: &[RawCall], idempotency_key: Option<&str>, a: &Admission<'_>) -> Vec<Result<Admitted, DoorAnswer>> {
-    let one = |(index, raw): (usize, &RawCall)| {
-        let key = idempotency_key.map(|key| key_of_call(key, index, calls.len()));
-        admit(raw, index, key.as_deref(), a)
-    };
-    calls.iter().enumerate().map(one).collect()
-}
-
 /// The part of an `Idempotency-Key` that is call `index`'s own: the key itself for a single call, `key:index` for one of several.
 pub fn key_of_call(key: &str, index: usize, count: usize) -> String {
     if count > 1 { format!("{key}:{index}") } else { key.to_owned() }
 }
 
-/// Checks one call. `idempotency_key` is this call's own (`key_of_call`) and so already tells the call's `index`.
+/// Checks one call. `idempotency_key` is this call's own (`key_of_call`).
 /// Refusals: `invalid_call_id`, `unknown_tool`, `argument_missing`, `argument_invalid`, `unknown_argument`, `not_connected`,
 /// and what an action adds.
-pub fn admit(raw: &RawCall, _index: usize, idempotency_key: Option<&str>, a: &Admission<'_>) -> Result<Admitted, DoorAnswer> {
+pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) -> Result<Admitted, DoorAnswer> {
     let canonical = raw.arguments.as_ref().map(canonical::text).unwrap_or_default();
     let tool_call_id: Option<Arc<str>> = raw.tool_call_id.as_deref().map(Arc::from);
     let call_id = match raw.call_id.as_deref().or(idempotency_key) {

@@ -4,7 +4,6 @@
 //! A new action is one file (`DESCRIPTION`, `NOT_CONNECTED`, `FIELDS`, its type, `read`, `decide`) and one line in `catalog!`.
 
 // A refusal is an answer, not an accident: it is as common as success and boxing it would only cost an allocation.
-#![allow(clippy::result_large_err)]
 
 pub mod admit;
 pub mod arguments;

@@ -53,6 +53,14 @@ macro_rules! on_each {
 }
 pub(super) use on_each;
 
+/// `on_each!`, with what was being done for the error.
+macro_rules! run {
+    ($conn:expr, $doing:literal, |$c:ident| $body:expr) => {
+        $crate::store::conn::on_each!(&mut *$conn, |$c| $body).map_err(|error| $crate::store::conn::sort(error, $doing))
+    };
+}
+pub(super) use run;
+
 /// What a connection is for; it gets no more rights than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -237,5 +245,29 @@ pub(super) fn sort(error: DbError, doing: &'static str) -> StoreError {
     match trouble(&error) {
         Trouble::NotNow | Trouble::Broken | Trouble::Lost => StoreError::Unavailable(describe(&error)),
         Trouble::Rule | Trouble::Other => StoreError::Failed { doing, source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts are SQLite's and PostgreSQL's own; a wrong sort here ends the process for a full disk, or goes on after a bad one.
+    #[test]
+    fn errors_are_sorted_by_what_they_mean() {
+        let told = |text: &str| trouble(&DbError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned())));
+        for text in [
+            "database is locked",
+            "database or disk is full",
+            "attempt to write a readonly database",
+            "could not extend file: No space left on device",
+        ] {
+            assert_eq!(told(text), Trouble::NotNow, "{text}");
+        }
+        for text in ["disk I/O error", "database disk image is malformed"] {
+            assert_eq!(told(text), Trouble::Broken, "{text}");
+        }
+        assert_eq!(told("terminating connection due to administrator command"), Trouble::Lost);
+        assert_eq!(told("no such table: x"), Trouble::Other);
     }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use diesel::prelude::*;
 
-use super::conn::{Conn, on_each, sort};
+use super::company_view;
+use super::conn::{Conn, run};
 use super::journal::Lane;
 use super::open::now;
-use super::queries::{self, CompanyRow, KeyRow, Role};
+use super::records::{CompanyRow, KeyRow, Role};
 use super::schema::{agents, ai_agents, audit, companies, divisions, keys, meta, settings, tags};
 use super::secrets::{Pepper, hash_key, random, try_new_key};
 use super::url::StoreError;
@@ -42,12 +43,6 @@ impl Writer {
 #[derive(Clone)]
 pub struct Directory {
     pub(super) writer: Arc<Writer>,
-}
-
-macro_rules! run {
-    ($conn:expr, $doing:literal, |$c:ident| $body:expr) => {
-        on_each!(&mut *$conn, |$c| $body).map_err(|error| sort(error, $doing))
-    };
 }
 
 /// Ids are public and unguessable; they need not be secret.
@@ -193,7 +188,7 @@ impl Directory {
         by: &str,
     ) -> Result<i64, StoreError> {
         self.change(Some(company), by, move |conn| {
-            let (_, version) = queries::settings(conn, company)?;
+            let (_, version) = company_view::settings(conn, company)?;
             if expected_version.is_some_and(|expected| expected != version) {
                 return Err(StoreError::Conflict(format!("The settings are at version {version}.")));
             }
@@ -223,7 +218,7 @@ impl Directory {
         self.writer
             .run(move |conn| {
                 company_exists(conn, company)?;
-                queries::settings(conn, company)
+                company_view::settings(conn, company)
             })
             .await
     }
@@ -231,7 +226,7 @@ impl Directory {
     pub async fn put_agent(&self, company: CompanyNo, agent: Agent, by: &str) -> Result<(), StoreError> {
         self.change(Some(company), by, move |conn| {
             let all = serde_json::to_string(&agent.divisions).map_err(|error| StoreError::Invalid(error.to_string()))?;
-            let status = queries::presence_text(agent.status);
+            let status = company_view::presence_text(agent.status);
             let values = (
                 agents::name.eq(agent.name.as_str()),
                 agents::email.eq(agent.email.as_str()),

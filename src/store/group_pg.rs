@@ -280,13 +280,13 @@ fn sift(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, written: &mut [Option
         .load(c)
         .map_err(failed)?;
     let mut used_messages: HashSet<Vec<u8>> = found.into_iter().collect();
-    let found: Vec<(Vec<u8>, i64, i64)> = rooms::table
+    let found: Vec<(Vec<u8>, i64, i64, i64)> = rooms::table
         .filter(rooms::room_key.eq_any(keys))
-        .select((rooms::room_key, rooms::version, rooms::owner_epoch))
+        .select((rooms::room_key, rooms::company, rooms::version, rooms::owner_epoch))
         .load(c)
         .map_err(failed)?;
-    let mut heads: std::collections::HashMap<Vec<u8>, (i64, i64)> =
-        found.into_iter().map(|(key, version, owner)| (key, (version, owner))).collect();
+    let mut heads: std::collections::HashMap<Vec<u8>, (i64, i64, i64)> =
+        found.into_iter().map(|(key, company, version, owner)| (key, (company, version, owner))).collect();
     let found: Vec<(i64, String)> =
         rooms::table.filter(rooms::room_id.eq_any(ids)).select((rooms::company, rooms::room_id)).load(c).map_err(failed)?;
     let mut names: HashSet<(i64, String)> = found.into_iter().collect();
@@ -302,8 +302,11 @@ fn sift(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, written: &mut [Option
         let head = heads.get(&key);
         let fits = match head {
             None => commit.expected_version == 0 && !names.contains(&name),
-            Some((version, owner)) => {
-                commit.expected_version > 0 && *version == commit.expected_version && *owner <= commit.owner_epoch
+            Some((company, version, owner)) => {
+                *company == name.0
+                    && commit.expected_version > 0
+                    && *version == commit.expected_version
+                    && *owner <= commit.owner_epoch
             }
         };
         if !calls.is_empty() || !messages.is_empty() {
@@ -313,7 +316,7 @@ fn sift(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, written: &mut [Option
         } else {
             used_calls.extend(commit.new_calls.iter().map(|new| new.call.key.0.to_vec()));
             used_messages.extend(commit.messages.iter().map(|key| key.0.to_vec()));
-            heads.insert(key, (commit.version, commit.owner_epoch));
+            heads.insert(key, (name.0, commit.version, commit.owner_epoch));
             names.insert(name);
         }
     }

@@ -51,23 +51,25 @@ impl Lane {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, work: Work) -> Result<(), Work> {
-        let mut queue = self.queue();
-        if queue.closed || queue.work.len() >= self.bound {
-            return Err(work);
-        }
+    /// The queue, if there is room in it.
+    fn place(&self) -> Option<MutexGuard<'_, Queue>> {
+        Some(self.queue()).filter(|queue| !queue.closed && queue.work.len() < self.bound)
+    }
+
+    fn push(&self, mut queue: MutexGuard<'_, Queue>, work: Work) {
         queue.work.push(work);
         let wake = std::mem::take(&mut queue.sleeping);
         drop(queue);
         if wake {
             self.bell.notify_one();
         }
-        Ok(())
     }
 
     /// An administrative write, in order with the journal's own. `Err`: the queue is full or the lane is closed.
     pub fn task(&self, task: Task) -> Result<(), StoreError> {
-        self.push(Work::Task(task)).map_err(|_| StoreError::Busy("Too many writes are waiting; try again later.".into()))
+        let queue = self.place().ok_or_else(|| StoreError::Busy("Too many writes are waiting; try again later.".into()))?;
+        self.push(queue, Work::Task(task));
+        Ok(())
     }
 
     pub fn close(&self) {
@@ -93,10 +95,13 @@ impl Lane {
 
 impl Journal for Lane {
     fn submit(&self, job: Job) -> Result<(), Job> {
-        self.push(Work::Job(job)).map_err(|work| match work {
-            Work::Job(job) => job,
-            Work::Task(_) => unreachable!("what comes back is what was pushed"),
-        })
+        match self.place() {
+            Some(queue) => {
+                self.push(queue, Work::Job(job));
+                Ok(())
+            }
+            None => Err(job),
+        }
     }
 
     fn owner_epoch(&self) -> i64 {
@@ -161,6 +166,8 @@ impl Runner {
         }
     }
 
+    // Boxed as they came: they go back to their rooms in the same boxes.
+    #[expect(clippy::vec_box)]
     fn flush(&mut self, commits: &mut Vec<Box<Commit>>, reads: &mut Vec<Job>) {
         if !commits.is_empty() {
             let mut written: Vec<Option<Written>> = vec![None; commits.len()];
@@ -290,12 +297,12 @@ impl Runner {
             Job::Load { address, thread, room } => {
                 let loaded =
                     opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
-                self.put(thread, Finished::Loaded { room, loaded });
+                self.put(thread, Finished::Loaded { room, loaded: loaded.map(Committed::seal) });
             }
             Job::Find { company, keys, thread, room } => {
                 let calls = opened
                     .and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
-                self.put(thread, Finished::Known { room, calls });
+                self.put(thread, Finished::Known { room, calls: calls.map(Committed::seal) });
             }
         }
     }

@@ -156,9 +156,7 @@ impl MemoryStore {
     /// Lets the held commit land.
     pub fn release(&self) {
         let mut state = self.state();
-        if std::mem::take(&mut state.held) {
-            state.released = true;
-        }
+        state.released |= std::mem::take(&mut state.held);
         drop(state);
         if self.pace == Pace::AtOnce {
             self.pump();
@@ -207,7 +205,9 @@ impl State {
     /// `None`: the job went back to the head of the queue and is held.
     fn work(&mut self, job: Job) -> Option<(usize, Finished)> {
         Some(match job {
-            Job::Load { address, thread, room } => (thread, Finished::Loaded { room, loaded: Ok(self.load(&address)) }),
+            Job::Load { address, thread, room } => {
+                (thread, Finished::Loaded { room, loaded: Ok(Committed::seal(self.load(&address))) })
+            }
             Job::Find { company, keys, thread, room } => {
                 let calls = keys.iter().filter_map(|key| self.call_keys.get(key)).map(|i| &self.calls[*i]);
                 let known = calls.filter(|stored| stored.room.company == company).map(|stored| KnownCall {
@@ -215,7 +215,7 @@ impl State {
                     room: stored.room.clone(),
                     answer: stored.answer.clone(),
                 });
-                (thread, Finished::Known { room, calls: Ok(known.collect()) })
+                (thread, Finished::Known { room, calls: Ok(Committed::seal(known.collect())) })
             }
             Job::Commit(commit) => {
                 let fault = if std::mem::take(&mut self.released) { Fault::None } else { self.fault(&commit) };
@@ -230,10 +230,8 @@ impl State {
     }
 
     fn fault(&mut self, commit: &Commit) -> Fault {
-        match self.planned.pop_front() {
-            Some(fault) => fault,
-            None => self.chooser.as_mut().map_or(Fault::None, |choose| choose(commit)),
-        }
+        let chooser = &mut self.chooser;
+        self.planned.pop_front().unwrap_or_else(|| chooser.as_mut().map_or(Fault::None, |choose| choose(commit)))
     }
 
     fn commit(&mut self, commit: Box<Commit>, fault: Fault) -> Finished {

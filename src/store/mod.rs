@@ -1,7 +1,9 @@
 //! ADAPTER. What is remembered: SQLite or PostgreSQL through diesel, one code base. Only this folder names diesel. Nothing here
 //! decides; and nothing is called done before it is durable.
 
+mod call_lists;
 mod committed;
+mod company_view;
 mod conn;
 mod directory;
 mod group;
@@ -13,6 +15,7 @@ mod migrations;
 mod open;
 mod queries;
 mod recall;
+mod records;
 mod rows;
 mod schema;
 mod secrets;
@@ -27,7 +30,8 @@ pub use committed::Committed;
 pub use directory::Directory;
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
-pub use queries::{AuditRow, CallFilter, CompanyRow, KeyRow, Queries, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+pub use queries::Queries;
+pub use records::{AuditRow, CallFilter, CompanyRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent};
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, new_key};
 pub use url::{StoreError, StoreUrl};

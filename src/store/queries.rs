@@ -1,149 +1,25 @@
 //! Everything that is only read: by doors, the feed and the clock, on threads of their own. Never wakes a room, never waits for
 //! the writer, and never answers one company with another's rows.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::conn::{Conn, on_each, sort};
-use super::rows::{self, CallData, CallRow};
-use super::schema::{
-    agents, ai_agents, audit, companies, divisions, function_calls, keys, meta, room_events, rooms, settings, tags,
-};
+use super::call_lists::{calls_of_company, calls_of_room};
+use super::company_view::company_view;
+use super::conn::{Conn, run, sort};
+use super::records::{AuditRow, CallFilter, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+use super::rows::{self, CallRow};
+use super::schema::{ai_agents, audit, companies, function_calls, keys, meta, room_events, rooms};
 use super::secrets::KeyHash;
 use super::url::StoreError;
 use super::workers::Workers;
-use crate::room::{
-    Agent, AgentId, AiAgentId, CallId, CallKey, CallStatus, Company, CompanyNo, Division, DivisionId, Presence, RoomId, RoomKey,
-    Settings, Timestamp,
-};
-
-/// What a key may do (design.md section 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    Agent,
-    Operator,
-    Builder,
-    Admin,
-}
-
-impl Role {
-    pub const ALL: [Self; 4] = [Self::Agent, Self::Operator, Self::Builder, Self::Admin];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Operator => "operator",
-            Self::Builder => "builder",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        let found = Self::ALL.into_iter().find(|role| role.as_str() == text);
-        found.ok_or_else(|| StoreError::Invalid("A role is agent, operator, builder or admin.".into()))
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct RoomRow {
-    pub key: RoomKey,
-    pub id: RoomId,
-    pub version: i64,
-    pub epoch: i64,
-    pub status: String,
-    pub control: String,
-    pub assignee: Option<AgentId>,
-    pub paused: bool,
-    /// JSON of `room::Room`.
-    pub snapshot: Vec<u8>,
-    pub created_at: Timestamp,
-}
-
-/// What is `None` is not asked for.
-#[derive(Clone, Debug, Default)]
-pub struct RoomFilter {
-    pub status: Option<String>,
-    pub control: Option<String>,
-    pub assignee: Option<String>,
-}
-
-/// What is `None` is not asked for.
-#[derive(Clone, Debug, Default)]
-pub struct CallFilter {
-    pub room_id: Option<RoomId>,
-    pub status: Option<CallStatus>,
-    pub ai_agent: Option<AiAgentId>,
-}
-
-/// One line of the journal as it is stored.
-#[derive(Clone, Debug)]
-pub struct StoredEvent {
-    pub position: i64,
-    pub room: RoomId,
-    pub seq: i64,
-    pub at: Timestamp,
-    /// The fact's type.
-    pub kind: String,
-    pub by: String,
-    pub cause_kind: String,
-    pub cause: String,
-    /// JSON object of the fact, its `type` included.
-    pub payload: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompanyRow {
-    pub no: CompanyNo,
-    pub id: String,
-    pub name: String,
-    pub created_at: Timestamp,
-}
-
-#[derive(Clone, Debug)]
-pub struct KeyRow {
-    pub id: String,
-    pub company: CompanyNo,
-    pub role: Role,
-    pub ai_agent: Option<AiAgentId>,
-    pub created_at: Timestamp,
-    pub revoked_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-pub struct AuditRow {
-    pub position: i64,
-    pub at: Timestamp,
-    pub by: String,
-    pub what: String,
-}
-
-/// For metrics. Counting rooms reads an index of them: ask every few seconds, not more often.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StoreCounts {
-    pub rooms: i64,
-    pub calls_open: i64,
-    /// Dead letters: `dead` and `unresolved`.
-    pub calls_dead: i64,
-    pub last_position: i64,
-    pub companies: i64,
-}
+use crate::room::{AgentId, AiAgentId, CallId, CallKey, Company, CompanyNo, RoomId, RoomKey, Timestamp};
 
 /// Events read per step of the feed, of all companies.
 const FEED_STEP: i64 = 2_000;
-
-macro_rules! run {
-    ($conn:expr, $doing:literal, |$c:ident| $body:expr) => {
-        on_each!(&mut *$conn, |$c| $body).map_err(|error| sort(error, $doing))
-    };
-}
 
 /// The reads; clones share their threads.
 #[derive(Clone)]
@@ -473,150 +349,4 @@ fn find_room(conn: &mut Conn, company: CompanyNo, id: &RoomId) -> Result<Option<
         .select(ROOM)
         .load(c))?;
     found.into_iter().next().map(room_row).transpose()
-}
-
-fn calls_of_company(
-    conn: &mut Conn,
-    company: CompanyNo,
-    filter: &CallFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<CallRow>, StoreError> {
-    let found: Vec<(CallData, String)> = run!(conn, "listing calls", |c| {
-        let mut query = function_calls::table
-            .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
-            .filter(function_calls::company.eq(company.0))
-            .order(function_calls::position.desc())
-            .limit(limit)
-            .select((CallData::as_select(), rooms::room_id))
-            .into_boxed();
-        if let Some(after) = after {
-            query = query.filter(function_calls::position.lt(after));
-        }
-        if let Some(agent) = &filter.ai_agent {
-            query = query.filter(function_calls::ai_agent.eq(agent.as_str()));
-        }
-        if let Some(status) = filter.status {
-            query = query.filter(function_calls::status.eq(status.as_str()));
-            // Spelled as the partial indexes are, so that they serve it.
-            if !status.is_final() {
-                query = query.filter(function_calls::ended_at.is_null());
-            } else if matches!(status, CallStatus::Dead | CallStatus::Unresolved) {
-                query = query.filter(sql::<Bool>("function_calls.status IN ('dead', 'unresolved')"));
-            }
-        }
-        query.load(c)
-    })?;
-    found.into_iter().map(|(row, room)| row.read(&room).map_err(|error| sort(error, "reading a call"))).collect()
-}
-
-/// There is no index of calls by room, because it would cost every call a page (reference/hot-path.md). But every call left an
-/// event in its room, whose cause is the call's id, whose hash is the call's key.
-fn calls_of_room(
-    conn: &mut Conn,
-    company: CompanyNo,
-    room: &RoomRow,
-    filter: &CallFilter,
-    after: Option<i64>,
-    limit: i64,
-) -> Result<Vec<CallRow>, StoreError> {
-    let ids: Vec<String> = run!(conn, "reading the calls of a room", |c| room_events::table
-        .filter(room_events::room_key.eq(&room.key.0.as_bytes()[..]))
-        .filter(room_events::cause_kind.eq("call"))
-        .select(room_events::cause)
-        .distinct()
-        .load(c))?;
-    let keep = usize::try_from(limit).unwrap_or(0);
-    let mut calls: Vec<CallRow> = vec![];
-    for ids in ids.chunks(500) {
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| CallKey::of(company, &CallId::trusted(id)).0.to_vec()).collect();
-        let found: Vec<CallData> = run!(conn, "reading the calls of a room", |c| function_calls::table
-            .filter(function_calls::call_key.eq_any(keys))
-            .filter(function_calls::position.lt(after.unwrap_or(i64::MAX)))
-            .select(CallData::as_select())
-            .load(c))?;
-        for row in found {
-            let call = row.read(room.id.as_str()).map_err(|error| sort(error, "reading a call"))?;
-            let wanted = filter.status.is_none_or(|status| status == call.status)
-                && (filter.ai_agent.is_none() || filter.ai_agent == call.call.ai_agent);
-            if wanted {
-                calls.push(call);
-            }
-        }
-        calls.sort_by_key(|call| std::cmp::Reverse(call.position));
-        calls.truncate(keep);
-    }
-    Ok(calls)
-}
-
-pub(super) fn settings(conn: &mut Conn, company: CompanyNo) -> Result<(Settings, i64), StoreError> {
-    let found: Vec<(i64, String)> = run!(conn, "reading the settings", |c| settings::table
-        .filter(settings::company.eq(company.0))
-        .select((settings::version, settings::body))
-        .load(c))?;
-    match found.into_iter().next() {
-        None => Ok((Settings::default(), 0)),
-        Some((version, body)) => Ok((parsed(&body)?, version)),
-    }
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Invalid(format!("A stored value cannot be read: {error}.")))
-}
-
-pub(super) fn presence_text(status: Presence) -> &'static str {
-    match status {
-        Presence::Online => "online",
-        Presence::Away => "away",
-        Presence::Offline => "offline",
-    }
-}
-
-fn presence(text: &str) -> Presence {
-    [Presence::Online, Presence::Away].into_iter().find(|status| presence_text(*status) == text).unwrap_or_default()
-}
-
-pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Company, StoreError> {
-    let known: Vec<i64> =
-        run!(conn, "reading a company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
-    if known.is_empty() {
-        return Err(StoreError::NotFound("company"));
-    }
-    let (settings, _) = settings(conn, company)?;
-    type AgentTuple = (String, String, String, String, String, i64);
-    let people: Vec<AgentTuple> = run!(conn, "reading agents", |c| agents::table
-        .filter(agents::company.eq(company.0))
-        .order(agents::id.asc())
-        .select((agents::id, agents::name, agents::email, agents::divisions, agents::status, agents::capacity))
-        .load(c))?;
-    let groups: Vec<(String, String)> = run!(conn, "reading divisions", |c| divisions::table
-        .filter(divisions::company.eq(company.0))
-        .order(divisions::id.asc())
-        .select((divisions::id, divisions::name))
-        .load(c))?;
-    let names: Vec<(String, String)> = run!(conn, "reading tags", |c| tags::table
-        .filter(tags::company.eq(company.0))
-        .select((tags::folded, tags::shown))
-        .load(c))?;
-    let agents = people
-        .into_iter()
-        .map(|(id, name, email, all, status, capacity)| {
-            let (divisions, status) = (parsed(&all)?, presence(&status));
-            Ok(Agent {
-                id: AgentId::trusted(&id),
-                name,
-                email,
-                divisions,
-                status,
-                capacity: u32::try_from(capacity).unwrap_or(0),
-            })
-        })
-        .collect::<Result<_, StoreError>>()?;
-    Ok(Company {
-        no: company,
-        settings,
-        agents,
-        divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
-        tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
-    })
 }

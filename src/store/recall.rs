@@ -6,8 +6,9 @@ use diesel::dsl::{min, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::company_view::company_view;
 use super::conn::{Conn, on_each, sort};
-use super::queries::{self, Queries};
+use super::queries::Queries;
 use super::rows;
 use super::schema::{function_calls, rooms, timers};
 use super::url::{StoreError, describe};
@@ -27,7 +28,7 @@ impl Queries {
 
 impl Memory for Queries {
     fn company(&self, company: CompanyNo) -> PortFuture<Company> {
-        self.port(move |conn| queries::company_view(conn, company))
+        self.port(move |conn| company_view(conn, company))
     }
 
     fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>> {

@@ -10,9 +10,7 @@ use bellhop::actors::{
     Batch, CallOutcome, Caller, CommandOutcome, FaultPoint, Faults, RoomRouter, RouterOptions, SystemClock, Threads, clock,
 };
 use bellhop::catalog::Admitted;
-use bellhop::room::{
-    AiAgentId, By, CallKey, CallStatus, Cause, Command, Control, Customer, Fact, Room, RoomAddress, Writer,
-};
+use bellhop::room::{AiAgentId, By, CallKey, CallStatus, Cause, Command, Control, Customer, Fact, Room, RoomAddress, Writer};
 use bellhop::store::memory::{Fault, MemoryStore, Pace};
 
 use super::dice::Dice;
@@ -174,7 +172,8 @@ async fn settle(router: &RoomRouter, store: &MemoryStore) {
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let open: Vec<_> = store.calls().into_iter().filter(|call| !call.answer.status.is_final()).map(|call| call.call.call_id).collect();
+    let open: Vec<_> =
+        store.calls().into_iter().filter(|call| !call.answer.status.is_final()).map(|call| call.call.call_id).collect();
     panic!("these calls never ended: {open:?}");
 }
 
@@ -187,7 +186,8 @@ fn check(store: &MemoryStore, told: &HashMap<CallKey, (Admitted, CallStatus, Arc
         assert_eq!(row.answer.status == CallStatus::Dead, poison, "poison is dead, and only poison: {:?}", row.call);
     }
     for (key, (admitted, status, body)) in told {
-        let row = rows.get(key).unwrap_or_else(|| panic!("invariant 3: told of {} and it is not in the store", admitted.call.call_id));
+        let row =
+            rows.get(key).unwrap_or_else(|| panic!("invariant 3: told of {} and it is not in the store", admitted.call.call_id));
         assert_eq!(row.call.meaning, admitted.call.meaning);
         if status.is_final() {
             assert_eq!((row.answer.status, &row.answer.body), (*status, body), "what was told is what is stored");

@@ -54,7 +54,7 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, last_inbound: i64) ->
     let key_id: Arc<str> = "key_1".into();
     let seen = Seen { epoch: None, seq: dice.rarely(3).then(|| (last_inbound - dice.roll(2) as i64).max(0)) };
     let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen };
-    match admit(&envelope.calls[0], 0, None, &admission) {
+    match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,
         Err(answer) => panic!("the door refused {answer:?}"),
     }

@@ -54,10 +54,7 @@ pub fn a_call_that_waits_is_joined_by_its_id(world: &mut World) {
 pub fn looking_at_a_sleeping_room_leaves_it_asleep(world: &mut World) {
     let room = world.a_room("web-1");
     room.gets(create_tag(&["vip"]).id("c1")).result();
-    eventually("the room sleeps", || {
-        room.actor_is_told("passivate");
-        room.is_asleep().then_some(())
-    });
+    room.falls_asleep();
     for _ in 0..3 {
         assert_eq!(room.tags(), ["vip"]);
         assert_eq!(room.calls_in_journal(), ["c1"]);
@@ -74,7 +71,7 @@ pub fn a_room_that_slept_goes_on_where_it_was(world: &mut World) {
     for n in 0..10 {
         let answer = room.gets(create_tag(&[&format!("t{n}")]).id(&format!("c{n}")));
         assert_eq!(answer.result()["tags"].as_array().unwrap().len(), n + 1);
-        room.actor_is_told("passivate");
+        room.falls_asleep();
     }
     assert_eq!(room.calls_in_journal().len(), 10);
     assert!(room.gets(create_tag(&["t0"]).id("c0")).replayed());
@@ -87,7 +84,7 @@ pub fn an_awake_room_shows_its_last_calls(world: &mut World) {
     }
     let actor = room.actor();
     assert_ne!(actor["state"], "asleep");
-    assert_eq!(actor["depth"], 0);
+    assert_eq!(actor["queue_depth"], 0);
     assert_eq!(actor["version"], room.version());
     assert_eq!(actor["last_calls"].as_array().unwrap().len(), 3, "{actor}");
     assert_eq!(world.admin().room("nowhere").door.get("/v1/rooms/nowhere/actor").http, 404);

@@ -26,7 +26,9 @@ pub fn a_call_happens_once_and_is_answered(world: &mut World) {
     assert_eq!(answer.only()["name"], "create_tag");
     assert_eq!(answer.only()["replayed"], false);
     assert_eq!(answer.only()["tool_call_id"], json!(null));
-    assert_eq!(answer.result(), &json!({"tags": ["vip"], "added": ["vip"], "already_present": []}));
+    for (field, tags) in [("tags", json!(["vip"])), ("added", json!(["vip"])), ("already_present", json!([]))] {
+        assert_eq!(answer.result()[field], tags);
+    }
     assert_eq!(answer.body["room"]["id"], "web-1");
     assert_eq!(answer.body["room"]["version"], 2);
     assert_eq!(answer.body["reply"][0]["call_id"], "c1");
@@ -62,7 +64,7 @@ pub fn the_same_id_after_a_death_is_answered_from_the_store(world: &mut World) {
     assert_eq!(again.result(), first.result());
     assert_eq!(room.calls_in_journal(), ["c1"]);
     let new = room.gets(create_tag(&["vip"]).id("c2"));
-    assert_eq!(new.result(), &json!({"tags": ["vip"], "added": [], "already_present": ["vip"]}));
+    assert_eq!((&new.result()["added"], &new.result()["already_present"]), (&json!([]), &json!(["vip"])));
 }
 
 pub fn the_same_id_with_other_arguments_is_refused_whole(world: &mut World) {

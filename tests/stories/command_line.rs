@@ -21,7 +21,7 @@ pub fn commands_work_beside_a_running_server(world: &mut World) {
     assert_ne!(said(&["call", "web-1", "think", "a=b"]).code, Some(0), "a refused call is not a success");
     assert_ne!(said(&["room", "inspect", "nowhere"]).code, Some(0));
 
-    let doctor = world.command(&["doctor"]);
+    let doctor = world.command(&["doctor", "--listen", &format!("127.0.0.1:{}", crate::world::port::free())]);
     assert!(doctor.is_object(), "{doctor}");
     assert_eq!(world.command(&["company", "create", "globex"])["name"], "globex");
     let twice = world.runs(&["company", "create", "globex", "--database-url", &world.database().url(), "--json"]);

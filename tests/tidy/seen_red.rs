@@ -58,7 +58,7 @@ fn things_away_from_home() {
         ("actors/router.rs", "use diesel::prelude::*;"),
         ("api/calls.rs", "use actix::Addr;"),
         ("store/mod.rs", "reqwest::Client::new()"),
-        ("api/calls.rs", "use actix_web::http::StatusCode;"),
+        ("api/calls.rs", "answer(StatusCode::OK, body)"),
         ("api/calls.rs", "HttpResponse::Ok().json(x)"),
         ("actors/room_actor.rs", "let said = Committed::seal(answers);"),
         ("store/mod.rs", "std::env::var(\"HOME\")"),

@@ -1,7 +1,7 @@
 //! What the door lets through, what it answers instead, and who a call is.
 
 use super::*;
-use crate::catalog::admit::{admit_all, key_of_call};
+use crate::catalog::admit::{admit, key_of_call};
 
 fn door(name: &str, arguments: &str) -> Refusal {
     match admit_one(&raw(name, arguments), None, Seen::default()) {
@@ -147,7 +147,8 @@ fn the_callers_id_comes_first_then_the_header_then_ours() {
     let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("r") };
     let a = Admission { address: &address, ai_agent: None, key_id: &"key_1".into(), turn_id: None, seen: Seen::default() };
     let ids = |calls: &[RawCall]| {
-        admit_all(calls, Some("k"), &a).into_iter().map(|call| call.unwrap().call.call_id.to_string()).collect::<Vec<_>>()
+        let own = |(index, raw)| admit(raw, Some(&key_of_call("k", index, calls.len())), &a).unwrap().call.call_id.to_string();
+        calls.iter().enumerate().map(own).collect::<Vec<_>>()
     };
     assert_eq!(ids(&calls), ["k:0", "k:1"]);
     assert_eq!(ids(&calls[..1]), ["k"]);

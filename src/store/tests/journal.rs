@@ -58,8 +58,14 @@ fn a_repeated_call_leaves_its_neighbours_alone() {
         serving.journal.submit(Job::Find { company: CompanyNo(1), keys, thread: 4, room: None }).unwrap();
         let (thread, mut bag) = serving.bag();
         let Finished::Known { calls, .. } = bag.remove(0) else { panic!() };
-        let known: Vec<String> = calls.unwrap().iter().map(|known| known.room.room.to_string()).collect();
+        let known: Vec<String> = calls.unwrap().get().iter().map(|known| known.room.room.to_string()).collect();
         assert_eq!((thread, known), (4, vec!["r1".to_owned(), "r2".to_owned()]));
+        serving
+            .journal
+            .submit(Job::Find { company: CompanyNo(2), keys: vec![one.call("a").key], thread: 4, room: None })
+            .unwrap();
+        let Finished::Known { calls, .. } = serving.bag().1.remove(0) else { panic!() };
+        assert!(calls.unwrap().get().is_empty(), "another company's call");
     });
 }
 

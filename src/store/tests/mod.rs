@@ -139,7 +139,7 @@ impl Serving {
     pub fn load(&self, address: &RoomAddress) -> Option<LoadedRoom> {
         self.journal.submit(Job::Load { address: address.clone(), thread: 0, room: None }).unwrap();
         match self.bag().1.remove(0) {
-            Finished::Loaded { loaded, .. } => loaded.unwrap(),
+            Finished::Loaded { loaded, .. } => loaded.unwrap().into_inner(),
             other => panic!("{other:?}"),
         }
     }

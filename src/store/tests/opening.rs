@@ -108,7 +108,7 @@ fn the_directory_keeps_companies_apart() {
             let sales = AiAgentId::new("sales").unwrap();
             let (key, secret) = directory.create_key(acme.no, Role::Agent, Some(sales.clone()), "cli").await.unwrap();
             assert!(checksum_ok(&secret));
-            assert_eq!(queries.ai_agents(acme.no).await.unwrap(), [sales.clone()]);
+            assert_eq!(queries.ai_agents(acme.no).await.unwrap(), std::slice::from_ref(&sales));
             assert!(queries.ai_agents(other.no).await.unwrap().is_empty());
             assert!(directory.create_key(acme.no, Role::Agent, None, "cli").await.is_err());
             assert!(matches!(directory.create_key(CompanyNo(99), Role::Admin, None, "cli").await, Err(StoreError::NotFound(_))));

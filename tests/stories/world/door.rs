@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::call::{Answer, Call};
+use super::patience::eventually;
 
 /// A caller with a key, of one running server. Cheap to clone, usable from any thread.
 #[derive(Clone)]
@@ -230,10 +231,18 @@ impl Room {
         self.actor()["state"] == "asleep"
     }
 
-    /// `pause`, `resume`, `drain` or `passivate`.
-    pub fn actor_is_told(&self, command: &str) -> Answer {
-        let answer = self.door.send("POST", &self.path(&format!("/actor/{command}")), Some(&json!({})));
-        assert!(matches!(answer.http, 200 | 202 | 204), "{command}: {answer:?}");
-        answer
+    /// `pause`, `resume` or `drain`.
+    pub fn actor_is_told(&self, command: &str) {
+        let answer = self.door.send("POST", &self.path(&format!("/actor/{command}")), None);
+        assert_eq!(answer.http, 200, "{command}: {answer:?}");
+    }
+
+    /// Put to sleep as soon as its last call has left.
+    pub fn falls_asleep(&self) {
+        eventually("the room sleeps", || {
+            let answer = self.door.send("POST", &self.path("/actor/passivate"), None);
+            assert!(matches!(answer.http, 200 | 409), "{answer:?}");
+            (answer.http == 200).then_some(())
+        });
     }
 }

@@ -1,0 +1,143 @@
+//! How many durable calls a second the real server answers over HTTP, beside the *ceiling*: the same web server reading the
+//! same body into the same kind of types and writing the same answer, without key, room and store. Both in turn, in one run,
+//! on one machine, because only their ratio means something elsewhere. It must never count an answer it has not checked.
+//!
+//! `cargo bench --bench load -- [--json] [--quick] [--rounds 5] [--seconds 5] [--half-load] [--connections 1,16,64,256]
+//! [--store sqlite|postgres|none] [--folder DIR]`
+//!
+//! Three kinds of process: this one asks the questions; itself again as `--ceiling`; itself again as `--generator`, so that
+//! the generator's own share of the machine can be told apart. Durable settings are the server's defaults: what they are is
+//! asserted by the program itself at start, and cannot be read from here.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "load/ceiling.rs"]
+mod ceiling;
+#[path = "load/generator.rs"]
+mod generator;
+#[path = "load/report.rs"]
+mod report;
+#[path = "load/subject.rs"]
+mod subject;
+
+// The stories' own hands: the real program, a real PostgreSQL. Not all of their verbs are needed here.
+#[allow(dead_code)]
+#[path = "../tests/stories/world/patience.rs"]
+mod patience;
+#[path = "../tests/stories/world/port.rs"]
+mod port;
+#[allow(dead_code)]
+#[path = "../tests/stories/world/postgres.rs"]
+mod postgres;
+#[allow(dead_code)]
+#[path = "../tests/stories/world/program.rs"]
+mod program;
+#[allow(dead_code)]
+#[path = "../tests/stories/world/wire.rs"]
+mod wire;
+
+use std::path::PathBuf;
+
+use generator::{Load, Measured};
+use report::{Line, Point};
+use subject::Subject;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What was asked for on the command line.
+struct Plan {
+    rounds: usize,
+    seconds: f64,
+    connections: Vec<usize>,
+    stores: Vec<&'static str>,
+    half_load: bool,
+    json: bool,
+    folder: PathBuf,
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.first().map(String::as_str) {
+        Some("--ceiling") => ceiling::serve(words[1].parse().expect("a port")),
+        Some("--generator") => generator::generate(&words[1]),
+        _ => measure(&Plan::read(&words)),
+    }
+}
+
+impl Plan {
+    fn read(words: &[String]) -> Self {
+        let has = |name: &str| words.iter().any(|word| word == name);
+        let value = |name: &str| words.iter().position(|word| word == name).map(|at| words[at + 1].as_str());
+        let quick = has("--quick");
+        let connections = value("--connections").unwrap_or(if quick { "64" } else { "1,16,64,256" });
+        Self {
+            rounds: value("--rounds").map_or(if quick { 1 } else { 5 }, |text| text.parse().unwrap()),
+            seconds: value("--seconds").map_or(if quick { 1.0 } else { 5.0 }, |text| text.parse().unwrap()),
+            connections: connections.split(',').map(|text| text.parse().unwrap()).collect(),
+            stores: match value("--store") {
+                Some("sqlite") => vec!["sqlite"],
+                Some("postgres") => vec!["postgres"],
+                Some("none") => vec![],
+                _ => vec!["sqlite", "postgres"],
+            },
+            half_load: has("--half-load"),
+            json: has("--json"),
+            folder: value("--folder").map_or_else(std::env::temp_dir, PathBuf::from),
+        }
+    }
+}
+
+fn measure(plan: &Plan) {
+    let syncs = report::syncs_per_second(&plan.folder);
+    let mut subjects = vec![Subject::ceiling()];
+    subjects.extend(plan.stores.iter().filter_map(|store| Subject::server(store, &plan.folder)));
+    let mut points: Vec<Point> = vec![];
+    for &connections in &plan.connections {
+        for rooms in [subject::ROOMS, 1] {
+            points.push(Point::new(connections, rooms, subjects.len()));
+        }
+    }
+    for round in 0..plan.rounds {
+        for point in &mut points {
+            for (index, subject) in subjects.iter().enumerate() {
+                let load = subject.load(point.connections, point.rooms, plan.seconds);
+                point.measured[index].push(run(&load));
+            }
+            eprintln!("round {} of {}: {} connections, {} rooms", round + 1, plan.rounds, point.connections, point.rooms);
+        }
+    }
+    let mut lines: Vec<Line> = points.iter().flat_map(|point| point.lines(&subjects)).collect();
+    if plan.half_load {
+        lines.extend(half_load(plan, &points, &subjects));
+    }
+    report::print(&lines, plan.json, syncs);
+}
+
+/// The latency at half of what each server could do at 64 connections (or the most there were), many rooms.
+fn half_load(plan: &Plan, points: &[Point], subjects: &[Subject]) -> Vec<Line> {
+    let many = points.iter().filter(|point| point.rooms > 1);
+    let Some(full) = many.min_by_key(|point| point.connections.abs_diff(64)) else { return vec![] };
+    let mut half = Point::new(full.connections, full.rooms, subjects.len());
+    half.name = "half_load";
+    for _ in 0..plan.rounds {
+        for (index, subject) in subjects.iter().enumerate() {
+            let mut load = subject.load(half.connections, half.rooms, plan.seconds);
+            load.rate = report::median(full.measured[index].iter().map(|one| one.rps)) / 2.0;
+            half.measured[index].push(run(&load));
+        }
+    }
+    half.lines(subjects)
+}
+
+/// One generator, as a process of its own.
+fn run(load: &Load) -> Measured {
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new(program)
+        .args(["--generator", &serde_json::to_string(load).unwrap()])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the generator gave up on {load:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}

@@ -1,0 +1,99 @@
+//! What is measured: the ceiling, and the real server on each database, all running through the whole of a run.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::TempDir;
+
+use super::generator::{Load, TAGS};
+use super::patience::eventually;
+use super::program::{Server, run_json};
+use super::wire::Wire;
+use super::{port, postgres};
+
+/// Rooms of the many-rooms points.
+pub const ROOMS: usize = 1_000;
+
+pub struct Subject {
+    pub name: &'static str,
+    port: u16,
+    key: String,
+    // In this order: the process ends before its folder goes.
+    _running: Running,
+    _folder: Option<TempDir>,
+}
+
+enum Running {
+    Ceiling(Child),
+    Server { _server: Server },
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Self::Ceiling(child) = self {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Subject {
+    pub fn ceiling() -> Self {
+        let port = port::free();
+        let child = Command::new(std::env::current_exe().unwrap()).args(["--ceiling", &port.to_string()]).spawn().unwrap();
+        let running = Running::Ceiling(child);
+        eventually("the ceiling listens", || Wire::connect(port).ok());
+        // As long as a real key, so that as many bytes travel.
+        let key = format!("bh_live_{}", "k".repeat(49));
+        Self { name: "ceiling", port, key, _running: running, _folder: None }
+    }
+
+    /// `None` where there is no PostgreSQL.
+    pub fn server(store: &'static str, folder: &Path) -> Option<Self> {
+        let folder = TempDir::with_prefix_in("bellhop-load-", folder).unwrap();
+        let url = match store {
+            "postgres" => postgres::server()?.a_database(),
+            _ => format!("sqlite:{}", folder.path().join("bellhop.db").display()),
+        };
+        let command = |words: &[&str]| run_json(folder.path(), &[words, &["--database-url", &url, "--json"]].concat());
+        command(&["company", "create", "acme"]);
+        let key = |role: &[&str]| {
+            let made = command(&[&["key", "create", "--company", "acme", "--role"], role].concat());
+            made["key"].as_str().unwrap().to_owned()
+        };
+        let (admin, agent) = (key(&["admin"]), key(&["agent", "--ai-agent", "sales"]));
+        let server = Server::start(folder.path(), &url, port::free(), &[]).unwrap_or_else(|words| panic!("serve: {words}"));
+        let subject = Self {
+            name: store,
+            port: server.port,
+            key: agent,
+            _running: Running::Server { _server: server },
+            _folder: Some(folder),
+        };
+        subject.makes_its_rooms(&admin);
+        Some(subject)
+    }
+
+    fn makes_its_rooms(&self, key: &str) {
+        let mut wire = Wire::connect(self.port).unwrap();
+        for room in 0..ROOMS {
+            let body = r#"{"channel":"web_chat","customer":{"handle":"load"}}"#;
+            let request = format!(
+                "PUT /v1/rooms/room-{room:04} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            wire.send(request.as_bytes()).unwrap();
+            let answer = wire.receive().unwrap();
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+    }
+
+    pub fn load(&self, connections: usize, rooms: usize, seconds: f64) -> Load {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = format!("l{}r{:04}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        debug_assert!(TAGS.len() <= 30, "a room holds no more tags");
+        Load { port: self.port, key: self.key.clone(), connections, rooms, seconds, rate: 0.0, run }
+    }
+}

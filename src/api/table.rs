@@ -1,0 +1,243 @@
+//! The one table of routes. Registration, the OpenAPI document and the tests over every route and role are all made from it;
+//! a route that is not here does not exist.
+
+use actix_web::HttpRequest;
+use actix_web::web::{self, Payload};
+
+use crate::store::Role;
+
+use super::auth::Access;
+use super::openapi::{CallsAnswer, CallsBody, list, schema};
+use super::page::PAGE;
+use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
+use super::routes::Method::{Delete, Get, Patch, Post, Put};
+use super::routes::Route;
+use super::visit::{serve, serve_open};
+use super::{actor, call_reads, calls, company, events, machine, people, rooms, view};
+
+/// A handler behind the door.
+macro_rules! to {
+    ($handler:path) => {
+        |route: &'static Route| {
+            let handle = move |http: HttpRequest, payload: Payload| serve(route, http, payload, $handler);
+            web::method(route.method.to_http()).to(handle)
+        }
+    };
+}
+
+/// A handler that asks for no key.
+macro_rules! to_open {
+    ($handler:path) => {
+        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_open(route, http, $handler))
+    };
+}
+
+const CALLERS: Access = Access::Roles(&[Role::Agent]);
+const READERS: Access = Access::Roles(&[Role::Agent, Role::Operator]);
+const OPERATORS: Access = Access::Roles(&[Role::Operator]);
+const BUILDERS: Access = Access::Roles(&[Role::Builder]);
+/// Reading is the operator's, so of the directory too; writing it is the builder's.
+const STAFF: Access = Access::Roles(&[Role::Operator, Role::Builder]);
+const WAITING: &[Kind] = &[Kind::Busy];
+
+pub(super) static TABLE: &[Route] = &[
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/function-calls",
+        CALLERS,
+        ("post_function_calls", "Call actions on a room"),
+        to!(calls::post),
+    )
+    .body(schema::<CallsBody>)
+    .answers(&[(OK, Some(schema::<CallsAnswer>)), (ACCEPTED, Some(schema::<CallsAnswer>))])
+    .problems(WAITING),
+    Route::new(
+        Get,
+        "/v1/function-calls",
+        READERS,
+        ("list_function_calls", "Search function-calls, newest first"),
+        to!(call_reads::list),
+    )
+    .query(call_reads::FILTERS)
+    .answers(&[(OK, Some(list::<view::CallView>))]),
+    Route::new(
+        Get,
+        "/v1/function-calls/{call_id}",
+        READERS,
+        ("get_function_call", "How a function-call went"),
+        to!(call_reads::get),
+    )
+    .answers(&[(OK, Some(schema::<view::CallView>))]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/cancel",
+        OPERATORS,
+        ("cancel_function_call", "End a function-call that waits"),
+        to!(call_reads::cancel),
+    )
+    .answers(&[(OK, Some(schema::<view::CallView>))])
+    .problems(&[Kind::AlreadyFinal, Kind::Busy]),
+    Route::new(Get, "/v1/rooms", OPERATORS, ("list_rooms", "List rooms, newest first"), to!(rooms::list))
+        .query(rooms::FILTERS)
+        .answers(&[(OK, Some(list::<view::RoomView>))]),
+    Route::new(Put, "/v1/rooms/{room_id}", OPERATORS, ("put_room", "Make a room, or say how it is now called"), to!(rooms::put))
+        .body(schema::<rooms::RoomBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>)), (CREATED, Some(schema::<view::CommandView>))])
+        .problems(WAITING),
+    Route::new(Get, "/v1/rooms/{room_id}", OPERATORS, ("get_room", "A room as it is"), to!(rooms::get))
+        .answers(&[(OK, Some(schema::<view::RoomView>))]),
+    Route::new(
+        Get,
+        "/v1/rooms/{room_id}/timeline",
+        OPERATORS,
+        ("get_timeline", "All that happened in a room, in order"),
+        to!(rooms::timeline),
+    )
+    .query(&PAGE)
+    .answers(&[(OK, Some(list::<view::EventView>))]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/messages",
+        OPERATORS,
+        ("post_message", "Tell a room what somebody wrote"),
+        to!(rooms::message),
+    )
+    .body(schema::<rooms::MessageBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>)), (CREATED, Some(schema::<view::CommandView>))])
+    .problems(WAITING),
+    Route::new(Get, "/v1/rooms/{room_id}/actor", OPERATORS, ("get_actor", "The live actor of a room"), to!(actor::get))
+        .answers(&[(OK, Some(schema::<actor::LiveShape>))]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/actor/pause",
+        OPERATORS,
+        ("pause_actor", "Let calls wait until resumed"),
+        to!(actor::pause),
+    )
+    .body(schema::<actor::PauseBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Busy, Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/actor/resume",
+        OPERATORS,
+        ("resume_actor", "Let waiting calls go on"),
+        to!(actor::resume),
+    )
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Busy, Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/actor/drain",
+        OPERATORS,
+        ("drain_actor", "Finish what waits, take nothing new"),
+        to!(actor::drain),
+    )
+    .answers(&[(OK, Some(schema::<actor::ActorChange>))]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/actor/passivate",
+        OPERATORS,
+        ("passivate_actor", "Go to sleep now"),
+        to!(actor::passivate),
+    )
+    .answers(&[(OK, Some(schema::<actor::ActorChange>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Get,
+        "/v1/events",
+        OPERATORS,
+        ("stream_events", "Live feed of all rooms (server-sent events)"),
+        to!(events::stream),
+    )
+    .query(events::FILTERS)
+    .problems(&[Kind::TooManyStreams]),
+    Route::new(Get, "/v1/agents", STAFF, ("list_agents", "List agents"), to!(people::list_agents))
+        .query(&PAGE)
+        .answers(&[(OK, Some(list::<people::AgentView>))]),
+    Route::new(Post, "/v1/agents", BUILDERS, ("post_agent", "Add an agent"), to!(people::post_agent))
+        .body(schema::<people::AgentBody>)
+        .answers(&[(CREATED, Some(schema::<people::AgentView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/agents/{agent_id}", STAFF, ("get_agent", "An agent"), to!(people::get_agent))
+        .answers(&[(OK, Some(schema::<people::AgentView>))]),
+    Route::new(Put, "/v1/agents/{agent_id}", BUILDERS, ("put_agent", "Add or replace an agent"), to!(people::put_agent))
+        .body(schema::<people::AgentBody>)
+        .answers(&[(OK, Some(schema::<people::AgentView>)), (CREATED, Some(schema::<people::AgentView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Patch, "/v1/agents/{agent_id}", BUILDERS, ("patch_agent", "Change some of an agent"), to!(people::patch_agent))
+        .body(schema::<people::AgentPatch>)
+        .answers(&[(OK, Some(schema::<people::AgentView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Delete, "/v1/agents/{agent_id}", BUILDERS, ("delete_agent", "Remove an agent"), to!(people::delete_agent))
+        .answers(&[(NO_CONTENT, None)])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/divisions", STAFF, ("list_divisions", "List divisions"), to!(people::list_divisions))
+        .query(&PAGE)
+        .answers(&[(OK, Some(list::<people::DivisionView>))]),
+    Route::new(Post, "/v1/divisions", BUILDERS, ("post_division", "Add a division"), to!(people::post_division))
+        .body(schema::<people::DivisionBody>)
+        .answers(&[(CREATED, Some(schema::<people::DivisionView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(people::get_division))
+        .answers(&[(OK, Some(schema::<people::DivisionView>))]),
+    Route::new(
+        Put,
+        "/v1/divisions/{division_id}",
+        BUILDERS,
+        ("put_division", "Add or rename a division"),
+        to!(people::put_division),
+    )
+    .body(schema::<people::DivisionBody>)
+    .answers(&[(OK, Some(schema::<people::DivisionView>)), (CREATED, Some(schema::<people::DivisionView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Delete,
+        "/v1/divisions/{division_id}",
+        BUILDERS,
+        ("delete_division", "Remove a division"),
+        to!(people::delete_division),
+    )
+    .answers(&[(NO_CONTENT, None)])
+    .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/tags", STAFF, ("list_tags", "List the company's tags"), to!(company::list_tags))
+        .query(&PAGE)
+        .answers(&[(OK, Some(list::<company::TagView>))]),
+    Route::new(Post, "/v1/tags", BUILDERS, ("post_tag", "Add a tag"), to!(company::post_tag))
+        .body(schema::<company::TagBody>)
+        .answers(&[(OK, Some(schema::<company::TagView>)), (CREATED, Some(schema::<company::TagView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(
+        Delete,
+        "/v1/tags/{tag}",
+        BUILDERS,
+        ("delete_tag", "Remove a tag from the company's list"),
+        to!(company::delete_tag),
+    )
+    .answers(&[(NO_CONTENT, None)])
+    .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/settings", STAFF, ("get_settings", "The company's policies, with an ETag"), to!(company::get_settings))
+        .answers(&[(OK, Some(schema::<company::SettingsView>))]),
+    Route::new(
+        Put,
+        "/v1/settings",
+        BUILDERS,
+        ("put_settings", "Replace the policies, if still as read (If-Match)"),
+        to!(company::put_settings),
+    )
+    .body(schema::<company::SettingsView>)
+    .answers(&[(OK, Some(schema::<company::SettingsView>))])
+    .problems(&[Kind::PreconditionFailed]),
+    Route::new(Get, "/v1/ai-agents", STAFF, ("list_ai_agents", "List AI agents"), to!(company::list_ai_agents))
+        .query(&PAGE)
+        .answers(&[(OK, Some(list::<company::AiAgentView>))]),
+    Route::new(Get, "/healthz", Access::Open, ("healthz", "The process answers"), to_open!(machine::health))
+        .answers(&[(OK, Some(schema::<machine::HealthView>))]),
+    Route::new(Get, "/readyz", Access::Open, ("readyz", "Calls are served"), to_open!(machine::ready))
+        .answers(&[(OK, Some(schema::<machine::HealthView>))])
+        .problems(&[Kind::NotReady]),
+    Route::new(Get, "/metrics", Access::Open, ("metrics", "Numbers for Prometheus"), to_open!(machine::metrics)),
+    Route::new(Get, "/openapi.json", Access::Open, ("openapi", "This document"), to_open!(machine::openapi)),
+    Route::new(Get, "/docs", Access::Open, ("docs", "This document as a page"), to_open!(machine::docs))
+        .answers(&[(SEE_OTHER, None)]),
+];

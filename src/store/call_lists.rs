@@ -1,0 +1,86 @@
+//! Lists of calls, newest first, without costing the hot path an index.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::conn::{Conn, run, sort};
+use super::records::{CallFilter, RoomRow};
+use super::rows::{CallData, CallRow};
+use super::schema::{function_calls, room_events, rooms};
+use super::url::StoreError;
+use crate::room::{CallId, CallKey, CallStatus, CompanyNo};
+
+pub(super) fn calls_of_company(
+    conn: &mut Conn,
+    company: CompanyNo,
+    filter: &CallFilter,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<CallRow>, StoreError> {
+    let found: Vec<(CallData, String)> = run!(conn, "listing calls", |c| {
+        let mut query = function_calls::table
+            .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
+            .filter(function_calls::company.eq(company.0))
+            .order(function_calls::position.desc())
+            .limit(limit)
+            .select((CallData::as_select(), rooms::room_id))
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(function_calls::position.lt(after));
+        }
+        if let Some(agent) = &filter.ai_agent {
+            query = query.filter(function_calls::ai_agent.eq(agent.as_str()));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(function_calls::status.eq(status.as_str()));
+            // Spelled as the partial indexes are, so that they serve it.
+            if !status.is_final() {
+                query = query.filter(function_calls::ended_at.is_null());
+            } else if matches!(status, CallStatus::Dead | CallStatus::Unresolved) {
+                query = query.filter(sql::<Bool>("function_calls.status IN ('dead', 'unresolved')"));
+            }
+        }
+        query.load(c)
+    })?;
+    found.into_iter().map(|(row, room)| row.read(&room).map_err(|error| sort(error, "reading a call"))).collect()
+}
+
+/// There is no index of calls by room, because it would cost every call a page (reference/hot-path.md). But every call left an
+/// event in its room, whose cause is the call's id, whose hash is the call's key.
+pub(super) fn calls_of_room(
+    conn: &mut Conn,
+    company: CompanyNo,
+    room: &RoomRow,
+    filter: &CallFilter,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<CallRow>, StoreError> {
+    let ids: Vec<String> = run!(conn, "reading the calls of a room", |c| room_events::table
+        .filter(room_events::room_key.eq(&room.key.0.as_bytes()[..]))
+        .filter(room_events::cause_kind.eq("call"))
+        .select(room_events::cause)
+        .distinct()
+        .load(c))?;
+    let keep = usize::try_from(limit).unwrap_or(0);
+    let mut calls: Vec<CallRow> = vec![];
+    for ids in ids.chunks(500) {
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| CallKey::of(company, &CallId::trusted(id)).0.to_vec()).collect();
+        let found: Vec<CallData> = run!(conn, "reading the calls of a room", |c| function_calls::table
+            .filter(function_calls::call_key.eq_any(keys))
+            .filter(function_calls::position.lt(after.unwrap_or(i64::MAX)))
+            .select(CallData::as_select())
+            .load(c))?;
+        for row in found {
+            let call = row.read(room.id.as_str()).map_err(|error| sort(error, "reading a call"))?;
+            let wanted = filter.status.is_none_or(|status| status == call.status)
+                && (filter.ai_agent.is_none() || filter.ai_agent == call.call.ai_agent);
+            if wanted {
+                calls.push(call);
+            }
+        }
+        calls.sort_by_key(|call| std::cmp::Reverse(call.position));
+        calls.truncate(keep);
+    }
+    Ok(calls)
+}
