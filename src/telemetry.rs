@@ -80,7 +80,9 @@ pub fn start_log(filter: &str, format: LogFormat) {
     if started {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(event = "panic", place, "{}", panic.payload_as_str().unwrap_or("a panic without a text"));
+            let payload = panic.payload();
+            let said = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(event = "panic", place, "{}", said.unwrap_or("a panic without a text"));
         }));
     }
 }

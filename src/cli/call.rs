@@ -75,7 +75,7 @@ fn read_arguments(action: &str, pairs: &[String]) -> Result<Map<String, Value>, 
         let Some((key, text)) = pair.split_once('=') else {
             return Err(Failure::usage(format!("{pair:?} must be KEY=VALUE")));
         };
-        let wanted = schema.as_ref().map_or(&Value::Null, |schema| &schema["properties"][key]["type"]);
+        let wanted = schema.as_ref().map_or(&Value::Null, |schema| &schema["properties"][key]);
         if arguments.insert(key.to_owned(), typed(wanted, text)).is_some() {
             return Err(Failure::usage(format!("{key} is given twice")));
         }
@@ -84,14 +84,18 @@ fn read_arguments(action: &str, pairs: &[String]) -> Result<Map<String, Value>, 
 }
 
 fn typed(wanted: &Value, text: &str) -> Value {
-    let parsed = serde_json::from_str::<Value>(text);
-    let is = |kind: &str| wanted == kind || wanted.as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind));
-    match parsed {
+    match serde_json::from_str::<Value>(text) {
         Ok(list @ Value::Array(_)) => list,
-        _ if is("array") => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect(),
-        Ok(value) if !is("string") => value,
+        _ if takes(wanted, "array") => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect(),
+        Ok(value) if !takes(wanted, "string") => value,
         _ => Value::String(text.to_owned()),
     }
+}
+
+/// Whether a value of this kind fits the schema of an argument.
+fn takes(wanted: &Value, kind: &str) -> bool {
+    let among = |list: &Value, fits: &dyn Fn(&Value) -> bool| list.as_array().is_some_and(|list| list.iter().any(fits));
+    wanted["type"] == kind || among(&wanted["type"], &|one| one == kind) || among(&wanted["anyOf"], &|one| takes(one, kind))
 }
 
 #[cfg(test)]
@@ -100,9 +104,18 @@ mod tests {
 
     #[test]
     fn the_schema_says_what_a_value_is() {
-        assert_eq!(typed(&"array".into(), "vip, late"), serde_json::json!(["vip", "late"]));
-        assert_eq!(typed(&"string".into(), "123"), serde_json::json!("123"));
+        let list = serde_json::json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]});
+        let text = serde_json::json!({"anyOf": [{"type": "string"}, {"type": "null"}]});
+        assert_eq!(typed(&list, "vip, late"), serde_json::json!(["vip", "late"]));
+        assert_eq!(typed(&text, "123"), serde_json::json!("123"));
         assert_eq!(typed(&Value::Null, "123"), serde_json::json!(123));
         assert_eq!(typed(&Value::Null, "hello"), serde_json::json!("hello"));
+    }
+
+    #[test]
+    fn tags_are_written_with_commas() {
+        let arguments = read_arguments("create_tag", &["tags=vip,late".to_owned()]).unwrap();
+        assert_eq!(arguments["tags"], serde_json::json!(["vip", "late"]));
+        assert_eq!(read_arguments("create_tag", &["tags".to_owned()]).unwrap_err().exit, Exit::Usage);
     }
 }

@@ -143,19 +143,24 @@ pub fn tamper(how: Break, log: &[Ack], journal: &mut JournalCopy) -> bool {
             true
         }
         Break::Reorder => {
-            let later = |one: &Ack| {
-                log.iter()
-                    .find(|two| two.room == one.room && two.sent_us > one.acked_us && two.call_id != one.call_id && !two.replayed)
+            let one_line = |ack: &Ack| {
+                let lines = journal.rooms.get(&ack.room)?;
+                let mut places = (0..lines.len()).filter(|place| lines[*place].call.as_deref() == Some(&ack.call_id));
+                let place = places.next()?;
+                (places.next().is_none() && !ack.replayed).then_some(place)
             };
-            let pair = log.iter().filter(|ack| !ack.replayed).find_map(|one| Some((by_call(one), later(one)?.call_id.clone())));
-            let Some(((room, one), two)) = pair else { return false };
+            // Two calls of which the second was sent when the first was acknowledged already.
+            let pair = log.iter().find_map(|first| {
+                let place = one_line(first)?;
+                let after = |second: &&Ack| second.room == first.room && second.sent_us > first.acked_us;
+                let other = log.iter().filter(after).find_map(one_line)?;
+                Some((first.room.clone(), place, other))
+            });
+            let Some((room, one, two)) = pair else { return false };
             let Some(lines) = journal.rooms.get_mut(&room) else { return false };
-            for line in lines {
-                match line.call.as_deref() {
-                    Some(call) if call == one => line.call = Some(two.clone()),
-                    Some(call) if call == two => line.call = Some(one.clone()),
-                    _ => {}
-                }
+            lines.swap(one, two);
+            for (line, seq) in lines.iter_mut().zip(1..) {
+                line.seq = seq;
             }
             true
         }
@@ -199,7 +204,8 @@ mod tests {
         };
         assert_eq!(broken(Break::Lose), Verdict { calls: 3, lost: 1, ..Verdict::default() });
         assert_eq!(broken(Break::Double), Verdict { calls: 3, doubled: 1, ..Verdict::default() });
-        assert!(broken(Break::Reorder).out_of_order > 0);
+        let reordered = broken(Break::Reorder);
+        assert_eq!((reordered.lost, reordered.doubled, reordered.out_of_order > 0), (0, 0, true));
     }
 
     #[test]
