@@ -143,6 +143,7 @@ mod tests {
         let settings = changed(Settings::default(), &changes).unwrap();
         assert_eq!((settings.max_tags_per_room, settings.max_tags_per_call), (50, 10));
         assert_eq!(settings.resolve_reasons, ["answered", "spam"]);
+        assert_eq!(changed(Settings::default(), &["max_tags_per_room=0".to_owned()]).unwrap_err().exit, Exit::Usage);
         let wrong = changed(Settings::default(), &["max_tags_per_rom=1".to_owned()]).unwrap_err();
         assert_eq!((wrong.exit, wrong.sentence.contains("did you mean max_tags_per_room?")), (Exit::Usage, true));
     }

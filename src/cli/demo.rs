@@ -62,6 +62,7 @@ struct Stage<'a> {
 /// Keys and names made before the server starts.
 struct Cast {
     company: CompanyNo,
+    agent_key: String,
     admin_key: String,
 }
 
@@ -132,7 +133,8 @@ async fn cast(config: &Config) -> Result<Cast, Failure> {
     let store = Store::open_beside(store_options(config, true)?)?;
     let directory = store.directory();
     let company = directory.create_company("demo", "demo").await?.no;
-    let (_, admin_key) = directory.create_key(company, Role::Admin, Some(AiAgentId::trusted("sales")), "demo").await?;
+    let (_, agent_key) = directory.create_key(company, Role::Agent, Some(AiAgentId::trusted("sales")), "demo").await?;
+    let (_, admin_key) = directory.create_key(company, Role::Admin, None, "demo").await?;
     let division = Division { id: DivisionId::trusted("div_support"), name: DIVISION.to_owned() };
     directory.put_division(company, division.clone(), "demo").await?;
     let agent = Agent {
@@ -145,7 +147,7 @@ async fn cast(config: &Config) -> Result<Cast, Failure> {
     };
     directory.put_agent(company, agent, "demo").await?;
     store.close();
-    Ok(Cast { company, admin_key })
+    Ok(Cast { company, agent_key, admin_key })
 }
 
 async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, running: &Running) -> Outcome {
@@ -160,7 +162,7 @@ async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, 
         "   try   curl -s {url}/v1/rooms/demo-0/function-calls -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{\"calls\":[{{\"call_id\":\"try-1\",\"name\":\"create_tag\",\"arguments\":{{\"tags\":[\"hello\"]}}}}]}}'"
     ));
 
-    let robot = Robot::new(http::Client::new(&url, Some(key))?);
+    let robot = Robot::new(http::Client::new(&url, Some(&cast.agent_key))?, http::Client::new(&url, Some(key))?);
     let leisurely = args.for_time.is_none() && !output.is_json() && output.is_terminal();
     let stage = Stage { output, running, company: cast.company, leisurely };
     let until = Instant::now() + args.for_time.unwrap_or_default();

@@ -72,8 +72,8 @@ pub async fn run(context: &Context, command: KeyCommand) -> Outcome {
                     })
                 })
                 .transpose()?;
-            if matches!(role, RoleName::Agent) && ai_agent.is_none() {
-                return Err(Failure::usage("a key of role agent needs --ai-agent NAME"));
+            if matches!(role, RoleName::Agent) != ai_agent.is_some() {
+                return Err(Failure::usage("a key of role agent needs --ai-agent NAME, and no other role takes one"));
             }
             let store = context.store_beside(&store)?;
             let row = company::find(&store, &company).await?;

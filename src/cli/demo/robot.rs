@@ -29,15 +29,18 @@ pub struct Ack {
 }
 
 pub struct Robot {
-    client: Client,
+    /// With the AI agent's key, for its calls.
+    calling: Client,
+    /// With an admin's key: for what the channel and people do.
+    beside: Client,
     begun: Instant,
     requests: Cell<u64>,
     log: RefCell<Vec<Ack>>,
 }
 
 impl Robot {
-    pub fn new(client: Client) -> Self {
-        Self { client, begun: Instant::now(), requests: Cell::new(0), log: RefCell::default() }
+    pub fn new(calling: Client, beside: Client) -> Self {
+        Self { calling, beside, begun: Instant::now(), requests: Cell::new(0), log: RefCell::default() }
     }
 
     /// Everything acknowledged so far.
@@ -76,7 +79,7 @@ impl Robot {
         let path = ["v1", "rooms", room, "function-calls"];
         let headers = [("prefer", format!("wait={wait_s}"))];
         let sent_us = self.begun.elapsed().as_micros();
-        let body = self.say(&Request { headers: &headers, ..Request::post(&path, body) }).await?;
+        let body = said(&self.calling, &Request { headers: &headers, ..Request::post(&path, body) }).await?;
         let acked_us = self.begun.elapsed().as_micros();
         for (index, call) in body["calls"].as_array().into_iter().flatten().enumerate() {
             let added = call["result"]["added"].as_array().into_iter().flatten();
@@ -108,14 +111,18 @@ impl Robot {
     }
 
     async fn say(&self, request: &Request<'_>) -> Result<Value, Failure> {
-        let answer = self.client.persist(request, PATIENCE, &mut 0).await?;
-        if answer.is_success() { Ok(answer.body) } else { Err(answer.failure()) }
+        said(&self.beside, request).await
     }
 
     fn next(&self) -> u64 {
         self.requests.set(self.requests.get() + 1);
         self.requests.get()
     }
+}
+
+async fn said(client: &Client, request: &Request<'_>) -> Result<Value, Failure> {
+    let answer = client.persist(request, PATIENCE, &mut 0).await?;
+    if answer.is_success() { Ok(answer.body) } else { Err(answer.failure()) }
 }
 
 /// A `create_tag` as a model would post it.
