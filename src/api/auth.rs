@@ -2,7 +2,6 @@
 //! request, or tell causes of a refusal apart.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
@@ -71,18 +70,16 @@ type Keys = HashMap<[u8; 32], Arc<Key>, ahash::RandomState>;
 #[derive(Default)]
 pub struct KeyRing {
     keys: RwLock<Arc<Keys>>,
-    /// The store's config version these keys were read at; 0: never.
-    version: AtomicI64,
+    /// Held while the keys are read: an older reading must never replace a newer one, or a revoked key would live on.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl KeyRing {
     /// Reads all keys again.
     pub async fn refresh(&self, queries: &Queries) -> Result<(), StoreError> {
-        // The version first: a key changed in between is then read again by the next poll.
-        let version = queries.config_version().await?;
+        let _reading = self.reading.lock().await;
         let rows = queries.all_keys().await?;
         self.fill(rows);
-        self.version.store(version, Ordering::Release);
         Ok(())
     }
 

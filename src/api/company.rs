@@ -15,8 +15,6 @@ use super::{answer, headers, people, strict};
 
 /// Largest body here.
 pub const MAX_BODY: usize = 16 * 1024;
-/// Longest tag name, in bytes.
-const MAX_TAG: usize = 200;
 
 /// A tag of the company.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +26,7 @@ pub struct TagView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagBody {
-    /// 1 to 200 bytes. Names that differ only in upper and lower case are the same tag.
+    /// 1 to 50 characters. Names that differ only in case, width or spacing are the same tag.
     name: String,
 }
 
@@ -44,10 +42,9 @@ pub async fn list_tags(visit: Visit) -> Answer {
 
 pub async fn post_tag(mut visit: Visit) -> Answer {
     let body: TagBody = visit.json(MAX_BODY).await?;
-    strict::line("/name", &body.name, MAX_TAG)?;
-    let name = body.name.trim().to_owned();
+    let name = tag::clean(&body.name).map_err(|problem| strict::bad("/name", format!("A tag name {problem}.")))?;
     let created = visit.api.directory.put_tag(visit.key.company, &name, &visit.by()).await?;
-    visit.api.directory_changed(visit.key.company).await?;
+    visit.api.directory_changed(visit.key.company).await;
     Ok(answer::json(if created { problem::CREATED } else { problem::OK }, &TagView { name }))
 }
 
@@ -156,7 +153,7 @@ pub async fn put_settings(mut visit: Visit) -> Answer {
         Err(StoreError::Conflict(_)) => return Err(headers::stale()),
         other => other?,
     };
-    visit.api.directory_changed(visit.key.company).await?;
+    visit.api.directory_changed(visit.key.company).await;
     with_etag(settings, version)
 }
 

@@ -1,56 +1,23 @@
-//! What the door counts. Labels come from closed sets only (actions, statuses, codes): never a room, a call or a customer.
+//! What the door counts by itself (rooms count the calls they answer). Labels come from closed sets only (actions, codes):
+//! never a room, a call, a customer or a name that somebody sent.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+use metrics::counter;
 
-use metrics::{Counter, counter};
-
-use crate::catalog::CATALOG;
+use crate::catalog::entry;
 use crate::room::CallStatus;
+use crate::telemetry::{CALL_ERRORS, CALLS, HTTP_PROBLEMS};
 
 /// What a name outside the catalog is counted as.
 const OTHER: &str = "other";
 
-struct OfAction {
-    by_status: Vec<Counter>,
-    replayed: Counter,
-}
-
-/// Handles, made once: looking a counter up by name and labels on every call would cost more than counting.
-fn table() -> &'static HashMap<&'static str, OfAction, ahash::RandomState> {
-    static TABLE: OnceLock<HashMap<&'static str, OfAction, ahash::RandomState>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let names = CATALOG.iter().map(|entry| entry.name).chain([OTHER]);
-        let of = |name: &'static str| OfAction {
-            by_status: CallStatus::ALL
-                .iter()
-                .map(|status| counter!("bellhop_calls_total", "action" => name, "status" => status.as_str()))
-                .collect(),
-            replayed: counter!("bellhop_calls_replayed_total", "action" => name),
-        };
-        names.map(|name| (name, of(name))).collect()
-    })
-}
-
-/// An answered call.
-pub fn call(name: &str, status: CallStatus, replayed: bool) {
-    let Some(counters) = table().get(name).or_else(|| table().get(OTHER)) else { return };
-    if replayed {
-        counters.replayed.increment(1);
-    } else if let Some(counter) =
-        CallStatus::ALL.iter().position(|known| *known == status).and_then(|at| counters.by_status.get(at))
-    {
-        counter.increment(1);
-    }
-}
-
 /// A call the door itself refused; `code` is one of the catalog's own.
 pub fn refused_at_door(name: &str, code: &'static str) {
-    let action = table().get_key_value(name).map_or(OTHER, |(known, _)| *known);
-    counter!("bellhop_call_errors_total", "action" => action, "code" => code).increment(1);
+    let action = entry(name).map_or(OTHER, |entry| entry.name);
+    counter!(CALLS, "action" => action, "status" => CallStatus::Refused.as_str()).increment(1);
+    counter!(CALL_ERRORS, "action" => action, "code" => code).increment(1);
 }
 
 /// A request refused as a whole.
 pub fn problem(code: &'static str) {
-    counter!("bellhop_http_problems_total", "code" => code).increment(1);
+    counter!(HTTP_PROBLEMS, "code" => code).increment(1);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
 
-use crate::catalog::dialect::Dialect;
+use crate::catalog::dialect::{Dialect, MAX_TURN_ID};
 use crate::room::{CallId, Seen};
 
 use super::problem::{Kind, Problem};
@@ -14,8 +14,6 @@ use super::problem::{Kind, Problem};
 const DEFAULT_WAIT_S: u64 = 10;
 /// The longest a caller may ask to wait.
 const MAX_WAIT_S: u64 = 30;
-/// Longest turn id, in bytes.
-const MAX_TURN_ID: usize = 128;
 
 /// The value of a header that may stand at most once.
 fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
@@ -123,9 +121,10 @@ pub fn seen(headers: &HeaderMap) -> Result<Seen, Problem> {
 pub fn dialect(headers: &HeaderMap) -> Result<Option<Dialect>, Problem> {
     match single(headers, "function-dialect")? {
         None => Ok(None),
-        Some("native") => Ok(Some(Dialect::Native)),
-        Some("openai.chat") => Ok(Some(Dialect::OpenaiChat)),
-        Some(_) => Err(Problem::new(Kind::InvalidHeader, "Function-Dialect is one of: native, openai.chat.")),
+        Some(name) => Dialect::from_name(name).map(Some).ok_or_else(|| {
+            let known = Dialect::ALL.map(Dialect::as_str).join(", ");
+            Problem::new(Kind::InvalidHeader, format!("Function-Dialect is one of: {known}."))
+        }),
     }
 }
 

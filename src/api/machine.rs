@@ -38,8 +38,6 @@ pub async fn ready(api: Data<Api>) -> Answer {
 }
 
 pub async fn metrics(api: Data<Api>) -> Answer {
-    #[expect(clippy::cast_precision_loss, reason = "no process holds 2^52 rooms")]
-    metrics::gauge!("bellhop_live_rooms").set(api.router.live_rooms() as f64);
     Ok(HttpResponseBuilder::new(problem::OK)
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .body((api.metrics)()))

@@ -193,6 +193,8 @@ fn problems(route: &Route) -> Vec<Kind> {
         kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::MissingField]);
     }
     if route.path.ends_with("/function-calls") && route.method == Method::Post {
+        kinds.extend([Kind::TooDeep, Kind::TooManyItems, Kind::NumberOutOfRange, Kind::InvalidField]);
+        kinds.extend([Kind::EmptyCalls, Kind::TooManyCalls, Kind::InvalidCallId]);
         kinds.extend([Kind::IdempotencyKeyMismatch, Kind::IdempotencyKeyReused, Kind::DuplicateCallId]);
         kinds.push(Kind::TimedOutBeforeStart);
     }

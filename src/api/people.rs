@@ -154,7 +154,7 @@ fn page<T, V>(
 async fn save_agent(visit: &Visit, agent: Agent, created: bool) -> Answer {
     let view = AgentView::of(&agent);
     visit.api.directory.put_agent(visit.key.company, agent, &visit.by()).await?;
-    visit.api.directory_changed(visit.key.company).await?;
+    visit.api.directory_changed(visit.key.company).await;
     Ok(saved(&view, &format!("/v1/agents/{}", view.id), created))
 }
 
@@ -216,7 +216,7 @@ pub async fn gone(visit: &Visit, deleted: bool) -> Answer {
     if !deleted {
         return Err(Problem::not_found());
     }
-    visit.api.directory_changed(visit.key.company).await?;
+    visit.api.directory_changed(visit.key.company).await;
     Ok(HttpResponse::new(problem::NO_CONTENT))
 }
 
@@ -249,7 +249,7 @@ async fn save_division(visit: &Visit, id: DivisionId, body: DivisionBody, create
     let division = Division { id, name: body.name };
     let view = DivisionView::of(&division);
     visit.api.directory.put_division(visit.key.company, division, &visit.by()).await?;
-    visit.api.directory_changed(visit.key.company).await?;
+    visit.api.directory_changed(visit.key.company).await;
     Ok(saved(&view, &format!("/v1/divisions/{}", view.id), created))
 }
 

@@ -43,6 +43,8 @@ kinds! {
     DuplicateKey 400 "duplicate_key" "A key stands twice in one object";
     NotAnObject 400 "not_an_object" "The body is not a JSON object";
     InvalidEncoding 400 "invalid_encoding" "The body is not UTF-8";
+    TooDeep 400 "too_deep" "The body is nested too deeply";
+    TooManyItems 400 "too_many_items" "The body has too many parts";
     InvalidParameter 400 "invalid_parameter" "A query parameter is not valid";
     InvalidHeader 400 "invalid_header" "A header is not valid";
     IdempotencyKeyMismatch 400 "idempotency_key_mismatch" "The Idempotency-Key contradicts the request";
@@ -62,6 +64,10 @@ kinds! {
     InvalidBody 422 "invalid_body" "A field is not valid";
     UnknownField 422 "unknown_field" "A field is not known";
     MissingField 422 "missing_field" "A field is missing";
+    InvalidField 422 "invalid_field" "A field is not valid";
+    NumberOutOfRange 422 "number_out_of_range" "A number is out of range";
+    EmptyCalls 422 "empty_calls" "The request holds no calls";
+    TooManyCalls 422 "too_many_calls" "The request holds too many calls";
     InvalidCallId 422 "invalid_call_id" "The id of a call is not valid";
     DuplicateCallId 422 "duplicate_call_id" "Two calls of one request have the same id";
     IdempotencyKeyReused 422 "idempotency_key_reused" "This id already belongs to another call";

@@ -13,7 +13,6 @@ use crate::room::CompanyNo;
 use crate::store::{Directory, Pepper, Queries};
 
 use super::auth::KeyRing;
-use super::problem::{Kind, Problem};
 use super::routes;
 
 /// Everything handlers use. One per process, shared by all web workers.
@@ -40,12 +39,14 @@ impl Api {
     }
 
     /// After a write into a company's directory: this process acts on it at once, others when they poll.
-    pub async fn directory_changed(&self, company: CompanyNo) -> Result<(), Problem> {
-        self.router
-            .company_changed(company)
-            .await
-            .map_err(|_| Problem::new(Kind::StorageUnavailable, "Ask again in a moment."))?;
-        self.key_ring.refresh(&self.queries).await.map_err(Problem::from)
+    pub async fn directory_changed(&self, company: CompanyNo) {
+        // The write stands whatever happens here: who follows the store's version reads it a moment later.
+        if let Err(error) = self.router.company_changed(company).await {
+            tracing::warn!(%error, "a company that was changed cannot be read now");
+        }
+        if let Err(error) = self.key_ring.refresh(&self.queries).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the keys cannot be read now");
+        }
     }
 }
 

@@ -106,15 +106,7 @@ fn snapshot(row: &RoomRow) -> Result<Room, Problem> {
 
 /// The summary of a room nobody had to wake.
 pub fn summary(row: &RoomRow) -> Result<RoomSummary, Problem> {
-    let room = snapshot(row)?;
-    Ok(RoomSummary {
-        id: row.id.clone(),
-        version: room.version,
-        epoch: room.epoch,
-        status: room.lifecycle.as_str(),
-        control: room.control.as_str(),
-        last_inbound_seq: room.last_inbound_seq,
-    })
+    Ok(RoomSummary::of(&row.id, &snapshot(row)?))
 }
 
 /// The part of a room that every answer about it carries.

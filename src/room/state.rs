@@ -296,6 +296,7 @@ impl Room {
                 }
             }
             Fact::AgentAssigned { agent_id, assignment, .. } => {
+                self.assignment = self.assignment.max(*assignment);
                 self.reassigning = None;
                 self.move_control(Control::Person { agent: agent_id.clone(), assignment: *assignment });
             }
