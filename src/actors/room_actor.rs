@@ -275,7 +275,9 @@ impl RoomActor {
                 Slot::Again(*place)
             } else {
                 turn.current = Some(key);
-                self.inner.options.faults.strike(FaultPoint::Decide(&self.address, &admitted.call.call_id));
+                if !self.condemned.contains(&key) {
+                    self.inner.options.faults.strike(FaultPoint::Decide(&self.address, &admitted.call.call_id));
+                }
                 let place = turn.call(admitted);
                 placed.insert(key, place);
                 Slot::New(place)

@@ -81,6 +81,7 @@ impl RoomActor {
 
     /// A step that changed nothing: all of it was known, withdrawn, or already so.
     pub(super) fn nothing_to_commit(&mut self, step: Step) {
+        self.refusals = 0;
         let summary = RoomSummary::of(&self.address.room, &step.room);
         if let (true, Some(wanted)) = (step.ask_roster, step.room.wanted()) {
             self.inner.rosters.reserve(&self.inner, &self.address, wanted);

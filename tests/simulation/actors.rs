@@ -58,6 +58,7 @@ async fn life(seed: u64) {
         }
         timers.abort();
         let next = store.reborn();
+        next.set_full(false);
         router.clear();
         for arbiter in arbiters {
             arbiter.stop();
