@@ -12,6 +12,7 @@ pub mod wire;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -111,7 +112,12 @@ impl World {
             words.extend(["--ai-agent", "sales"]);
         }
         let made = self.command(&words);
-        (made["key"].as_str().unwrap().to_owned(), made["key_id"].as_str().unwrap().to_owned())
+        let (key, id) = (made["key"].as_str().unwrap().to_owned(), made["key_id"].as_str().unwrap().to_owned());
+        if self.server.is_some() {
+            let known = || (self.caller(&key).get("/v1/rooms").http != 401).then_some(());
+            within(Duration::from_secs(1), known).expect("a new key is known to a running server within a second");
+        }
+        (key, id)
     }
 
     pub fn database(&self) -> &Database {
