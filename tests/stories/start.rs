@@ -57,7 +57,9 @@ pub fn a_port_in_use_is_said(world: &mut World) {
 pub fn a_file_that_cannot_be_written_is_said(world: &mut World) {
     world.dies();
     one_line(serve(world, "sqlite:/dev/null/bellhop.db", port::free()), "");
-    one_line(serve(world, &format!("sqlite:{}", world.folder().display()), port::free()), "");
+    let no_file = world.folder().join("no-file");
+    fs::create_dir(&no_file).unwrap();
+    one_line(serve(world, &format!("sqlite:{}", no_file.display()), port::free()), "");
     one_line(serve(world, "mysql://localhost/bellhop", port::free()), "");
 
     // File permissions bind everybody but root: become nobody, in a folder that nobody may write to.

@@ -74,6 +74,17 @@ pub struct World {
     pub agent_key: String,
 }
 
+impl Drop for World {
+    /// A story that fails shows what the server said last.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(program::log_of(self.folder.path())).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the server's last words:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
+    }
+}
+
 impl World {
     /// A company `acme` with an administrator's key and an AI agent's; nothing runs yet.
     pub fn with(kind: Kind) -> Option<Self> {
