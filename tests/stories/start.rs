@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 
-use crate::world::program::{Ended, bellhop};
+use crate::world::program::{Ended, bellhop, ends};
 use crate::world::{World, create_tag, port};
 
 on_both_databases!(a_newer_schema_is_left_alone, a_second_start_finds_everything);
@@ -56,8 +56,10 @@ pub fn a_port_in_use_is_said(world: &mut World) {
 
 pub fn a_file_that_cannot_be_written_is_said(world: &mut World) {
     world.dies();
-    one_line(serve(world, "sqlite:/nowhere/at/all/bellhop.db", port::free()), "");
-    one_line(serve(world, &format!("sqlite:{}", world.folder().display()), port::free()), "");
+    one_line(serve(world, "sqlite:/dev/null/bellhop.db", port::free()), "");
+    let no_file = world.folder().join("no-file");
+    fs::create_dir(&no_file).unwrap();
+    one_line(serve(world, &format!("sqlite:{}", no_file.display()), port::free()), "");
     one_line(serve(world, "mysql://localhost/bellhop", port::free()), "");
 
     // File permissions bind everybody but root: become nobody, in a folder that nobody may write to.
@@ -72,8 +74,8 @@ pub fn a_file_that_cannot_be_written_is_said(world: &mut World) {
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         command.uid(65_534).gid(65_534);
     }
-    match command.output() {
-        Ok(output) => one_line(output.into(), ""),
+    match ends(command) {
+        Ok(ended) => one_line(ended, ""),
         Err(problem) => eprintln!("**** SKIPPED: a read-only file: nobody cannot run the program here ({problem})"),
     }
     fs::set_permissions(world.folder(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -96,8 +98,9 @@ pub fn an_unknown_setting_stops_the_start(world: &mut World) {
     let settings = world.folder().join("bellhop.toml");
     fs::write(&settings, "lissten = \"127.0.0.1:1\"\n").unwrap();
     one_line(world.runs(&["serve", "--config", settings.to_str().unwrap(), "--database-url", &url]), "lissten");
-    let output = bellhop(world.folder(), &["serve", "--database-url", &url]).env("BELLHOP_LISSTEN", "x").output().unwrap();
-    one_line(output.into(), "BELLHOP_LISSTEN");
+    let mut command = bellhop(world.folder(), &["serve", "--database-url", &url]);
+    command.env("BELLHOP_LISSTEN", "x");
+    one_line(ends(command).unwrap(), "BELLHOP_LISSTEN");
 }
 
 fn serve(world: &World, url: &str, port: u16) -> Ended {

@@ -12,6 +12,7 @@ pub mod wire;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -73,6 +74,17 @@ pub struct World {
     pub agent_key: String,
 }
 
+impl Drop for World {
+    /// A story that fails shows what the server said last.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(program::log_of(self.folder.path())).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the server's last words:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
+    }
+}
+
 impl World {
     /// A company `acme` with an administrator's key and an AI agent's; nothing runs yet.
     pub fn with(kind: Kind) -> Option<Self> {
@@ -111,7 +123,12 @@ impl World {
             words.extend(["--ai-agent", "sales"]);
         }
         let made = self.command(&words);
-        (made["key"].as_str().unwrap().to_owned(), made["key_id"].as_str().unwrap().to_owned())
+        let (key, id) = (made["key"].as_str().unwrap().to_owned(), made["key_id"].as_str().unwrap().to_owned());
+        if self.server.is_some() {
+            let known = || (self.caller(&key).get("/v1/rooms").http != 401).then_some(());
+            within(Duration::from_secs(1), known).expect("a new key is known to a running server within a second");
+        }
+        (key, id)
     }
 
     pub fn database(&self) -> &Database {

@@ -50,9 +50,31 @@ impl From<Output> for Ended {
     }
 }
 
+/// No command of these stories may take longer.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Runs one command to its end.
 pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
-    bellhop(folder, arguments).output().unwrap().into()
+    ends(bellhop(folder, arguments)).unwrap()
+}
+
+/// Waits for the end of a command; one that goes on for ever is killed and named.
+pub fn ends(mut command: Command) -> std::io::Result<Ended> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let id = child.id().to_string();
+    let (ended, waits_for_end) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let too_long = waits_for_end.recv_timeout(LONGEST) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        if too_long {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+        too_long
+    });
+    // The process id stays ours until `wait_with_output` has collected it.
+    let output = child.wait_with_output()?;
+    drop(ended);
+    assert!(!watch.join().unwrap(), "still running after {LONGEST:?}: {command:?}");
+    Ok(output.into())
 }
 
 /// Runs one command that must succeed; its JSON.
