@@ -139,7 +139,7 @@ impl<'a> Turn<'a> {
         };
         match (snooze(self.before), snooze(&self.room)) {
             (before, Some(until)) if before != Some(until) => {
-                changes.push(TimerChange::Set { kind: TimerKind::Snooze, due: until, cause: String::new() });
+                changes.push(TimerChange::Set { kind: TimerKind::Snooze, due: until, cause: self.room.version.to_string() });
             }
             (Some(_), None) => changes.push(TimerChange::Clear { kind: TimerKind::Snooze }),
             _ => {}

@@ -34,6 +34,13 @@ impl BlockOn for LaneRuntime {
     }
 }
 
+/// Runs `work` on a thread of its own: a PostgreSQL connection blocks on its own runtime, which a thread that already drives
+/// one (a command, a test) must not.
+pub(super) fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+    let failed = || Err(StoreError::Unavailable("The store failed inside while it was opened.".into()));
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(|_| failed()))
+}
+
 pub(super) type PgConn = AsyncConnectionWrapper<AsyncPgConnection, LaneRuntime>;
 
 #[allow(clippy::large_enum_variant)]

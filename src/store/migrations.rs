@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::{Conn, Purpose, on_each, sort};
+use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::url::{StoreError, StoreUrl};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -23,6 +23,10 @@ pub fn migrate(url: &StoreUrl) -> Result<usize, StoreError> {
             source,
         })?;
     }
+    on_own_thread(|| migrate_on_this_thread(url))
+}
+
+fn migrate_on_this_thread(url: &StoreUrl) -> Result<usize, StoreError> {
     let mut conn = Conn::open(url, Purpose::Migrate)?;
     match &mut conn {
         Conn::Sqlite(c) => {

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diesel::prelude::*;
 use tokio::sync::watch;
 
-use super::conn::{Conn, Purpose, on_each, sort};
+use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
 use super::journal::{Lane, Runner, last_position};
 use super::migrations;
@@ -62,16 +62,16 @@ impl Store {
             StoreUrl::Sqlite(path) => Some(lock_beside(path)?),
             StoreUrl::Postgres(_) => None,
         };
-        let mut conn = prepare(&options)?;
-        let owner = take_over(&mut conn)?;
-        let last = last_position(&mut conn)?;
+        let (owner, last) = on_own_thread(|| {
+            let mut conn = prepare(&options)?;
+            Ok((take_over(&mut conn)?, last_position(&mut conn)?))
+        })?;
         Self::new(options, Some(owner), last, lock)
     }
 
     /// For commands that work beside a running `serve`: no lock, no epoch, no journal.
     pub fn open_beside(options: StoreOptions) -> Result<Self, StoreError> {
-        let mut conn = prepare(&options)?;
-        let last = last_position(&mut conn)?;
+        let last = on_own_thread(|| last_position(&mut prepare(&options)?))?;
         Self::new(options, None, last, None)
     }
 
