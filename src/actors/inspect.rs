@@ -63,10 +63,9 @@ impl Live {
         }
     }
 
-    pub(super) fn finished<'a>(&self, answers: impl Iterator<Item = &'a CallAnswer>, at: Timestamp) {
+    pub(super) fn finished(&self, answers: &[CallAnswer], at: Timestamp) {
         if let Ok(mut detail) = self.detail.lock() {
-            detail.current = None;
-            for answer in answers.filter(|answer| answer.status.is_final() && !answer.replayed) {
+            for answer in answers.iter().filter(|answer| answer.status.is_final() && !answer.replayed) {
                 if detail.last.len() == LAST_CALLS {
                     detail.last.pop_front();
                 }

@@ -4,6 +4,7 @@
 mod batch;
 pub mod clock;
 mod companies;
+mod counters;
 mod faults;
 mod inspect;
 mod mailbag;

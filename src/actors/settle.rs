@@ -12,6 +12,7 @@ use crate::room::{CallKey, CallStatus, Command, Control, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
+use super::counters;
 use super::faults::FaultPoint;
 use super::messages::{CommandReply, Invoke, Tell};
 use super::ports::{Commit, EndedCall, Finished, Job, KnownCall, LoadedRoom, NewCall, Rejection, StoredAnswer};
@@ -55,13 +56,13 @@ impl RoomActor {
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
         let summary = RoomSummary::of(&self.address.room, &step.room);
-        let mut finished: Vec<CallAnswer> = vec![];
         for (work, plan) in step.works {
             match (work, plan) {
                 (Work::Calls(invoke), Plan::Answer(slots)) => {
                     let answers = commit
                         .with(|commit| self.answers(&invoke.waiter, &slots, &summary, &commit.new_calls, &commit.ended_calls));
-                    finished.extend(answers.get().calls.iter().cloned());
+                    answers.get().calls.iter().for_each(counters::call);
+                    self.live.finished(&answers.get().calls, step.room.last_event_at);
                     self.answer(invoke, answers);
                 }
                 (work, plan) => {
@@ -70,10 +71,7 @@ impl RoomActor {
                 }
             }
         }
-        for answer in &finished {
-            count_call(answer);
-        }
-        self.live.finished(finished.iter(), step.room.last_event_at);
+        self.live.begins(None);
         self.known = None;
         self.known_messages.clear();
         self.clear_suspicion();
@@ -102,7 +100,7 @@ impl RoomActor {
             }
         }
         for (answers, invoke) in answered {
-            answers.get().calls.iter().for_each(count_call);
+            answers.get().calls.iter().for_each(counters::call);
             self.answer(invoke, answers);
         }
         self.known = None;
@@ -377,13 +375,5 @@ fn refuse(work: Work) {
         Work::Calls(invoke) => drop(invoke.waiter.reply.send(BatchReply::Unavailable)),
         Work::Command(Tell { reply: Some(reply), .. }) => drop(reply.send(CommandReply::Unavailable)),
         Work::Command(_) => {}
-    }
-}
-
-fn count_call(answer: &CallAnswer) {
-    if answer.replayed {
-        metrics::counter!(crate::telemetry::CALLS_REPLAYED, "action" => answer.name).increment(1);
-    } else {
-        metrics::counter!(crate::telemetry::CALLS, "action" => answer.name, "status" => answer.status.as_str()).increment(1);
     }
 }

@@ -65,7 +65,7 @@ pub struct RoomView {
 impl RoomView {
     pub fn of(row: &RoomRow) -> Result<Self, Problem> {
         let room = snapshot(row)?;
-        let Customer { handle, name } = room.customer;
+        let Customer { handle, name } = Customer::clone(&room.customer);
         let parked = room.parked.iter().map(|call| ParkedView { call_id: call.call_id.to_string(), on: parked_on(call.on) });
         Ok(Self {
             id: row.id.to_string(),
@@ -76,7 +76,7 @@ impl RoomView {
                 _ => None,
             },
             parked: parked.collect(),
-            tags: room.tags.into_iter().map(|tag| tag.shown).collect(),
+            tags: room.tags.iter().map(|tag| tag.shown.clone()).collect(),
             version: room.version,
             epoch: room.epoch,
             episode: room.episode,

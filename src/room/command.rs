@@ -108,7 +108,7 @@ fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     let (channel, customer) = (channel.to_owned(), customer.clone());
     if !room.exists() {
         vec![Fact::RoomCreated { channel, customer }]
-    } else if room.channel == channel && room.customer == customer {
+    } else if room.channel == channel && *room.customer == customer {
         vec![]
     } else {
         vec![Fact::RoomDescribed { channel, customer }]

@@ -1,5 +1,7 @@
 //! What a room is. Only `Room::apply` changes it; everything else borrows it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{AssignTarget, Customer, Fact, ParkedOn, RoomEvent, Writer};
@@ -156,6 +158,22 @@ pub struct ParkedCall {
     pub on: ParkedOn,
 }
 
+/// What is shared between a room and its drafts is written as if it were not: a draft is made for every step, and most steps
+/// change neither.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(to)
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
+}
+
 /// A room is the fold of its journal, nothing else: its snapshot may be thrown away and made again.
 /// **Invariant:** `version` is the sequence number of the last event applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,8 +189,10 @@ pub struct Room {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reassigning: Option<Wanted>,
     pub channel: String,
-    pub customer: Customer,
-    pub tags: Vec<Tag>,
+    #[serde(with = "shared")]
+    pub customer: Arc<Customer>,
+    #[serde(with = "shared")]
+    pub tags: Arc<Vec<Tag>>,
     /// Number of the last assignment asked for; key of the roster's slot.
     pub assignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,8 +220,8 @@ impl Default for Room {
             control: Control::Bot,
             reassigning: None,
             channel: String::new(),
-            customer: Customer::default(),
-            tags: vec![],
+            customer: Arc::default(),
+            tags: Arc::default(),
             assignment: 0,
             resolution: None,
             last_inbound_seq: 0,
@@ -245,7 +265,7 @@ impl Room {
         match &event.fact {
             Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
                 self.channel.clone_from(channel);
-                self.customer.clone_from(customer);
+                self.customer = Arc::new(customer.clone());
             }
             Fact::MessageReceived { from: Writer::Customer, text, .. } => {
                 self.last_inbound_seq = event.seq;
@@ -270,7 +290,7 @@ impl Room {
                 for shown in tags {
                     let folded = super::tag::fold(shown);
                     if !self.tags.iter().any(|tag| tag.folded == folded) {
-                        self.tags.push(Tag { folded, shown: shown.clone(), episode: self.episode });
+                        Arc::make_mut(&mut self.tags).push(Tag { folded, shown: shown.clone(), episode: self.episode });
                     }
                 }
             }

@@ -1,0 +1,34 @@
+//! Counts what rooms answered. A counter is looked up once per thread and kept: the registry's own look-up builds and hashes a
+//! key, which is too dear for every call.
+
+use std::cell::RefCell;
+
+use metrics::Counter;
+
+use crate::room::CallStatus;
+use crate::telemetry;
+
+use super::batch::CallAnswer;
+
+/// `None`: replayed, whatever the status.
+type Counted = (&'static str, Option<CallStatus>);
+
+thread_local! {
+    static COUNTERS: RefCell<Vec<(Counted, Counter)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One more call was answered.
+pub fn call(answer: &CallAnswer) {
+    let counted = (answer.name, (!answer.replayed).then_some(answer.status));
+    COUNTERS.with_borrow_mut(|counters| match counters.iter().find(|(known, _)| *known == counted) {
+        Some((_, counter)) => counter.increment(1),
+        None => {
+            let counter = match counted {
+                (action, None) => metrics::counter!(telemetry::CALLS_REPLAYED, "action" => action),
+                (action, Some(status)) => metrics::counter!(telemetry::CALLS, "action" => action, "status" => status.as_str()),
+            };
+            counter.increment(1);
+            counters.push((counted, counter));
+        }
+    });
+}
