@@ -1,10 +1,13 @@
 //! Lists of calls, newest first, without costing the hot path an index.
 
+use std::collections::BTreeSet;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::conn::{Conn, run, sort};
+use super::history;
 use super::records::{CallFilter, RoomRow};
 use super::rows::{CallData, CallRow};
 use super::schema::{function_calls, room_events, rooms};
@@ -56,12 +59,18 @@ pub(super) fn calls_of_room(
     after: Option<i64>,
     limit: i64,
 ) -> Result<Vec<CallRow>, StoreError> {
-    let ids: Vec<String> = run!(conn, "reading the calls of a room", |c| room_events::table
-        .filter(room_events::room_key.eq(&room.key.0.as_bytes()[..]))
-        .filter(room_events::cause_kind.eq("call"))
-        .select(room_events::cause)
-        .distinct()
-        .load(c))?;
+    let positions = history::positions(conn, room.key.0.as_bytes(), 0, i64::MAX)
+        .map_err(|error| sort(error, "reading the calls of a room"))?;
+    let mut ids: BTreeSet<String> = BTreeSet::new();
+    for positions in positions.chunks(500) {
+        let found: Vec<String> = run!(conn, "reading the calls of a room", |c| room_events::table
+            .filter(room_events::position.eq_any(positions))
+            .filter(room_events::cause_kind.eq("call"))
+            .select(room_events::cause)
+            .load(c))?;
+        ids.extend(found);
+    }
+    let ids: Vec<String> = ids.into_iter().collect();
     let keep = usize::try_from(limit).unwrap_or(0);
     let mut calls: Vec<CallRow> = vec![];
     for ids in ids.chunks(500) {

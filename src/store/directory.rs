@@ -7,7 +7,7 @@ use diesel::prelude::*;
 
 use super::company_view;
 use super::conn::{Conn, run};
-use super::journal::Lane;
+use super::lane::Lane;
 use super::open::now;
 use super::records::{CompanyRow, KeyRow, Role};
 use super::schema::{agents, ai_agents, audit, companies, divisions, keys, meta, settings, tags};

@@ -2,7 +2,7 @@
 //! transaction is durable, never lets one room's commit harm another's, and ends the process's writing when the disk fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -11,103 +11,20 @@ use tokio::sync::watch;
 use super::committed::Committed;
 use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
 use super::group::Written;
+use super::lane::{Lane, Work};
 use super::schema::{owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
-use super::{group_pg, group_sqlite, rows};
-use crate::actors::ports::{Commit, Finished, Job, Journal, Mailbags, Rejection};
+use super::{group_pg, group_sqlite, history, rows};
+use crate::actors::ports::{Commit, Finished, Job, Mailbags, Rejection};
 
 /// Calls in one transaction; more make a batch slower without making it cheaper (reference/hot-path.md).
 const CALLS_PER_GROUP: usize = 256;
+/// With nothing to do for so long, the rooms' history is brought up to date.
+const QUIET: Duration = Duration::from_millis(20);
+const LONG_QUIET: Duration = Duration::from_secs(60);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
-
-enum Work {
-    Job(Job),
-    Task(Task),
-}
-
-#[derive(Default)]
-struct Queue {
-    work: Vec<Work>,
-    sleeping: bool,
-    closed: bool,
-}
-
-/// The end of the lane that everybody else holds.
-pub(super) struct Lane {
-    queue: Mutex<Queue>,
-    bell: Condvar,
-    bound: usize,
-    owner: i64,
-}
-
-impl Lane {
-    pub fn new(bound: usize, owner: i64) -> Self {
-        Self { queue: Mutex::default(), bell: Condvar::new(), bound: bound.max(1), owner }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The queue, if there is room in it.
-    fn place(&self) -> Option<MutexGuard<'_, Queue>> {
-        Some(self.queue()).filter(|queue| !queue.closed && queue.work.len() < self.bound)
-    }
-
-    fn push(&self, mut queue: MutexGuard<'_, Queue>, work: Work) {
-        queue.work.push(work);
-        let wake = std::mem::take(&mut queue.sleeping);
-        drop(queue);
-        if wake {
-            self.bell.notify_one();
-        }
-    }
-
-    /// An administrative write, in order with the journal's own. `Err`: the queue is full or the lane is closed.
-    pub fn task(&self, task: Task) -> Result<(), StoreError> {
-        let queue = self.place().ok_or_else(|| StoreError::Busy("Too many writes are waiting; try again later.".into()))?;
-        self.push(queue, Work::Task(task));
-        Ok(())
-    }
-
-    pub fn close(&self) {
-        self.queue().closed = true;
-        self.bell.notify_one();
-    }
-
-    /// Everything that gathered; `None` when the lane is closed and empty.
-    fn take(&self, into: &mut Vec<Work>) -> Option<()> {
-        let mut queue = self.queue();
-        while queue.work.is_empty() {
-            if queue.closed {
-                return None;
-            }
-            queue.sleeping = true;
-            queue = self.bell.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        queue.sleeping = false;
-        std::mem::swap(&mut queue.work, into);
-        Some(())
-    }
-}
-
-impl Journal for Lane {
-    fn submit(&self, job: Job) -> Result<(), Job> {
-        match self.place() {
-            Some(queue) => {
-                self.push(queue, Work::Job(job));
-                Ok(())
-            }
-            None => Err(job),
-        }
-    }
-
-    fn owner_epoch(&self) -> i64 {
-        self.owner
-    }
-}
 
 /// The lane's thread.
 pub(super) struct Runner {
@@ -118,6 +35,8 @@ pub(super) struct Runner {
     pub fatal: watch::Sender<Option<String>>,
     conn: Option<Conn>,
     position: i64,
+    /// Up to where the rooms' history is complete.
+    folded: i64,
     bags: Vec<Vec<Finished>>,
     backoff: Duration,
     retry_at: Option<(Instant, Arc<str>)>,
@@ -131,13 +50,29 @@ impl Runner {
         last: watch::Sender<i64>,
         fatal: watch::Sender<Option<String>>,
     ) -> Self {
-        Self { lane, url, mailbags, last, fatal, conn: None, position: 0, bags: vec![], backoff: FIRST_BACKOFF, retry_at: None }
+        Self {
+            lane,
+            url,
+            mailbags,
+            last,
+            fatal,
+            conn: None,
+            position: 0,
+            folded: 0,
+            bags: vec![],
+            backoff: FIRST_BACKOFF,
+            retry_at: None,
+        }
     }
 
     pub fn run(mut self) {
         let lane = Arc::clone(&self.lane);
         let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
-        while lane.take(&mut work).is_some() {
+        while lane.take(&mut work, if self.folded < self.position { QUIET } else { LONG_QUIET }).is_some() {
+            if work.is_empty() {
+                self.fold(1);
+                continue;
+            }
             let mut calls = 0;
             for next in work.drain(..) {
                 match next {
@@ -159,11 +94,34 @@ impl Runner {
                 }
             }
             self.flush(&mut commits, &mut reads);
+            self.fold(history::SLICE);
         }
+        while self.fold(1) {}
         if let Some(Conn::Sqlite(c)) = &mut self.conn {
             use diesel::connection::SimpleConnection;
             let _ = c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);");
         }
+    }
+
+    /// Brings a slice of events into the rooms' history if at least `due` of them wait. True: it did.
+    fn fold(&mut self, due: i64) -> bool {
+        if self.position - self.folded < due {
+            return false;
+        }
+        let Some(Conn::Sqlite(c)) = &mut self.conn else {
+            self.folded = self.position;
+            return false;
+        };
+        let until = self.position.min(self.folded + history::SLICE);
+        match history::fold(c, self.folded, until) {
+            Ok(()) => self.folded = until,
+            Err(error) => {
+                // Nothing is lost: reading walks over what is not in the history. The next write meets the same disk.
+                tracing::warn!(error = %describe(&error), "the rooms' history could not be brought up to date");
+                return false;
+            }
+        }
+        true
     }
 
     // Boxed as they came: they go back to their rooms in the same boxes.
@@ -342,7 +300,11 @@ impl Runner {
                     self.taken_over();
                     return Err("another process took over this database".into());
                 }
-                Ok((conn, position, _)) => {
+                Ok((mut conn, position, _)) => {
+                    self.folded = match &mut conn {
+                        Conn::Sqlite(c) => history::folded(c).unwrap_or(position),
+                        Conn::Pg(_) => position,
+                    };
                     (self.conn, self.position, self.retry_at, self.backoff) = (Some(conn), position, None, FIRST_BACKOFF);
                 }
                 Err(error) => {

@@ -12,7 +12,8 @@ use tokio::sync::watch;
 
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
-use super::journal::{Lane, Runner, last_position};
+use super::journal::{Runner, last_position};
+use super::lane::Lane;
 use super::migrations;
 use super::queries::Queries;
 use super::schema::owners;

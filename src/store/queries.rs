@@ -10,6 +10,7 @@ use diesel::sql_types::Bool;
 use super::call_lists::{calls_of_company, calls_of_room};
 use super::company_view::company_view;
 use super::conn::{Conn, run, sort};
+use super::history;
 use super::records::{AuditRow, CallFilter, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
 use super::rows::{self, CallRow};
 use super::schema::{ai_agents, audit, companies, function_calls, keys, meta, room_events, rooms};
@@ -156,12 +157,12 @@ impl Queries {
         let id = room.clone();
         self.ask(move |conn| {
             let Some(room) = find_room(conn, company, &id)? else { return Ok(None) };
+            let positions = history::positions(conn, room.key.0.as_bytes(), after_seq, limit)
+                .map_err(|error| sort(error, "reading a timeline"))?;
             let found: Vec<EventTuple> = run!(conn, "reading a timeline", |c| room_events::table
                 .inner_join(rooms::table.on(rooms::room_key.eq(room_events::room_key)))
-                .filter(room_events::room_key.eq(&room.key.0.as_bytes()[..]))
-                .filter(room_events::seq.gt(after_seq))
+                .filter(room_events::position.eq_any(&positions))
                 .order(room_events::seq.asc())
-                .limit(limit)
                 .select(EVENT)
                 .load(c))?;
             Ok(Some(found.into_iter().map(event).collect()))

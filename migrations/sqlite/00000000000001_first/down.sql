@@ -1,6 +1,7 @@
 DROP TABLE timers;
 DROP TABLE message_keys;
 DROP TABLE function_calls;
+DROP TABLE room_history;
 DROP TABLE room_events;
 DROP TABLE rooms;
 DROP TABLE audit;

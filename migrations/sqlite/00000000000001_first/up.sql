@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 (UTC). Ids of 16 bytes are hashes or UUIDv7. The same steps stand in migrations/postgres.
-CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), config_version INTEGER NOT NULL) STRICT;
+CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), config_version INTEGER NOT NULL, history_position INTEGER NOT NULL DEFAULT 0) STRICT;
 INSERT INTO meta (id, config_version) VALUES (1, 1);
 
 -- Which process writes: raised at each start of `serve`, checked in every group commit.
@@ -38,7 +38,8 @@ CREATE TABLE room_events (
     "by" TEXT NOT NULL CHECK ("by" <> ''), cause_kind TEXT NOT NULL CHECK (cause_kind <> ''), cause TEXT NOT NULL CHECK (cause <> ''),
     kind TEXT NOT NULL, payload TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX room_events_seq ON room_events (room_key, seq);
+-- The journal's index by room, brought up to date a slice at a time (src/store/history.rs); PostgreSQL has a real one.
+CREATE TABLE room_history (room_key BLOB NOT NULL, seq INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (room_key, seq)) STRICT, WITHOUT ROWID;
 
 -- Hot. Each further index here costs every call a page placed at random (reference/hot-path.md); partial ones are empty nearly always.
 CREATE TABLE function_calls (

@@ -60,7 +60,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
 
 /// Waits for the end of a command; one that goes on for ever is killed and named.
 pub fn ends(mut command: Command) -> std::io::Result<Ended> {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let id = child.id().to_string();
     let (ended, waits_for_end) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
