@@ -1,14 +1,16 @@
 //! The store without a database, for simulations: the same answers as the real one, and faults told commit by commit. It has no
 //! thread and no clock; what happens when is the test's to say.
 
+mod lists;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::committed::Committed;
 use super::group::misshapen;
 use crate::actors::ports::{
-    Commit, DueTimer, Finished, HeldRoom, Job, Journal, KnownCall, LoadedRoom, Mailbags, Memory, OpenCall, PortFuture, Rejection,
-    RoomColumns, StoredAnswer, TimerChange, TimerKind,
+    Commit, Finished, Job, Journal, KnownCall, LoadedRoom, Mailbags, OpenCall, Rejection, RoomColumns, StoredAnswer, TimerChange,
+    TimerKind,
 };
 use crate::room::{CallKey, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp};
 
@@ -190,11 +192,6 @@ impl MemoryStore {
     pub fn calls(&self) -> Vec<StoredCall> {
         self.state().calls.clone()
     }
-
-    fn answer<T: Send + 'static>(&self, query: impl FnOnce(&State) -> T) -> PortFuture<T> {
-        let answer = query(&self.state());
-        Box::pin(std::future::ready(Ok(answer)))
-    }
 }
 
 impl State {
@@ -354,48 +351,5 @@ impl Journal for MemoryStore {
 
     fn owner_epoch(&self) -> i64 {
         self.owner
-    }
-}
-
-impl Memory for MemoryStore {
-    fn company(&self, company: CompanyNo) -> PortFuture<Company> {
-        self.answer(|state| state.companies.get(&company).cloned().unwrap_or_else(|| Company::empty(company)))
-    }
-
-    fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>> {
-        self.answer(|state| {
-            let held = |room: &&StoredRoom| room.address.company == company && matches!(room.columns.control, "queue" | "person");
-            let view = |room: &StoredRoom| HeldRoom { address: room.address.clone(), snapshot: room.snapshot.clone() };
-            state.rooms.values().filter(held).map(view).collect()
-        })
-    }
-
-    fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>> {
-        self.answer(|state| {
-            let due = state.timers.iter().filter(|(_, (due, ..))| *due <= until);
-            let mut all: Vec<DueTimer> = due
-                .filter_map(|((key, _), (due, kind, cause))| {
-                    let room = state.rooms.get(key)?.address.clone();
-                    Some(DueTimer { room, kind: *kind, due: *due, cause: cause.clone() })
-                })
-                .collect();
-            all.sort_by_key(|timer| timer.due);
-            all.truncate(usize::try_from(limit).unwrap_or(0));
-            all
-        })
-    }
-
-    fn next_timer(&self) -> PortFuture<Option<Timestamp>> {
-        self.answer(|state| state.timers.values().map(|(due, ..)| *due).min())
-    }
-
-    fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {
-        self.answer(|state| {
-            let open: HashSet<&RoomAddress> =
-                state.calls.iter().filter(|stored| stored.ended_at.is_none()).map(|stored| &stored.room).collect();
-            let rooms =
-                state.rooms.iter().filter(|(key, room)| after.is_none_or(|after| **key > after) && open.contains(&room.address));
-            rooms.take(usize::try_from(limit).unwrap_or(0)).map(|(key, room)| (*key, room.address.clone())).collect()
-        })
     }
 }

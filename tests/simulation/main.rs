@@ -3,6 +3,9 @@
 //!
 //! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (50).
 
+// Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod actors;
 mod core;
 mod dice;

@@ -57,6 +57,15 @@ impl Database {
         }
     }
 
+    /// Whoever writes waits, and goes on when the answer is dropped: within 4 s, or their patience ends.
+    pub fn holds_its_writers(&self) -> Locked {
+        match self {
+            // A second writer waits for the first one.
+            Self::Sqlite(_) => self.locked_by_another_program(),
+            Self::Postgres(url) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
+        }
+    }
+
     /// SQLite's own opinion of the file; PostgreSQL checks itself at start.
     pub fn is_intact(&self) -> bool {
         #[derive(diesel::QueryableByName)]

@@ -59,6 +59,11 @@ impl Door {
         self.send("GET", path, None)
     }
 
+    /// Begins `ask` and goes on with the story.
+    pub fn begins<T: Send + 'static>(&self, ask: impl Future<Output = T> + Send + 'static) -> UnderWay<T> {
+        UnderWay { task: self.runtime.spawn(ask), runtime: self.runtime.clone() }
+    }
+
     /// Runs `asks` at once, all of them, and waits for every answer.
     pub fn at_once<T: Send + 'static>(&self, asks: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T> {
         self.runtime.block_on(async {
@@ -123,6 +128,22 @@ impl Door {
         let tag = now.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
         let set = self.try_send("PUT", "/v1/settings", Some(&settings), &[("if-match", &tag)]).unwrap();
         assert_eq!(set.http, 200, "{set:?}");
+    }
+}
+
+/// Something asked and not waited for yet.
+pub struct UnderWay<T> {
+    task: tokio::task::JoinHandle<T>,
+    runtime: Handle,
+}
+
+impl<T> UnderWay<T> {
+    pub fn is_answered(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    pub fn answer(self) -> T {
+        self.runtime.block_on(self.task).unwrap()
     }
 }
 

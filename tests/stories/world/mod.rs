@@ -8,6 +8,7 @@ pub mod patience;
 pub mod port;
 pub mod postgres;
 pub mod program;
+pub mod small_disk;
 pub mod wire;
 
 use std::fs;
@@ -20,9 +21,10 @@ use tokio::runtime::Runtime;
 
 pub use call::{Call, assign_to, assign_to_anyone, assign_to_division, calls, create_tag, openai_message, resolve};
 pub use database::{Database, Kind};
-pub use door::{Door, Room};
+pub use door::{Door, Room, UnderWay};
 pub use patience::{eventually, within};
 use program::Server;
+use small_disk::SmallDisk;
 use wire::Wire;
 
 /// Each story once on SQLite and once on PostgreSQL.
@@ -67,6 +69,7 @@ pub struct World {
     // In this order, because it is the order of dropping: the process ends before its database and its folder go.
     server: Option<Server>,
     database: Database,
+    _disk: Option<SmallDisk>,
     folder: TempDir,
     runtime: Runtime,
     pub port: u16,
@@ -90,13 +93,25 @@ impl World {
     pub fn with(kind: Kind) -> Option<Self> {
         let folder = TempDir::with_prefix("bellhop-story-").unwrap();
         let database = Database::fresh(kind, folder.path())?;
+        Some(Self::of(database, None, folder))
+    }
+
+    /// The same on SQLite, on a disk of so many KiB (`small_disk::ballast_in`). `None`, said loudly, where we may not mount.
+    pub fn on_a_small_disk(kibibytes: u32) -> Option<Self> {
+        let folder = TempDir::with_prefix("bellhop-story-").unwrap();
+        let disk = SmallDisk::mounted(folder.path(), kibibytes)?;
+        let database = Database::fresh(Kind::Sqlite, disk.path())?;
+        Some(Self::of(database, Some(disk), folder))
+    }
+
+    fn of(database: Database, disk: Option<SmallDisk>, folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (admin_key, agent_key) = (String::new(), String::new());
-        let mut world = Self { server: None, database, folder, runtime, port: port::free(), admin_key, agent_key };
+        let mut world = Self { server: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
         world.a_company("acme");
         world.admin_key = world.a_key("acme", "admin").0;
         world.agent_key = world.a_key("acme", "agent").0;
-        Some(world)
+        world
     }
 
     /// Runs a command of the program on this world's database; its JSON.
@@ -141,9 +156,14 @@ impl World {
 
     /// The server starts, at the port it has, or at another when somebody took that one before it ever ran.
     pub fn starts(&mut self) {
+        self.starts_with(&[], &[]);
+    }
+
+    /// The same, with `more` flags and `under` another program.
+    pub fn starts_with(&mut self, under: &[&str], more: &[&str]) {
         let url = self.database.url();
         for _ in 0..5 {
-            match Server::start(self.folder.path(), &url, self.port, &[]) {
+            match Server::start_under(under, self.folder.path(), &url, self.port, more) {
                 Ok(server) => return self.server = Some(server),
                 Err(words) if words.contains("in use") => self.port = port::free(),
                 Err(words) => panic!("serve ended by itself: {words}"),

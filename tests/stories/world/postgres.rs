@@ -92,7 +92,7 @@ pub fn run_sql(url: &str, sql: &str) {
     }
 }
 
-/// Tables that nobody else can write to.
+/// Tables that nobody else can write to, or writers that wait.
 pub struct Held {
     let_go: Option<Sender<()>>,
     holder: Option<JoinHandle<()>>,
@@ -101,7 +101,23 @@ pub struct Held {
 impl Held {
     /// Readers go on, as with a locked SQLite file.
     pub fn tables(url: &str, tables: &[&str]) -> Self {
-        let (url, sql) = (url.to_owned(), format!("BEGIN; LOCK TABLE {} IN EXCLUSIVE MODE", tables.join(", ")));
+        Self::by(url, format!("BEGIN; LOCK TABLE {} IN EXCLUSIVE MODE", tables.join(", ")))
+    }
+
+    /// Each insert into `table` waits inside its statement. Not a lock that the server sees: for one it has less patience
+    /// (`lock_timeout`) than a story needs to look around.
+    pub fn inserts(url: &str, table: &str) -> Self {
+        let waits = format!(
+            "CREATE OR REPLACE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 WHILE NOT pg_try_advisory_xact_lock(4711) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$;
+             CREATE OR REPLACE TRIGGER waits BEFORE INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION waits();"
+        );
+        run_sql(url, &waits);
+        Self::by(url, "BEGIN; SELECT pg_advisory_xact_lock(4711)".into())
+    }
+
+    fn by(url: &str, sql: String) -> Self {
+        let url = url.to_owned();
         let (let_go, told) = mpsc::channel();
         let (tell, held) = mpsc::channel();
         let holder = thread::spawn(move || {

@@ -10,14 +10,22 @@ use serde_json::Value;
 use super::patience::{eventually, within};
 use super::wire::Wire;
 
-/// The program with nothing of our own surroundings in it.
-pub fn bellhop(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellhop"));
+/// The program with nothing of our own surroundings in it, `under` another one or alone. `BELLHOP_TEST_PROGRAM` names a
+/// build of it that is not this test's own, a release for instance.
+fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
+    let program = std::env::var("BELLHOP_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_bellhop").into());
+    let mut words = under.iter().copied().chain([program.as_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLHOP_") || name == "RUST_LOG") {
         command.env_remove(name);
     }
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
     command
+}
+
+pub fn bellhop(folder: &Path, arguments: &[&str]) -> Command {
+    bellhop_under(&[], folder, arguments)
 }
 
 /// How a command ended.
@@ -93,10 +101,15 @@ pub struct Server {
 impl Server {
     /// Starts `serve` and waits until it takes calls; its last words when it ended instead.
     pub fn start(folder: &Path, database_url: &str, port: u16, more: &[&str]) -> Result<Self, String> {
+        Self::start_under(&[], folder, database_url, port, more)
+    }
+
+    /// The same, with another program around it, which must leave it our child.
+    pub fn start_under(under: &[&str], folder: &Path, database_url: &str, port: u16, more: &[&str]) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(log_of(folder)).unwrap();
         let begins_at = usize::try_from(log.metadata().unwrap().len()).unwrap();
         let listen = format!("127.0.0.1:{port}");
-        let mut command = bellhop(folder, &["serve", "--listen", &listen, "--database-url", database_url]);
+        let mut command = bellhop_under(under, folder, &["serve", "--listen", &listen, "--database-url", database_url]);
         command.args(more).stdout(log.try_clone().unwrap()).stderr(log);
         let mut server = Self { child: command.spawn().unwrap(), port };
         let ready = eventually("the server is ready", || match server.child.try_wait().unwrap() {
