@@ -298,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_roster_made_again_from_the_rooms_knows_what_the_old_one_knew() {
-        let mut held = Room::default();
-        held.control = Control::Person { agent: AgentId::trusted("agt_0"), assignment: 4 };
+        let control = Control::Person { agent: AgentId::trusted("agt_0"), assignment: 4 };
+        let held = Room { control, ..Room::default() };
         let mut roster = Roster::default();
         roster.recall(&room(1), &held);
         let _ = roster.directory(&company(&[1]), NOW);
