@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -91,6 +91,7 @@ const DURABLE: u8 = 3;
 #[derive(Debug, Default)]
 pub struct Ticket {
     phase: AtomicU8,
+    doubtful: AtomicBool,
     interim: Mutex<Option<Committed<Answers>>>,
 }
 
@@ -106,6 +107,15 @@ impl Ticket {
     /// The door gives up. `false`: too late, a step has begun.
     pub fn withdraw(&self) -> bool {
         self.phase.compare_exchange(WAITING, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// A commit with these calls in it may have landed: from now on nobody may say that nothing was accepted.
+    pub fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Release);
+    }
+
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Acquire)
     }
 
     /// The rows are durable but not all calls are final.

@@ -91,6 +91,7 @@ impl RoomRouter {
                 Ok(BatchReply::Final(answers)) => return CallOutcome::Answered(answers),
                 Ok(BatchReply::UnknownRoom) => return CallOutcome::UnknownRoom,
                 Ok(BatchReply::KeyReused(call_id)) => return CallOutcome::KeyReused { call_id },
+                Ok(BatchReply::Unavailable) if sends > 1 || ticket.is_doubtful() => return CallOutcome::OutcomeUnknown,
                 Ok(BatchReply::Unavailable) => return CallOutcome::Unavailable,
                 // The actor died under it. Its ids are known to the store or were never written, so asking again is safe.
                 Err(_) if sends < MAX_SENDS && Instant::now() < end => {}

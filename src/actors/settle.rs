@@ -194,6 +194,9 @@ impl RoomActor {
 
     fn rejected(&mut self, commit: Commit, why: Rejection, ctx: &mut Context<Self>) {
         self.refusals += 1;
+        if let (Rejection::Unclear(_), Some(step)) = (&why, &self.step) {
+            step.works.iter().for_each(|(work, _)| doubt(work));
+        }
         match why {
             _ if self.refusals > MAX_REFUSALS => {
                 tracing::error!(room = %self.address.room, "the journal keeps refusing this room's step");
@@ -368,6 +371,12 @@ fn slot(room: &Room) -> Option<u64> {
 
 fn is_parked(room: &Room, admitted: &Admitted) -> bool {
     room.parked.iter().any(|parked| parked.call_id == admitted.call.call_id)
+}
+
+fn doubt(work: &Work) {
+    if let Work::Calls(invoke) = work {
+        invoke.waiter.ticket.doubt();
+    }
 }
 
 fn refuse(work: Work) {

@@ -70,7 +70,7 @@ async fn life(seed: u64) {
     }
 }
 
-fn start(store: &Arc<MemoryStore>, seed: u64, calm: bool) -> (RoomRouter, Vec<actix::Arbiter>) {
+pub fn start(store: &Arc<MemoryStore>, seed: u64, calm: bool) -> (RoomRouter, Vec<actix::Arbiter>) {
     let threads = Threads::new(2);
     let arbiters: Vec<actix::Arbiter> = (0..2).map(|_| actix::Arbiter::new()).collect();
     for arbiter in &arbiters {
@@ -99,7 +99,7 @@ fn start(store: &Arc<MemoryStore>, seed: u64, calm: bool) -> (RoomRouter, Vec<ac
     (RoomRouter::new(options, store.clone(), memory, clock, threads), arbiters)
 }
 
-fn caller() -> Caller {
+pub fn caller() -> Caller {
     let ai_agent = AiAgentId::trusted("sales");
     Caller { company: COMPANY, by: By::AiAgent(ai_agent), key_id: "key_1".into() }
 }
@@ -112,7 +112,7 @@ async fn tell(router: &RoomRouter, room: &RoomAddress, command: Command) -> bool
     )
 }
 
-async fn create_rooms(router: &RoomRouter) {
+pub async fn create_rooms(router: &RoomRouter) {
     for n in 0..ROOMS {
         let describe = Command::Describe { channel: "web_chat".into(), customer: Customer::default() };
         while !tell(router, &world::address(n), describe.clone()).await {}

@@ -9,6 +9,7 @@
 mod actors;
 mod core;
 mod dice;
+mod doubt;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
