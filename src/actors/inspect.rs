@@ -118,7 +118,7 @@ pub struct ActorView {
     /// The first call of the step under way.
     pub current_call: Option<CallId>,
     pub current_since: Option<Timestamp>,
-    /// Newest first, at most [`LAST_CALLS`].
+    /// Newest first, at most `LAST_CALLS`.
     pub last_calls: Vec<LastCall>,
     pub restarts: u32,
     pub version: i64,
