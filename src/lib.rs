@@ -55,6 +55,8 @@ pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod crm;
+pub mod outbound;
 pub mod room;
 pub mod store;
 pub mod telemetry;

@@ -73,7 +73,10 @@ async fn one(load: &Load, number: usize, begin: Instant, end: Instant) -> Histog
     let mut due = Instant::now() + Duration::from_secs_f64(interval * number as f64 / load.connections as f64);
     for n in 0_usize.. {
         if load.rate > 0.0 {
-            tokio::time::sleep_until(due.into()).await;
+            // Who is late must not wait for the timer's next tick as well.
+            if due > Instant::now() {
+                tokio::time::sleep_until(due.into()).await;
+            }
         } else {
             due = Instant::now();
         }

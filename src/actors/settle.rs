@@ -42,7 +42,7 @@ impl RoomActor {
         *durable = commit.with(|_| ());
         self.refusals = 0;
         let landed: &Commit = commit.get();
-        for ended in &landed.ended_calls {
+        for ended in landed.ended_calls.iter().filter(|ended| ended.answer.status.is_final()) {
             self.open.remove(&ended.key);
         }
         let opened = step.opened;

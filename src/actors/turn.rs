@@ -2,16 +2,16 @@
 //! store: what it needs is passed in, so the simulation runs it as it is.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use crate::catalog::{self, Admitted};
 use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::{
-    Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey, ParkedCall,
-    ParkedOn, Presence, Refusal, ResultJson, Room, RoomAddress, RoomEvent, tag,
+    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey,
+    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Settlement, tag,
 };
 
 use super::ports::{EndedCall, NewCall, NewTag, RoomColumns, StoredAnswer, TimerChange, TimerKind};
+use super::stored::{answer_of, cancelled, code_of, doubted, lost, parked, poison, refused, succeeded};
 
 /// How long a caller's assignment waits for the roster before it is told that the room is queued.
 pub const OFFER_PATIENCE_MS: i64 = 1_500;
@@ -83,7 +83,7 @@ impl<'a> Turn<'a> {
         self.current = Some(admitted.call.key);
         let place = self.new_calls.len();
         let answer = self.decide(admitted, false);
-        if answer.status == CallStatus::Parked {
+        if !answer.status.is_final() {
             self.opened.insert(admitted.call.key, admitted.clone());
         }
         self.new_calls.push(NewCall { call: admitted.call.clone(), answer, at: self.ground.now });
@@ -114,8 +114,28 @@ impl<'a> Turn<'a> {
                         "This call is not waiting any more.",
                     ));
                 };
+                if parked.on == ParkedOn::Effect {
+                    return Err(Refusal::new(
+                        "already_running",
+                        crate::room::Next::DoNotRetry,
+                        "The CRM may already have been told; the call ends by itself.",
+                    ));
+                }
                 self.end(&parked, cancelled(), Some((by, cause)));
             }
+            Command::EffectSettled { call_id, settlement } => {
+                let waiting = |parked: &&ParkedCall| parked.call_id == *call_id && parked.on == ParkedOn::Effect;
+                if let Some(parked) = self.room.parked.iter().find(waiting).cloned() {
+                    self.end(&parked, answer_of(settlement), None);
+                }
+            }
+            Command::EffectDoubted { call_id } if self.events.len() > events_before => {
+                self.finish(CallKey::of(self.address.company, call_id), doubted());
+            }
+            Command::RetryEffect { call_id, .. } => {
+                self.finish(CallKey::of(self.address.company, call_id), parked(ParkedOn::Effect));
+            }
+            Command::SettleEffect { call_id, settlement, .. } => self.settle_by_hand(call_id, settlement, by, cause),
             Command::QueuedAt { assignment, position } => self.tell_position(*assignment, Some(*position)),
             Command::OfferOverdue { assignment } => self.tell_position(*assignment, None),
             _ => {}
@@ -191,7 +211,11 @@ impl<'a> Turn<'a> {
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
                 self.record(Fact::CallParked { call_id: call.call_id.clone(), name: call.name.into(), on }, &by, &cause);
-                parked(on)
+                let waits = parked(on);
+                if was_parked {
+                    self.finish(call.key, waits.clone());
+                }
+                waits
             }
         }
     }
@@ -202,10 +226,13 @@ impl<'a> Turn<'a> {
             let ready = |parked: &&ParkedCall| match parked.on {
                 ParkedOn::Pause => !self.room.paused,
                 ParkedOn::Offer => self.room.wanted().is_none(),
+                ParkedOn::Effect => false,
+                ParkedOn::Deal => !self.room.is_making(RecordKind::Deal),
+                ParkedOn::Ticket => !self.room.is_making(RecordKind::Ticket),
             };
             let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
             match parked.on {
-                ParkedOn::Pause => self.resume(&parked),
+                ParkedOn::Pause | ParkedOn::Deal | ParkedOn::Ticket | ParkedOn::Effect => self.resume(&parked),
                 ParkedOn::Offer => {
                     let answer = match &self.room.control {
                         Control::Person { agent, .. } => {
@@ -272,6 +299,15 @@ impl<'a> Turn<'a> {
         self.finish(key, answer);
     }
 
+    /// A person's word about a dead letter.
+    fn settle_by_hand(&mut self, call_id: &CallId, settlement: &Settlement, by: &By, cause: &Cause) {
+        let answer = answer_of(settlement);
+        let name = self.room.effect(call_id).map_or_else(String::new, |effect| effect.name.clone());
+        let fact = Fact::CallAnswered { call_id: call_id.clone(), name, status: answer.status, code: code_of(&answer) };
+        self.record(fact, by, cause);
+        self.finish(CallKey::of(self.address.company, call_id), answer);
+    }
+
     fn finish(&mut self, key: CallKey, answer: StoredAnswer) {
         match self.new_calls.iter_mut().find(|new| new.call.key == key) {
             Some(new) => new.answer = answer,
@@ -328,71 +364,4 @@ fn stranger(id: &crate::room::AgentId) -> Agent {
         status: Presence::Offline,
         capacity: 0,
     }
-}
-
-fn succeeded(result: &ResultJson) -> StoredAnswer {
-    StoredAnswer { status: CallStatus::Succeeded, body: wrap("result", &result.0) }
-}
-
-fn refused(refusal: &Refusal) -> StoredAnswer {
-    StoredAnswer { status: CallStatus::Refused, body: error_body(refusal) }
-}
-
-/// `{"error":{…}}` as it is stored and answered.
-pub fn error_body(refusal: &Refusal) -> Arc<str> {
-    wrap("error", &ResultJson::of(refusal).0)
-}
-
-fn wrap(field: &str, json: &str) -> Arc<str> {
-    let mut body = String::with_capacity(field.len() + json.len() + 5);
-    body.push_str("{\"");
-    body.push_str(field);
-    body.push_str("\":");
-    body.push_str(json);
-    body.push('}');
-    body.into()
-}
-
-fn parked(on: ParkedOn) -> StoredAnswer {
-    let body = match on {
-        ParkedOn::Pause => r#"{"parked_on":"pause"}"#,
-        ParkedOn::Offer => r#"{"parked_on":"offer"}"#,
-    };
-    StoredAnswer { status: CallStatus::Parked, body: body.into() }
-}
-
-fn ended(status: CallStatus, code: &'static str, next: crate::room::Next, message: &str) -> StoredAnswer {
-    StoredAnswer { status, body: error_body(&Refusal::new(code, next, message)) }
-}
-
-fn cancelled() -> StoredAnswer {
-    ended(
-        CallStatus::Cancelled,
-        "cancelled",
-        crate::room::Next::DoNotRetry,
-        "A person cancelled this call before it ran; nothing was changed.",
-    )
-}
-
-fn poison() -> StoredAnswer {
-    ended(
-        CallStatus::Dead,
-        "poison",
-        crate::room::Next::WaitForHuman,
-        "This call could not be carried out and was set aside for a person. Do not repeat it.",
-    )
-}
-
-fn lost() -> StoredAnswer {
-    ended(
-        CallStatus::Failed,
-        "unreadable_call",
-        crate::room::Next::WaitForHuman,
-        "This call could not be read again after a restart; nothing was changed.",
-    )
-}
-
-fn code_of(answer: &StoredAnswer) -> Option<String> {
-    let rest = answer.body.strip_prefix(r#"{"error":{"code":""#)?;
-    rest.split('"').next().map(str::to_owned)
 }

@@ -45,12 +45,17 @@ pub async fn post(mut visit: Visit) -> Answer {
     let envelope = dialect::parse(&body, hint).map_err(|problem| Problem::envelope(&problem))?;
     drop(body);
     check_ids(&envelope.calls, key)?;
+    let company = visit.api.router.company(address.company).await.map_err(|why| {
+        tracing::warn!(%why, "a company cannot be read");
+        Problem::new(Kind::StorageUnavailable, "Nothing was accepted. Ask again, with the same ids.")
+    })?;
     let admission = Admission {
         address: &address,
         ai_agent: visit.key.ai_agent.as_ref(),
         key_id: &visit.key.id,
         turn_id: envelope.turn_id.as_deref().or(turn_id),
         seen: Seen { epoch: envelope.seen.epoch.or(stated.epoch), seq: envelope.seen.seq.or(stated.seq) },
+        crm: company.crm,
     };
     let sorted = sort(&envelope.calls, key, &admission)?;
     let Sorted { sources, admitted } = sorted;

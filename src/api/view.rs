@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::actors::RoomSummary;
-use crate::room::{Control, Customer, ParkedOn, Room, Timestamp};
+use crate::room::{Control, Customer, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
@@ -66,7 +66,7 @@ impl RoomView {
     pub fn of(row: &RoomRow) -> Result<Self, Problem> {
         let room = snapshot(row)?;
         let Customer { handle, name } = Customer::clone(&room.customer);
-        let parked = room.parked.iter().map(|call| ParkedView { call_id: call.call_id.to_string(), on: parked_on(call.on) });
+        let parked = room.parked.iter().map(|call| ParkedView { call_id: call.call_id.to_string(), on: call.on.as_str() });
         Ok(Self {
             id: row.id.to_string(),
             status: room.lifecycle.as_str(),
@@ -87,13 +87,6 @@ impl RoomView {
             created_at: iso(row.created_at),
             last_event_at: iso(room.last_event_at),
         })
-    }
-}
-
-const fn parked_on(on: ParkedOn) -> &'static str {
-    match on {
-        ParkedOn::Pause => "pause",
-        ParkedOn::Offer => "offer",
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Admission<'a> {
     pub key_id: &'a Arc<str>,
     pub turn_id: Option<&'a str>,
     pub seen: Seen,
+    /// Whether the company's CRM is connected.
+    pub crm: bool,
 }
 
 /// The part of an `Idempotency-Key` that is call `index`'s own: the key itself for a single call, `key:index` for one of several.
@@ -66,7 +68,7 @@ pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) ->
     };
     let checked = entry(&raw.name).ok_or_else(|| unknown_tool(&raw.name)).and_then(|entry| {
         let request = (entry.read)(raw.arguments.as_ref().map_err(Clone::clone)?)?;
-        if entry.connected { Ok((entry.name, request)) } else { Err(not_connected(entry.not_connected)) }
+        if entry.needs.met(a.crm) { Ok((entry.name, request)) } else { Err(not_connected(entry.needs)) }
     });
     let (name, request) = match checked {
         Ok(checked) => checked,

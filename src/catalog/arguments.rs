@@ -31,6 +31,7 @@ pub enum Kind {
     Date,
     /// One text or a list of them; each is checked by the action.
     Texts,
+    Flag,
     /// A list of `{"field", "value"}`: names that only the company knows. At most so many.
     Pairs(usize),
 }
@@ -76,6 +77,11 @@ impl<'a> Checked<'a> {
             Value::Float(value) => Some(*value),
             _ => None,
         }
+    }
+
+    /// True only if it was given so.
+    pub fn flag(self, name: &str) -> bool {
+        matches!(self.0.get(name), Some(Value::Bool(true)))
     }
 
     /// Whether anything but `name` was given.
@@ -152,6 +158,8 @@ fn check_value(field: &Field, value: &Value) -> Result<(), Refusal> {
         (Kind::Date, Value::String(_)) => Err(invalid(name, "must be a date that exists, as YYYY-MM-DD")),
         (Kind::Line(_) | Kind::Text(_) | Kind::OneOf(_) | Kind::Date, _) => wrong("a string"),
         (Kind::Amount, value) => check_amount(name, value),
+        (Kind::Flag, Value::Bool(_)) => Ok(()),
+        (Kind::Flag, _) => wrong("true or false"),
         (Kind::Texts, Value::String(_)) => Ok(()),
         (Kind::Texts, Value::Array(items)) => match items.iter().find(|item| item.as_str().is_none()) {
             Some(item) => Err(invalid(name, format!("must hold only strings, not {}", item.kind()))),
@@ -247,6 +255,7 @@ fn kind_schema(kind: Kind) -> serde_json::Value {
         Kind::Line(_) | Kind::Text(_) => json!({"type": "string"}),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),
         Kind::Amount => json!({"type": "number"}),
+        Kind::Flag => json!({"type": "boolean"}),
         Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Texts => json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
         Kind::Pairs(_) => json!({"type": "array", "items": {

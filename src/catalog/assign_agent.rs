@@ -8,13 +8,14 @@ use crate::room::{
     ResultJson, Room,
 };
 
+use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, missing_refusal, optional, required};
 use super::people::{agent_name, division_name, find_agent, find_division};
 
 pub const DESCRIPTION: &str = "Hand this conversation to a human agent: to one person, to a division, or to whoever is free. \
     Use it when the customer asks for a human or when you cannot help. The result says whether a person has it now or the \
     customer waits in a queue; tell the customer only what it says.";
-pub const NOT_CONNECTED: Option<&str> = None;
+pub const NEEDS: Needs = Needs::Nothing;
 pub const FIELDS: &[Field] = &[
     required(
         "mode",

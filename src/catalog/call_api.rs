@@ -3,10 +3,10 @@
 use crate::room::{Decision, FunctionCall, Ground, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, optional, required};
-use super::not_connected;
+use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str = "Call an API that the company has set up, by its name.";
-pub const NOT_CONNECTED: Option<&str> = Some("This API");
+pub const NEEDS: Needs = Needs::Unbuilt("This API");
 pub const FIELDS: &[Field] = &[
     required("api", Kind::Line(64), "Name of the API, as the company calls it."),
     optional("parameters", Kind::Pairs(50), "Its parameters: a list of {field, value}, both strings, at most 50."),
@@ -23,5 +23,5 @@ pub fn read(arguments: Checked<'_>) -> Result<CallApi, Refusal> {
 }
 
 pub fn decide(_room: &Room, _call: &FunctionCall, _arguments: &CallApi, _ground: &Ground<'_>) -> Decision {
-    Decision::Refused(not_connected(NOT_CONNECTED))
+    Decision::Refused(not_connected(NEEDS))
 }

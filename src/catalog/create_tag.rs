@@ -6,12 +6,13 @@ use serde::Serialize;
 use crate::room::tag::{self, fold};
 use crate::room::{Decision, Fact, FunctionCall, Ground, Next, Refusal, ResultJson, Room, TagPolicy};
 
+use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, required};
 use super::nearest::{nearest, shown};
 
 pub const DESCRIPTION: &str = "Put one or more tags on this conversation, so that colleagues can find and count it. A tag that \
     is already there is no error. Use short, general names; prefer tags that the company already has.";
-pub const NOT_CONNECTED: Option<&str> = None;
+pub const NEEDS: Needs = Needs::Nothing;
 pub const FIELDS: &[Field] = &[required(
     "tags",
     Kind::Texts,

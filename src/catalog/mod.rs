@@ -1,7 +1,7 @@
 //! PURE. What can be asked of a room: the catalog, one file per action, and the wire shapes models speak (`dialect/`).
 //! No clock, no chance, no I/O: an action sees the room, the call and its ground, and answers with a decision.
 //!
-//! A new action is one file (`DESCRIPTION`, `NOT_CONNECTED`, `FIELDS`, its type, `read`, `decide`) and one line in `catalog!`.
+//! A new action is one file (`DESCRIPTION`, `NEEDS`, `FIELDS`, its type, `read`, `decide`) and one line in `catalog!`.
 
 // A refusal is an answer, not an accident: it is as common as success and boxing it would only cost an allocation.
 
@@ -9,19 +9,22 @@ pub mod admit;
 pub mod arguments;
 pub mod assign_agent;
 pub mod canonical;
+pub mod deal;
 pub mod dialect;
 pub mod json;
 mod nearest;
 mod people;
+mod record;
+pub mod ticket;
 
 mod call_api;
-mod create_deal;
+pub mod create_deal;
 mod create_tag;
-mod create_ticket;
+pub mod create_ticket;
 mod resolve_conversation;
 mod send_attachment;
-mod update_deal;
-mod update_ticket;
+pub mod update_deal;
+pub mod update_ticket;
 
 use crate::room::{Decision, FunctionCall, Ground, Next, Refusal, Room};
 
@@ -30,20 +33,39 @@ use json::Object;
 
 pub use admit::{Admission, Admitted, DoorAnswer, admit};
 
+/// What an action needs beside the room itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    /// The company's CRM.
+    Crm,
+    /// Something this program does not have yet, as it is called in a sentence.
+    Unbuilt(&'static str),
+}
+
+impl Needs {
+    /// Whether it is there for a company whose CRM is (`crm`) or is not connected.
+    pub const fn met(self, crm: bool) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Crm => crm,
+            Self::Unbuilt(_) => false,
+        }
+    }
+}
+
 /// What is known of an action without calling it.
 pub struct ActionEntry {
     /// The action's name: its file, its type and the tool models call are spelled the same.
     pub name: &'static str,
     /// For the model.
     pub description: &'static str,
-    /// False: its other side is not built in yet; a call is checked and answered `not_connected`.
-    pub connected: bool,
+    /// Its other side; without it a call is checked and answered `not_connected`.
+    pub needs: Needs,
     /// JSON Schema of its arguments, in the subset that every provider takes.
     pub schema: fn() -> serde_json::Value,
     /// Its arguments as a table.
     pub fields: &'static [Field],
-    /// What is missing, when it is not connected.
-    not_connected: Option<&'static str>,
     read: fn(&Object) -> Result<Request, Refusal>,
 }
 
@@ -61,8 +83,7 @@ macro_rules! catalog {
         pub static CATALOG: &[ActionEntry] = &[$(ActionEntry {
             name: stringify!($module),
             description: $module::DESCRIPTION,
-            connected: $module::NOT_CONNECTED.is_none(),
-            not_connected: $module::NOT_CONNECTED,
+            needs: $module::NEEDS,
             schema: || arguments::schema($module::FIELDS),
             fields: $module::FIELDS,
             read: |object| {
@@ -113,9 +134,13 @@ fn unknown_tool(name: &str) -> Refusal {
         .with_candidates(close.into_iter().map(String::from))
 }
 
-/// The answer of an action whose other side ("The CRM") is not there.
-fn not_connected(side: Option<&str>) -> Refusal {
-    let side = side.unwrap_or("The other side of this tool");
+/// The answer of an action whose other side is not there.
+fn not_connected(needs: Needs) -> Refusal {
+    let side = match needs {
+        Needs::Nothing => "The other side of this tool",
+        Needs::Crm => "The CRM",
+        Needs::Unbuilt(side) => side,
+    };
     let message = format!(
         "{side} is not connected yet, so nothing was done. Do not call this tool again, and do not tell the customer that it was done."
     );

@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::room::{Decision, Fact, FunctionCall, Ground, Lifecycle, Next, Refusal, ResultJson, Room};
 
+use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, optional, required};
 use super::assign_agent::stale_epoch;
 
 pub const DESCRIPTION: &str = "Close this conversation when the customer's matter is settled and nothing is left to say. Say \
     goodbye first. If the customer wrote in the meantime it is refused; answer them and then decide again.";
-pub const NOT_CONNECTED: Option<&str> = None;
+pub const NEEDS: Needs = Needs::Nothing;
 pub const FIELDS: &[Field] = &[
     required("reason_code", Kind::Line(40), "Why it is closed: one of the company's reason codes, for example answered."),
     optional("note", Kind::Text(2_000), "For colleagues; the customer does not see it. At most 2,000 characters."),

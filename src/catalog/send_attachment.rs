@@ -3,10 +3,10 @@
 use crate::room::{Decision, FunctionCall, Ground, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, optional, required};
-use super::not_connected;
+use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name.";
-pub const NOT_CONNECTED: Option<&str> = Some("The channel for files");
+pub const NEEDS: Needs = Needs::Unbuilt("The channel for files");
 pub const FIELDS: &[Field] = &[
     required("attachment", Kind::Line(128), "Name of a file in the company's library. Never a link."),
     optional("caption", Kind::Text(4_096), "Text sent with it. At most 4,096 characters."),
@@ -23,5 +23,5 @@ pub fn read(arguments: Checked<'_>) -> Result<SendAttachment, Refusal> {
 }
 
 pub fn decide(_room: &Room, _call: &FunctionCall, _arguments: &SendAttachment, _ground: &Ground<'_>) -> Decision {
-    Decision::Refused(not_connected(NOT_CONNECTED))
+    Decision::Refused(not_connected(NEEDS))
 }

@@ -1,7 +1,8 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
 use super::company::Ground;
-use super::event::{Customer, Fact, Writer};
+use super::effect::Settlement;
+use super::event::{Customer, Fact, ParkedOn, Writer};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
 use super::state::{Lifecycle, Room};
@@ -47,6 +48,27 @@ pub enum Command {
     /// The roster did not answer in time.
     OfferOverdue {
         assignment: u64,
+    },
+    /// The lane settled this call's effect.
+    EffectSettled {
+        call_id: CallId,
+        settlement: Settlement,
+    },
+    /// The lane cannot tell whether this call's effect happened, and looks it up.
+    EffectDoubted {
+        call_id: CallId,
+    },
+    /// A person has a dead letter tried again; what was started before is looked up first.
+    RetryEffect {
+        call_id: CallId,
+        reason: String,
+    },
+    /// A person says how a dead letter ended.
+    SettleEffect {
+        call_id: CallId,
+        /// The effect's end as the person states it.
+        settlement: Settlement,
+        reason: String,
     },
     /// Wake and go on with what is open; changes nothing by itself.
     Nudge,
@@ -100,8 +122,37 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::EffectSettled { call_id, settlement } | Command::SettleEffect { call_id, settlement, .. } => {
+            let by_hand = matches!(command, Command::SettleEffect { .. });
+            match room.effect(call_id) {
+                Some(effect) if effect.stranded == by_hand => settlement
+                    .link
+                    .iter()
+                    .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() })
+                    .collect(),
+                _ if by_hand => return Err(not_stranded()),
+                _ => vec![],
+            }
+        }
+        Command::EffectDoubted { call_id } => match room.effect(call_id) {
+            Some(effect) if !effect.stranded => {
+                vec![Fact::EffectDoubted { call_id: call_id.clone(), name: effect.name.clone() }]
+            }
+            _ => vec![],
+        },
+        Command::RetryEffect { call_id, reason } => match room.effect(call_id) {
+            Some(effect) if effect.stranded => vec![
+                Fact::EffectRetried { call_id: call_id.clone(), name: effect.name.clone(), reason: reason.clone() },
+                Fact::CallParked { call_id: call_id.clone(), name: effect.name.clone(), on: ParkedOn::Effect },
+            ],
+            _ => return Err(not_stranded()),
+        },
         Command::CancelCall { .. } | Command::QueuedAt { .. } | Command::OfferOverdue { .. } | Command::Nudge => vec![],
     })
+}
+
+fn not_stranded() -> Refusal {
+    Refusal::new("not_a_dead_letter", Next::DoNotRetry, "Only a call that is unresolved or dead waits for a person's decision.")
 }
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {

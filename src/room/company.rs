@@ -82,11 +82,13 @@ pub struct Company {
     pub divisions: Vec<Division>,
     /// Folded tag name -> the name as it is shown.
     pub tags: HashMap<Arc<str>, Arc<str>>,
+    /// Whether its CRM is connected.
+    pub crm: bool,
 }
 
 impl Company {
     pub fn empty(no: CompanyNo) -> Self {
-        Self { no, settings: Settings::default(), agents: vec![], divisions: vec![], tags: HashMap::new() }
+        Self { no, settings: Settings::default(), agents: vec![], divisions: vec![], tags: HashMap::new(), crm: false }
     }
 
     pub fn agent(&self, id: &AgentId) -> Option<&Agent> {

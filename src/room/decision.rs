@@ -1,5 +1,7 @@
 //! What one call leads to. A decision is a plan: nothing has happened until its facts are applied and committed.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::event::{Fact, ParkedOn};
@@ -29,4 +31,15 @@ pub enum Decision {
         facts: Vec<Fact>,
         on: ParkedOn,
     },
+}
+
+/// An answer as it is stored: `{"result":{…}}` or `{"error":{…}}`. `json` is an object already written out.
+pub fn answer_body(field: &str, json: &str) -> Arc<str> {
+    let mut body = String::with_capacity(field.len() + json.len() + 5);
+    body.push_str("{\"");
+    body.push_str(field);
+    body.push_str("\":");
+    body.push_str(json);
+    body.push('}');
+    body.into()
 }

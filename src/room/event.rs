@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::effect::{EffectPlan, Link};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
 
@@ -100,6 +101,31 @@ pub enum ParkedOn {
     Pause,
     /// The roster's answer to an assignment.
     Offer,
+    /// Its own effect, on its way to the CRM: the call is `running`.
+    Effect,
+    /// The room's deal, or its ticket, that another call is still making.
+    Deal,
+    Ticket,
+}
+
+impl ParkedOn {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Offer => "offer",
+            Self::Effect => "effect",
+            Self::Deal => "deal",
+            Self::Ticket => "ticket",
+        }
+    }
+
+    /// How a call that waits for this is shown.
+    pub const fn status(self) -> CallStatus {
+        match self {
+            Self::Effect => CallStatus::Running,
+            _ => CallStatus::Parked,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +190,30 @@ pub enum Fact {
         call_id: CallId,
         name: String,
         on: ParkedOn,
+    },
+    /// The CRM is to be told; the call that wants it runs until the effect is settled.
+    EffectRequested {
+        call_id: CallId,
+        name: String,
+        #[serde(flatten)]
+        plan: EffectPlan,
+    },
+    /// It may or may not have happened out there; it is being looked up.
+    EffectDoubted {
+        call_id: CallId,
+        name: String,
+    },
+    /// A person had a dead letter tried again.
+    EffectRetried {
+        call_id: CallId,
+        name: String,
+        reason: String,
+    },
+    /// A record of the CRM belongs to this room, or changed its name there.
+    RecordLinked {
+        call_id: CallId,
+        #[serde(flatten)]
+        link: Link,
     },
     /// A call ended without changing anything else (refused, or nothing was left to do), or after having been parked.
     /// **Invariant:** every admitted call leaves at least one event, and a parked one ends with this.

@@ -5,8 +5,10 @@ pub mod call;
 pub mod command;
 pub mod company;
 pub mod decision;
+pub mod effect;
 pub mod event;
 pub mod ids;
+pub mod outbox;
 pub mod refusal;
 pub mod state;
 pub mod tag;
@@ -14,7 +16,8 @@ pub mod tag;
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer};
 pub use company::{Agent, Company, Division, Ground, Presence, Settings, TagPolicy};
-pub use decision::{Decision, ResultJson};
+pub use decision::{Decision, ResultJson, answer_body};
+pub use effect::{EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement};
 pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, Writer};
 pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::effect::{OpenEffect, Outside, RecordKind};
 use super::event::{AssignTarget, Customer, Fact, ParkedOn, RoomEvent, Writer};
 use super::ids::{AgentId, CallId, Timestamp};
 
@@ -207,6 +208,9 @@ pub struct Room {
     /// In order of admission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<ParkedCall>,
+    /// What it has in the CRM; most rooms have nothing there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Box<Outside>>,
     pub last_event_at: Timestamp,
 }
 
@@ -228,6 +232,7 @@ impl Default for Room {
             last_inbound_preview: String::new(),
             paused: false,
             parked: vec![],
+            outside: None,
             last_event_at: Timestamp(0),
         }
     }
@@ -332,8 +337,51 @@ impl Room {
                 Some(parked) => parked.on = *on,
                 None => self.parked.push(ParkedCall { call_id: call_id.clone(), on: *on }),
             },
-            Fact::CallAnswered { call_id, .. } => self.parked.retain(|parked| parked.call_id != *call_id),
+            Fact::CallAnswered { call_id, status, .. } => {
+                self.parked.retain(|parked| parked.call_id != *call_id);
+                if let Some(outside) = &mut self.outside {
+                    let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                    outside.effects.retain(|effect| effect.call_id != *call_id || stranded);
+                    outside
+                        .effects
+                        .iter_mut()
+                        .filter(|effect| effect.call_id == *call_id)
+                        .for_each(|effect| effect.stranded = true);
+                }
+            }
+            Fact::EffectRequested { call_id, name, plan } => {
+                let effect = OpenEffect {
+                    call_id: call_id.clone(),
+                    name: name.clone(),
+                    plan: plan.clone(),
+                    epoch: self.epoch,
+                    since: event.at,
+                    stranded: false,
+                    retries: 0,
+                };
+                self.outside.get_or_insert_default().effects.push(effect);
+            }
+            Fact::EffectDoubted { .. } => {}
+            Fact::EffectRetried { call_id, .. } => {
+                let effects = self.outside.iter_mut().flat_map(|outside| &mut outside.effects);
+                for effect in effects.filter(|effect| effect.call_id == *call_id) {
+                    effect.stranded = false;
+                    effect.retries += 1;
+                    effect.since = event.at;
+                }
+            }
+            Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
+    }
+
+    /// The effect of this call, open or stranded.
+    pub fn effect(&self, call_id: &CallId) -> Option<&OpenEffect> {
+        self.outside.as_ref().and_then(|outside| outside.effect(call_id))
+    }
+
+    /// Whether a record of this kind is being made for this room.
+    pub fn is_making(&self, kind: RecordKind) -> bool {
+        self.outside.as_ref().is_some_and(|outside| outside.is_making(kind))
     }
 
     fn move_control(&mut self, to: Control) {

@@ -76,5 +76,6 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         agents,
         divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
+        crm: false,
     })
 }

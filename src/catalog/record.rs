@@ -1,0 +1,61 @@
+//! What every action on a record of the CRM has in common: shared arguments, and how a room decides about making and changing
+//! one. Knows no CRM: a decision ends as an `EffectPlan`.
+
+use crate::room::{Decision, EffectPlan, Fact, FunctionCall, Link, ParkedOn, RecordKind, ResultJson, Room, tag};
+
+use super::arguments::{Field, Kind, optional};
+
+pub const USUAL_PIPELINE: Field = optional("pipeline", Kind::Line(200), "Name of the pipeline; left out: the usual one.");
+pub const FIRST_STAGE: Field = optional("stage", Kind::Line(200), "Name of the stage; left out: the first.");
+pub const SAME_PIPELINE: Field = optional("pipeline", Kind::Line(200), "Name of the pipeline; left out: as it is.");
+pub const SAME_STAGE: Field = optional("stage", Kind::Line(200), "Name of the stage; left out: as it is.");
+pub const PRIORITY: Field = optional("priority", Kind::Line(200), "Its priority, by name.");
+pub const CUSTOM_FIELDS: Field =
+    optional("custom_fields", Kind::Pairs(50), "The company's own fields: a list of {field, value}, both strings, at most 50.");
+pub const REPEAT: Field =
+    optional("repeat", Kind::Flag, "True only if the customer really wants a second one with the same name.");
+
+/// The decision of any create: an equal intent of this episode is answered with the first record, or waits for it.
+pub fn create(room: &Room, call: &FunctionCall, kind: RecordKind, name: &str, pipeline: Option<&str>, repeat: bool) -> Decision {
+    let intent = format!("{}|{}", tag::fold(name), tag::fold(pipeline.unwrap_or_default()));
+    if let (false, Some(outside)) = (repeat, &room.outside) {
+        let same = |link: &&Link| link.kind == kind && link.episode == room.episode && link.intent.as_ref() == Some(&intent);
+        if let Some(result) = outside.links.iter().rev().find(same).and_then(|link| link.result.as_deref()) {
+            return Decision::Done { facts: vec![], result: ResultJson(already_existed(result)) };
+        }
+        let being_made = |plan: &EffectPlan| plan.creates && plan.kind == kind && plan.intent.as_ref() == Some(&intent);
+        if outside.effects.iter().any(|effect| !effect.stranded && being_made(&effect.plan)) {
+            return Decision::Parked { facts: vec![], on: behind(kind) };
+        }
+    }
+    request(call, EffectPlan { kind, creates: true, intent: Some(intent), target: None })
+}
+
+/// The decision of any update: of the named record, else of this room's own; behind one that is still being made.
+pub fn update(room: &Room, call: &FunctionCall, kind: RecordKind, target: Option<&str>) -> Decision {
+    if target.is_none() && room.is_making(kind) {
+        return Decision::Parked { facts: vec![], on: behind(kind) };
+    }
+    let own = || room.outside.as_ref().and_then(|outside| outside.linked(kind)).map(|link| link.id.clone());
+    let target = target.map(str::to_owned).or_else(own);
+    request(call, EffectPlan { kind, creates: false, intent: None, target })
+}
+
+fn request(call: &FunctionCall, plan: EffectPlan) -> Decision {
+    let fact = Fact::EffectRequested { call_id: call.call_id.clone(), name: call.name.into(), plan };
+    Decision::Parked { facts: vec![fact], on: ParkedOn::Effect }
+}
+
+fn behind(kind: RecordKind) -> ParkedOn {
+    match kind {
+        RecordKind::Deal => ParkedOn::Deal,
+        RecordKind::Ticket => ParkedOn::Ticket,
+    }
+}
+
+fn already_existed(result: &str) -> String {
+    match result.strip_prefix('{') {
+        Some("}") | None => r#"{"already_existed":true}"#.into(),
+        Some(rest) => format!(r#"{{"already_existed":true,{rest}"#),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a room asks of an outside system, and what it remembers of the records it has there. An effect is requested by one call
+//! and ends with that call; how it is carried is `outbox`'s business. Holds no address, no token and no time-out.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::{ResultJson, answer_body};
+use super::ids::{CallId, Timestamp};
+use super::refusal::Refusal;
+use super::state::CallStatus;
+
+/// The kinds of records a room is linked to in the CRM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    Deal,
+    Ticket,
+}
+
+impl RecordKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deal => "deal",
+            Self::Ticket => "ticket",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Deal, Self::Ticket].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A record in the CRM that belongs to this room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub kind: RecordKind,
+    /// The record's id there.
+    pub id: String,
+    /// The short code a customer may be told (tickets).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    pub name: String,
+    /// What its creation meant (`Intent`); absent for a record that was only found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    #[serde(default)]
+    pub episode: u32,
+    /// The creating call's result, one JSON object: what an equal intent is answered with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Arc<str>>,
+}
+
+/// What a decision asks of the CRM. The call's arguments stand in its own row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectPlan {
+    pub kind: RecordKind,
+    /// Makes a record (delivery rule *once*) or changes one (*absolute*).
+    pub creates: bool,
+    /// Equal for two creates that mean the same thing in one episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
+    /// Id of the record to change; `None`: the customer's one, found in the CRM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// An effect that is not settled, or that only a person can settle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenEffect {
+    pub call_id: CallId,
+    /// The action's name.
+    pub name: String,
+    #[serde(flatten)]
+    pub plan: EffectPlan,
+    /// Control epoch in which it was decided.
+    pub epoch: i64,
+    pub since: Timestamp,
+    /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stranded: bool,
+    /// How often a person had it tried again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A room's other side; most rooms have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// In order of decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<OpenEffect>,
+    /// Oldest first, at most `Outside::MOST_LINKS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+}
+
+impl Outside {
+    /// More records than this of one room are forgotten, oldest first (they stay in the CRM and in the journal).
+    pub const MOST_LINKS: usize = 50;
+
+    pub fn effect(&self, call_id: &CallId) -> Option<&OpenEffect> {
+        self.effects.iter().find(|effect| effect.call_id == *call_id)
+    }
+
+    /// Whether a record of this kind is being made.
+    pub fn is_making(&self, kind: RecordKind) -> bool {
+        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind && !effect.stranded)
+    }
+
+    /// The room's own record of this kind: the one linked last.
+    pub fn linked(&self, kind: RecordKind) -> Option<&Link> {
+        self.links.iter().rev().find(|link| link.kind == kind)
+    }
+
+    pub(super) fn link(&mut self, link: Link) {
+        self.links.retain(|known| known.kind != link.kind || known.id != link.id);
+        self.links.push(link);
+        let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);
+        self.links.drain(..surplus);
+    }
+}
+
+/// An effect's end, as the lane wrote it down before it told the room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// Final.
+    pub status: CallStatus,
+    /// The call's answer, one JSON object (`{"result":{…}}` or `{"error":{…}}`).
+    pub body: Arc<str>,
+    /// The record that was made, changed or found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+}
+
+impl Settlement {
+    pub fn succeeded(result: &ResultJson, link: Option<Link>) -> Self {
+        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link }
+    }
+
+    /// `status`: `refused`, `failed`, `expired`, `dead` or `unresolved`.
+    pub fn error(status: CallStatus, refusal: &Refusal) -> Self {
+        Self { status, body: answer_body("error", &ResultJson::of(refusal).0), link: None }
+    }
+}

@@ -1,0 +1,216 @@
+//! How one effect is carried to an outside system without being done twice: a pure machine that says what comes next, from what
+//! is durably known. It has no clock and sends nothing; the lane does what it says, writes down what came of it, and asks again.
+//!
+//! One effect is a list of parts, found one at a time: `Plan` reads (which is free) and names the next writing part or the end.
+//! A part is marked started, durably, before its first byte may leave. A *once* part that was started and whose outcome is not
+//! known is looked up, never sent again without (invariant 10); an *absolute* part is read back. Either is only believed to be
+//! absent after the grace time, when no old request can still land (invariant 5).
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::Timestamp;
+
+/// When a part's outcome is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Read back, say it again.
+    Absolute,
+    /// Look it up by our reference; send again only if it is proven absent.
+    Once,
+}
+
+/// Bounds of an effect's life, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// After an attempt was given up, so long may its request still land.
+    pub grace_ms: i64,
+    /// An effect of which nothing was sent expires after this time.
+    pub deadline_ms: i64,
+    /// An unknown outcome that cannot be established within this time is left to people.
+    pub reconcile_ms: i64,
+    /// Attempts that certainly did nothing, before the effect is dead.
+    pub attempts: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { grace_ms: 10_000, deadline_ms: 15 * 60_000, reconcile_ms: 10 * 60_000, attempts: 8 }
+    }
+}
+
+/// Where the part under way stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is under way: ask what comes next.
+    Planning,
+    /// A part is named, and certainly not done.
+    Named(Rule),
+    /// Marked started; a request is out.
+    Sent(Rule),
+    /// It may have been done: `since` is when we stopped listening for its answer.
+    Doubtful {
+        rule: Rule,
+        since: Timestamp,
+        absent_after: Timestamp,
+    },
+    Over,
+}
+
+/// What the lane is to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Find the next writing part, or the end.
+    Plan,
+    /// Mark the part started, then send it.
+    Send,
+    /// Look whether the part was done.
+    LookUp,
+    /// Nothing until then.
+    Rest(Timestamp),
+    Settle(End),
+}
+
+/// Ends that the machine itself comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As `Plan` or `Send` said: the lane has the answer.
+    Given,
+    /// Time ran out before anything was sent.
+    Expired,
+    /// Every attempt certainly failed.
+    Dead,
+    /// It may or may not have happened, and we could not find out.
+    Unresolved,
+}
+
+/// What came of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// From `Plan`: a part to write.
+    Part(Rule),
+    /// From `Plan`: a part of which a start is on record, without an outcome. Given up at this time at the latest.
+    PartStarted(Rule, Timestamp),
+    /// From `Plan` or `Send`: finished or refused; the lane has the answer.
+    End,
+    /// From `Send` or `LookUp`: the part is done.
+    Done,
+    /// Certainly nothing happened; worth another try after so long. `counts`: it uses up an attempt.
+    NotDone { after_ms: i64, counts: bool },
+    /// From `Send`: it may have happened.
+    Doubtful,
+    /// From `LookUp`: it is not there.
+    Absent,
+    /// From `LookUp`: it cannot be told whether what is there is ours.
+    Unprovable,
+}
+
+/// One effect under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carriage {
+    patience: Patience,
+    /// When the room asked for it.
+    since: Timestamp,
+    phase: Phase,
+    not_before: Timestamp,
+    attempts: u32,
+    /// A part was started: it can no longer expire.
+    touched: bool,
+}
+
+impl Carriage {
+    pub fn new(patience: Patience, since: Timestamp) -> Self {
+        Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched: false }
+    }
+
+    /// Whether the outcome is unknown at this moment.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self.phase, Phase::Doubtful { .. })
+    }
+
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub fn next(&self, now: Timestamp) -> Move {
+        match self.phase {
+            Phase::Over => Move::Settle(End::Given),
+            Phase::Planning | Phase::Named(_) if !self.touched && now.ms_since(self.since) >= self.patience.deadline_ms => {
+                Move::Settle(End::Expired)
+            }
+            Phase::Planning | Phase::Named(_) if self.attempts >= self.patience.attempts => Move::Settle(End::Dead),
+            Phase::Doubtful { since, .. } if now.ms_since(since) >= self.patience.reconcile_ms => Move::Settle(End::Unresolved),
+            _ if now < self.not_before => Move::Rest(self.not_before),
+            Phase::Planning => Move::Plan,
+            Phase::Named(_) => Move::Send,
+            // A lane that asks here has lost the answer: it can only be looked up.
+            Phase::Sent(_) => Move::LookUp,
+            Phase::Doubtful { .. } => Move::LookUp,
+        }
+    }
+
+    pub fn came(&mut self, came: Came, now: Timestamp) {
+        match came {
+            Came::Part(rule) => self.phase = Phase::Named(rule),
+            Came::PartStarted(rule, given_up) => {
+                self.touched = true;
+                self.doubt(rule, given_up.min(now), now);
+            }
+            Came::End => self.phase = Phase::Over,
+            Came::Done => {
+                self.phase = Phase::Planning;
+                self.attempts = 0;
+            }
+            Came::NotDone { after_ms, counts } => {
+                self.attempts += u32::from(counts);
+                self.not_before = now.plus_ms(after_ms);
+                if let Phase::Sent(rule) = self.phase {
+                    self.phase = Phase::Named(rule);
+                }
+            }
+            Came::Doubtful => {
+                let rule = self.rule();
+                self.doubt(rule, now, now);
+            }
+            Came::Absent => match self.phase {
+                Phase::Doubtful { rule, absent_after, .. } if now >= absent_after => {
+                    self.attempts += 1;
+                    self.phase = Phase::Named(rule);
+                }
+                Phase::Doubtful { absent_after, .. } => self.not_before = absent_after,
+                _ => {}
+            },
+            Came::Unprovable => match &mut self.phase {
+                // To say it again harms nobody.
+                Phase::Doubtful { rule: Rule::Absolute, absent_after, .. } if now >= *absent_after => {
+                    self.attempts += 1;
+                    self.phase = Phase::Named(Rule::Absolute);
+                }
+                Phase::Doubtful { rule: Rule::Absolute, absent_after, .. } => self.not_before = *absent_after,
+                Phase::Doubtful { since, .. } => *since = Timestamp(now.0 - self.patience.reconcile_ms * 1_000),
+                _ => {}
+            },
+        }
+    }
+
+    /// The part's start is on record; the request leaves now.
+    pub fn started(&mut self) {
+        self.touched = true;
+        if let Phase::Named(rule) = self.phase {
+            self.phase = Phase::Sent(rule);
+        }
+    }
+
+    fn rule(&self) -> Rule {
+        match self.phase {
+            Phase::Named(rule) | Phase::Sent(rule) | Phase::Doubtful { rule, .. } => rule,
+            Phase::Planning | Phase::Over => Rule::Once,
+        }
+    }
+
+    fn doubt(&mut self, rule: Rule, since: Timestamp, now: Timestamp) {
+        let absent_after = now.plus_ms(self.patience.grace_ms);
+        self.phase = Phase::Doubtful { rule, since, absent_after };
+        self.not_before = now;
+    }
+}
