@@ -68,6 +68,19 @@ impl Credentials {
         }
     }
 
+    /// For reports.
+    pub fn form(&self) -> &'static str {
+        match self {
+            Self::Static(_) => "static",
+            Self::Refreshable(_) => "refreshable",
+            Self::Hmac(_) => "hmac",
+        }
+    }
+
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Refreshable(file) if file.expires_at.is_some_and(|end| now >= end))
+    }
+
     /// Whether the token is at its end, or so near that a new one should be had first.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         matches!(self, Self::Refreshable(file) if file.expires_at.is_some_and(|end| now.plus_ms(EARLY_MS) >= end))
