@@ -79,6 +79,9 @@ pub struct OpenEffect {
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stranded: bool,
+    /// It may or may not have happened; it is being looked up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
     /// How often a person had it tried again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
