@@ -21,6 +21,7 @@ use super::inspect::{ActorView, Live};
 use super::lane::CrmPorts;
 use super::mailbag::Threads;
 use super::messages::{CommandReply, Die, Invoke, Sleep, Tell};
+use super::outside::CrmView;
 use super::ports::{Clock, Journal, Memory};
 use super::room_actor::RoomActor;
 use super::rosters::Rosters;
@@ -172,6 +173,11 @@ impl RoomRouter {
     /// Makes the room's actor panic, as a bug would. For the demo and for tests; `false` when it is asleep.
     pub fn kill(&self, room: &RoomAddress) -> bool {
         self.0.rooms.get(room).map(|entry| entry.actor.do_send(Die)).is_some()
+    }
+
+    /// How the company's CRM stands; `None`: this process has none.
+    pub fn crm(&self, company: CompanyNo) -> Option<CrmView> {
+        self.0.options.crm.as_ref().map(|ports| ports.crm.view(company))
     }
 
     /// Rooms in memory.

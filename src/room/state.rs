@@ -339,15 +339,11 @@ impl Room {
             },
             Fact::CallAnswered { call_id, status, .. } => {
                 self.parked.retain(|parked| parked.call_id != *call_id);
-                if let Some(outside) = &mut self.outside {
-                    let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
-                    outside.effects.retain(|effect| effect.call_id != *call_id || stranded);
-                    outside
-                        .effects
-                        .iter_mut()
-                        .filter(|effect| effect.call_id == *call_id)
-                        .for_each(|effect| effect.stranded = true);
+                let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
+                    outside.effects.retain(|effect| effect.call_id != *call_id);
                 }
+                self.effects_of(call_id).for_each(|effect| effect.stranded = true);
             }
             Fact::EffectRequested { call_id, name, plan } => {
                 let effect = OpenEffect {
