@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::{self, Admitted};
-use crate::room::{CallKey, CallStatus, Command, Control, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Command, Control, Fact, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -53,6 +53,7 @@ impl RoomActor {
         self.live.room_is(&step.room);
         self.live.last_active.store(step.room.last_event_at.0, Ordering::Relaxed);
         self.tell_roster(&before, &step.room, step.ask_roster);
+        self.hand_over_new(&landed.events);
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
         let summary = RoomSummary::of(&self.address.room, &step.room);
@@ -67,6 +68,7 @@ impl RoomActor {
                 }
                 (work, plan) => {
                     self.answer_offer(&work, &step.room);
+                    self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
             }
@@ -75,6 +77,10 @@ impl RoomActor {
         self.known = None;
         self.known_messages.clear();
         self.clear_suspicion();
+        if landed.events.iter().any(|event| matches!(event.fact, Fact::EffectRetried { .. })) {
+            // The retried call's arguments are in its row.
+            self.forget();
+        }
     }
 
     /// A step that changed nothing: all of it was known, withdrawn, or already so.
@@ -95,6 +101,7 @@ impl RoomActor {
                 }
                 (work, plan) => {
                     self.answer_offer(&work, &step.room);
+                    self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
             }
@@ -283,6 +290,7 @@ impl RoomActor {
             self.inner.rosters.reserve(&self.inner, &self.address, wanted);
         }
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
+        self.hand_over_open();
         // Whoever waited for a call that ended while this memory was away hears it from the store.
         let gone: Vec<CallKey> = self
             .pending

@@ -12,7 +12,9 @@ use crate::actors::ports::{
     Commit, Finished, Job, Journal, KnownCall, LoadedRoom, Mailbags, OpenCall, Rejection, RoomColumns, StoredAnswer, TimerChange,
     TimerKind,
 };
-use crate::room::{CallKey, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp};
+use crate::room::{
+    CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
+};
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -302,7 +304,11 @@ impl State {
         }
         for ended in &commit.ended_calls {
             let stored = self.call_keys.get(&ended.key).map(|i| &mut self.calls[*i]);
-            if let Some(stored) = stored.filter(|stored| stored.ended_at.is_none() && stored.room == commit.address) {
+            let changes = |stored: &&mut StoredCall| {
+                let dead = matches!(stored.answer.status, CallStatus::Dead | CallStatus::Unresolved);
+                stored.room == commit.address && (stored.ended_at.is_none() || dead)
+            };
+            if let Some(stored) = stored.filter(changes) {
                 stored.answer = ended.answer.clone();
                 stored.ended_at = ended.answer.status.is_final().then_some(ended.at);
             }
