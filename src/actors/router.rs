@@ -140,7 +140,7 @@ impl RoomRouter {
         let (reply, answer) = oneshot::channel();
         let at = self.0.clock.now();
         self.0.reach(room, 1, Some(self.0.options.max_in_flight), |actor, guard| {
-            actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at });
+            actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at, doubtful: false });
         })?;
         Ok(answer)
     }
@@ -245,7 +245,8 @@ impl Inner {
     pub(super) fn notify(self: &Arc<Self>, room: &RoomAddress, command: Command, cause: Cause) {
         let at = self.clock.now();
         let _ = self.reach(room, 1, None, |actor, guard| {
-            actor.do_send(Tell { command: Arc::new(command), by: By::System, cause, reply: None, guard, at });
+            let command = Arc::new(command);
+            actor.do_send(Tell { command, by: By::System, cause, reply: None, guard, at, doubtful: false });
         });
     }
 

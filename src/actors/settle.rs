@@ -201,8 +201,8 @@ impl RoomActor {
 
     fn rejected(&mut self, commit: Commit, why: Rejection, ctx: &mut Context<Self>) {
         self.refusals += 1;
-        if let (Rejection::Unclear(_), Some(step)) = (&why, &self.step) {
-            step.works.iter().for_each(|(work, _)| doubt(work));
+        if let (Rejection::Unclear(_), Some(step)) = (&why, &mut self.step) {
+            step.works.iter_mut().for_each(|(work, _)| doubt(work));
         }
         match why {
             _ if self.refusals > MAX_REFUSALS => {
@@ -381,16 +381,19 @@ fn is_parked(room: &Room, admitted: &Admitted) -> bool {
     room.parked.iter().any(|parked| parked.call_id == admitted.call.call_id)
 }
 
-fn doubt(work: &Work) {
-    if let Work::Calls(invoke) = work {
-        invoke.waiter.ticket.doubt();
+fn doubt(work: &mut Work) {
+    match work {
+        Work::Calls(invoke) => invoke.waiter.ticket.doubt(),
+        Work::Command(tell) => tell.doubtful = true,
     }
 }
 
 fn refuse(work: Work) {
     match work {
         Work::Calls(invoke) => drop(invoke.waiter.reply.send(BatchReply::Unavailable)),
-        Work::Command(Tell { reply: Some(reply), .. }) => drop(reply.send(CommandReply::Unavailable)),
+        Work::Command(Tell { reply: Some(reply), doubtful, .. }) => {
+            let _ = reply.send(if doubtful { CommandReply::Unclear } else { CommandReply::Unavailable });
+        }
         Work::Command(_) => {}
     }
 }
