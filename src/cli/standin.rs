@@ -12,28 +12,28 @@ pub struct StandinArgs {
     #[arg(long, default_value = "127.0.0.1:9090")]
     listen: String,
     /// A token of the CRM; each one given is an organisation of its own
-    #[arg(long = "crm-token", value_name = "TOKEN")]
+    #[arg(long = "crm-token", value_name = "TOKEN", allow_hyphen_values = true)]
     crm_tokens: Vec<String>,
     /// A refresh token, for the organisation at the same position
-    #[arg(long = "crm-refresh-token", value_name = "TOKEN")]
+    #[arg(long = "crm-refresh-token", value_name = "TOKEN", allow_hyphen_values = true)]
     crm_refresh_tokens: Vec<String>,
     /// Seconds after which a token of the CRM ends, also those given here [default: 21600, those given here never]
     #[arg(long, value_name = "SECONDS")]
     crm_expires_in: Option<u32>,
     /// The chat's user token, an administrator's
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     chat_token: Option<String>,
     /// Refresh token of the chat's user token
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     chat_refresh_token: Option<String>,
     /// The chat's bot token
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     bot_token: Option<String>,
     /// Client id of the gateway's signature; without it nobody comes in there
     #[arg(long, value_name = "ID", requires = "hmac_client_secret")]
     hmac_client_id: Option<String>,
     /// Client secret of the gateway's signature
-    #[arg(long, value_name = "SECRET", requires = "hmac_client_id")]
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true, requires = "hmac_client_id")]
     hmac_client_secret: Option<String>,
     /// Ask for the Digest header, with its prefix
     #[arg(long)]

@@ -65,7 +65,7 @@ impl Call {
     }
 
     /// Notes what the API has no name for. It is ignored, as the vendor does, but the journal shows it.
-    pub fn flag_unknown<'k>(&mut self, body: &Record, known: impl Fn(&str) -> bool, under: &str) {
+    pub fn flag_unknown(&mut self, body: &Record, known: impl Fn(&str) -> bool, under: &str) {
         let keys = body.keys().filter(|key| !known(key));
         self.unknown.extend(keys.map(|key| format!("{under}{key}")));
     }

@@ -231,7 +231,7 @@ fn trapped(world: &mut World, incoming: &Incoming) -> Answer {
         status: Some(200),
         unknown_keys: vec![],
         fault: Some("redirect"),
-        body: json!({"had_authorization": incoming.heads.authorization.is_some()}),
+        body: json!({"had_authorization": incoming.heads.authorization.is_some()}).into(),
     });
     data(json!("followed"))
 }

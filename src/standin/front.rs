@@ -1,14 +1,14 @@
 //! One request between the socket and its handler: which mount, whose token, what goes wrong, what is written down.
 //! **Invariant:** a request is counted when it is received and written down when it is decided, whatever happens to its answer.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::broken;
 use super::call::{Call, Later};
 use super::chat;
 use super::crm;
 use super::faults::{Drawn, Kind};
-use super::journal::{Entry, kept_body};
+use super::journal::{Entry, Kept, kept_body};
 use super::rates::Side;
 use super::request::{Answer, Incoming};
 use super::route;
@@ -115,9 +115,9 @@ impl World {
         let is_token = matches!(mount(&incoming.path), Mount::Token { .. });
         let body = match chat::multipart::read(incoming) {
             // Secrets stand in these bodies.
-            _ if is_token => Value::Null,
-            Some(Ok(parts)) => chat::form_summary(&parts, &self.url),
-            Some(Err(_)) => json!("a broken form"),
+            _ if is_token => Kept::default(),
+            Some(Ok(parts)) => chat::form_summary(&parts, &self.url).into(),
+            Some(Err(_)) => json!("a broken form").into(),
             None => kept_body(&incoming.body),
         };
         self.journal.add(Entry {

@@ -25,7 +25,26 @@ pub struct Entry {
     pub unknown_keys: Vec<String>,
     /// The fault that was played, if one was.
     pub fault: Option<&'static str>,
-    pub body: Value,
+    pub body: Kept,
+}
+
+/// A body as text: parsed only when somebody looks, because there are many and few are looked at.
+#[derive(Debug, Default)]
+pub struct Kept(Option<Box<str>>);
+
+impl Kept {
+    fn shown(&self) -> Value {
+        match &self.0 {
+            None => Value::Null,
+            Some(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_string())),
+        }
+    }
+}
+
+impl From<Value> for Kept {
+    fn from(value: Value) -> Self {
+        Self(Some(value.to_string().into()))
+    }
 }
 
 impl Entry {
@@ -39,7 +58,7 @@ impl Entry {
             "status": self.status,
             "unknown_keys": self.unknown_keys,
             "fault": self.fault,
-            "body": self.body,
+            "body": self.body.shown(),
         })
     }
 }
@@ -70,17 +89,10 @@ impl Journal {
     }
 }
 
-/// A body as the journal keeps it: JSON as JSON, other text as text, long ones cut.
-pub fn kept_body(bytes: &[u8]) -> Value {
-    if bytes.is_empty() {
-        return Value::Null;
-    }
-    if bytes.len() <= MOST_BYTES
-        && let Ok(value) = serde_json::from_slice(bytes)
-    {
-        return value;
-    }
-    Value::String(String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_BYTES)]).into_owned())
+/// A body as the journal keeps it; a long one is cut, and then is text.
+pub fn kept_body(bytes: &[u8]) -> Kept {
+    let kept = &bytes[..bytes.len().min(MOST_BYTES)];
+    Kept((!bytes.is_empty()).then(|| String::from_utf8_lossy(kept).into()))
 }
 
 #[cfg(test)]
@@ -89,11 +101,11 @@ mod tests {
 
     #[test]
     fn bodies_are_kept_up_to_their_bound() {
-        assert_eq!(kept_body(b""), Value::Null);
-        assert_eq!(kept_body(br#"{"a":1}"#), json!({"a": 1}));
-        assert_eq!(kept_body(b"grant_type=x"), json!("grant_type=x"));
+        assert_eq!(kept_body(b"").shown(), Value::Null);
+        assert_eq!(kept_body(br#"{"a":1}"#).shown(), json!({"a": 1}));
+        assert_eq!(kept_body(b"grant_type=x").shown(), json!("grant_type=x"));
         let long = format!("\"{}\"", "x".repeat(2 * MOST_BYTES));
-        assert_eq!(kept_body(long.as_bytes()).as_str().unwrap().len(), MOST_BYTES);
+        assert_eq!(kept_body(long.as_bytes()).shown().as_str().unwrap().len(), MOST_BYTES);
     }
 
     #[test]
@@ -109,7 +121,7 @@ mod tests {
                 status: None,
                 unknown_keys: vec![],
                 fault: None,
-                body: Value::Null,
+                body: Kept::default(),
             });
         }
         let report = journal.report(|entry| entry.path == "0" || entry.path == "1");

@@ -132,7 +132,6 @@ impl World {
                 "telephone": telephone, "email": email, "job_title": null, "creator_id": owner, "creator_name": owner_name,
                 "crm_status_id": null, "crm_status_name": null, "crm_source_id": null, "crm_source_name": null,
                 "crm_company_id": null, "crm_company_name": null, "created_at": stamp, "updated_at": stamp,
-                "additional_fields": super::crm::no_custom_fields(&self.templates.contacts),
             });
             org.contacts.insert(id, record(contact));
         }
@@ -141,16 +140,16 @@ impl World {
 
     /// What exists, for `/_standin/records`: each with the organisation it belongs to.
     pub fn records(&self, kind: &str, only: Option<usize>) -> Option<Value> {
-        let shelf = |pick: fn(&Org) -> &Shelf, shown: fn(&Record) -> Value| {
+        let shelf = |pick: fn(&Org) -> &Shelf, shown: fn(&Record, &Templates) -> Value| {
             let chosen = self.orgs.iter().enumerate().filter(|(position, _)| only.is_none_or(|org| org == *position));
             let all = chosen.flat_map(|(position, org)| pick(org).values().map(move |record| (position, record)));
-            Some(all.map(|(position, record)| with_org(position, shown(record))).collect::<Value>())
+            Some(all.map(|(position, record)| with_org(position, shown(record, &self.templates))).collect::<Value>())
         };
-        let plain = |record: &Record| Value::Object(record.clone());
+        let plain = |record: &Record, _: &Templates| Value::Object(record.clone());
         match kind {
             "deals" => shelf(|org| &org.deals, super::crm::shown_deal),
-            "tickets" => shelf(|org| &org.tickets, plain),
-            "contacts" => shelf(|org| &org.contacts, plain),
+            "tickets" => shelf(|org| &org.tickets, super::crm::shown_ticket),
+            "contacts" => shelf(|org| &org.contacts, super::crm::shown_contact),
             "companies" => shelf(|org| &org.companies, plain),
             "notes" => shelf(|org| &org.notes, plain),
             "rooms" | "messages" if only.is_some_and(|org| org != 0) => Some(json!([])),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::dates;
 use super::super::request::{Answer, Record, int, text};
-use super::super::templates;
+use super::super::templates::{self, Templates};
 use super::super::world::World;
 use super::fields::{self, Key, Kind, Sheet};
 use super::{custom_fields, deals, envelope, lists, required};
@@ -36,6 +36,11 @@ const KEYS: &[Key] = &[
     ("crm_deal_name", Kind::Told),
 ];
 
+/// As reads show it.
+pub fn shown(contact: &Record, templates: &Templates) -> Value {
+    Value::Object(custom_fields::shown(contact, &templates.contacts))
+}
+
 pub fn info(world: &mut World, call: &mut Call) -> Answer {
     envelope::found(call, world.templates.contacts.iter().cloned().map(Value::Object).collect::<Value>())
 }
@@ -64,12 +69,12 @@ pub fn list(world: &mut World, call: &mut Call) -> Answer {
             && begin.as_deref().is_none_or(|begin| created >= begin)
             && end.as_deref().is_none_or(|end| created[..created.len().min(10)] <= end[..10])
     });
-    lists::page(call, chosen, |contact| Value::Object(contact.clone()))
+    lists::page(call, chosen, |contact| shown(contact, &world.templates))
 }
 
 pub fn get(world: &mut World, call: &mut Call) -> Answer {
     match call.id().and_then(|id| world.orgs[call.org].contacts.get(&id)) {
-        Some(contact) => envelope::found(call, contact.clone()),
+        Some(contact) => envelope::found(call, shown(contact, &world.templates)),
         None => envelope::missing(call),
     }
 }
@@ -90,8 +95,9 @@ pub fn update(world: &mut World, call: &mut Call) -> Answer {
 fn keep(world: &mut World, call: &mut Call, id: i64, before: Record, new: bool) -> Answer {
     match written(world, call, before, new) {
         Ok(contact) => {
-            world.orgs[call.org].contacts.insert(id, contact.clone());
-            envelope::found(call, contact)
+            let answer = shown(&contact, &world.templates);
+            world.orgs[call.org].contacts.insert(id, contact);
+            envelope::found(call, answer)
         }
         Err(answer) => answer,
     }
@@ -133,7 +139,7 @@ pub fn update_owner(world: &mut World, call: &mut Call) -> Answer {
     };
     contact.insert("creator_id".into(), owner["id"].clone());
     contact.insert("creator_name".into(), owner["name"].clone());
-    let answer = contact.clone();
+    let answer = shown(contact, &world.templates);
     envelope::found(call, answer)
 }
 

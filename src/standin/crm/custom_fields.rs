@@ -10,7 +10,7 @@ use super::fields;
 const KNOWN: [&str; 6] = ["id", "name", "value", "value_name", "long", "lat"];
 
 /// All custom fields of a template, empty.
-pub fn empty(template: &[Record]) -> Vec<Record> {
+fn empty(template: &[Record]) -> Vec<Record> {
     let rows = template.iter().filter(|row| is_custom(row));
     rows.map(|row| record(json!({"id": row["id"], "name": row["name"], "value": null, "value_name": null}))).collect()
 }
@@ -19,8 +19,14 @@ fn is_custom(row: &Record) -> bool {
     row.get("additional_field") == Some(&Value::Bool(true))
 }
 
-/// What a record holds, with the fields a changed template has by now.
-pub fn of(record: &Record, template: &[Record]) -> Vec<Record> {
+/// A record as it is read: with every custom field its template has by now. Kept are only those that hold something.
+pub fn shown(record: &Record, template: &[Record]) -> Record {
+    let mut shown = record.clone();
+    shown.insert("additional_fields".into(), of(record, template).into_iter().map(Value::Object).collect());
+    shown
+}
+
+fn of(record: &Record, template: &[Record]) -> Vec<Record> {
     let kept: Vec<&Record> =
         record.get("additional_fields").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).collect();
     let with_kept = |field: Record| kept.iter().find(|one| one.get("id") == field.get("id")).map_or(field, |one| (*one).clone());
@@ -71,7 +77,8 @@ pub fn fill(
             Err(why) => wrongs.push(format!("{} {why}", text(row, "name_alias").unwrap_or_default())),
         }
     }
-    record.insert("additional_fields".into(), all.into_iter().map(Value::Object).collect());
+    let kept = all.into_iter().filter(|field| !field["value"].is_null());
+    record.insert("additional_fields".into(), kept.map(Value::Object).collect());
 }
 
 /// The value as it is read back, and the name beside it.

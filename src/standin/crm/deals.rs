@@ -42,8 +42,8 @@ const KEYS: &[Key] = &[
 ];
 
 /// As reads show it: the company in an array, its name too.
-pub fn shown(deal: &Record) -> Value {
-    let mut shown = deal.clone();
+pub fn shown(deal: &Record, templates: &Templates) -> Value {
+    let mut shown = custom_fields::shown(deal, &templates.deals);
     for key in ["crm_company_id", "crm_company_name"] {
         let alone = shown.get(key).cloned().unwrap_or_default();
         shown.insert(key.into(), if alone.is_null() { json!([]) } else { json!([alone]) });
@@ -72,13 +72,13 @@ pub fn list(world: &mut World, call: &mut Call) -> Answer {
             && holds(deal, "crm_company_id", &companies)
             && holds(deal, "product_association_ids", &products)
     });
-    lists::page(call, chosen, shown)
+    lists::page(call, chosen, |deal| shown(deal, &world.templates))
 }
 
 pub fn get(world: &mut World, call: &mut Call) -> Answer {
     match call.id().and_then(|id| world.orgs[call.org].deals.get(&id)) {
         Some(deal) => {
-            let mut one = shown(deal);
+            let mut one = shown(deal, &world.templates);
             one["crm_deal_status"] = json!({"id": 3101, "name": "Open"});
             envelope::found(call, one)
         }
@@ -95,7 +95,7 @@ pub fn of_room(world: &mut World, call: &mut Call) -> Answer {
         let ids = deal.get("crm_lead_ids").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
         ids.into_iter().any(|id| contacts.contains(&id))
     };
-    envelope::found(call, org.deals.values().rev().filter(linked).map(shown).collect::<Value>())
+    envelope::found(call, org.deals.values().rev().filter(linked).map(|deal| shown(deal, &world.templates)).collect::<Value>())
 }
 
 /// Contacts hold "08…", rooms "62…".
@@ -111,7 +111,7 @@ pub fn create(world: &mut World, call: &mut Call) -> Answer {
     match written(world, call, start, true) {
         Ok(deal) => {
             deal_history::note(&mut world.orgs[call.org], call.now, &deal, None);
-            let answer = shown(&deal);
+            let answer = shown(&deal, &world.templates);
             world.orgs[call.org].deals.insert(id, deal);
             envelope::found(call, answer)
         }
@@ -126,7 +126,7 @@ pub fn update(world: &mut World, call: &mut Call) -> Answer {
     match written(world, call, before.clone(), false) {
         Ok(deal) => {
             deal_history::note(&mut world.orgs[call.org], call.now, &deal, Some(&before));
-            let answer = shown(&deal);
+            let answer = shown(&deal, &world.templates);
             world.orgs[call.org].deals.insert(id, deal);
             if world.knobs.deal_put_meta_only { envelope::done(call) } else { envelope::found(call, answer) }
         }
@@ -246,7 +246,7 @@ pub fn update_owner(world: &mut World, call: &mut Call) -> Answer {
     deal.insert("creator_id".into(), json!(id));
     deal.insert("creator_name".into(), json!(name));
     deal.insert("updated_at".into(), json!(dates::in_records(call.now)));
-    let answer = shown(deal);
+    let answer = shown(deal, &world.templates);
     envelope::found(call, answer)
 }
 

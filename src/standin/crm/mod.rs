@@ -16,8 +16,9 @@ mod tickets;
 
 use super::route::Route;
 
-pub use custom_fields::empty as no_custom_fields;
+pub use contacts::shown as shown_contact;
 pub use deals::shown as shown_deal;
+pub use tickets::shown as shown_ticket;
 
 macro_rules! routes {
     ($($method:ident $path:literal [$($query:literal),*] $run:path;)*) => {

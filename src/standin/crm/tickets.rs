@@ -26,6 +26,11 @@ const KEYS: &[Key] = &[
     ("crm_task_ids", Kind::Ids),
 ];
 
+/// As reads show it.
+pub fn shown(ticket: &Record, templates: &Templates) -> Value {
+    Value::Object(custom_fields::shown(ticket, &templates.tickets))
+}
+
 pub fn info(world: &mut World, call: &mut Call) -> Answer {
     envelope::found(call, world.templates.tickets.iter().cloned().map(Value::Object).collect::<Value>())
 }
@@ -50,12 +55,12 @@ pub fn pipelines(world: &mut World, call: &mut Call) -> Answer {
 }
 
 pub fn list(world: &mut World, call: &mut Call) -> Answer {
-    lists::page(call, world.orgs[call.org].tickets.values().rev(), |ticket| Value::Object(ticket.clone()))
+    lists::page(call, world.orgs[call.org].tickets.values().rev(), |ticket| shown(ticket, &world.templates))
 }
 
 pub fn get(world: &mut World, call: &mut Call) -> Answer {
     match call.id().and_then(|id| world.orgs[call.org].tickets.get(&id)) {
-        Some(ticket) => envelope::found(call, ticket.clone()),
+        Some(ticket) => envelope::found(call, shown(ticket, &world.templates)),
         None => envelope::missing(call),
     }
 }
@@ -83,8 +88,9 @@ pub fn update(world: &mut World, call: &mut Call) -> Answer {
 fn keep(world: &mut World, call: &mut Call, id: i64, before: Record, new: bool) -> Answer {
     match written(world, call, before, new) {
         Ok(ticket) => {
-            world.orgs[call.org].tickets.insert(id, ticket.clone());
-            envelope::found(call, ticket)
+            let answer = shown(&ticket, &world.templates);
+            world.orgs[call.org].tickets.insert(id, ticket);
+            envelope::found(call, answer)
         }
         Err(answer) => answer,
     }

@@ -31,7 +31,7 @@ fn receiver() -> (String, Arc<Mutex<Vec<Value>>>) {
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     if let Some((head, body)) = text.split_once("\r\n\r\n") {
                         let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
-                        if body.len() >= length.parse().unwrap() {
+                        if body.len() >= length.parse::<usize>().unwrap() {
                             into.lock().unwrap().push(serde_json::from_str(body).unwrap());
                             break;
                         }
@@ -144,11 +144,12 @@ fn the_very_file_arrives() {
     assert_eq!(file, json!({"filename": "a b.png", "size": png.len(), "sha256": sha256}));
     assert_eq!(chat.journal()[0]["body"]["multipart"][2]["sha256"], sha256);
     let refused = |token: &str, fields: &[(&str, &str)], file| form(&chat, token, target, fields, file).status;
+    let too_large = vec![0; 5 * 1024 * 1024 + 1];
     assert_eq!(refused("chat-token", &fields, Some(("a.png", "image/png", png))), 403);
     assert_eq!(refused("crm-token", &fields, Some(("a.png", "image/png", png))), 401);
     assert_eq!(refused("bot-token", &fields, None), 422);
     assert_eq!(refused("bot-token", &fields, Some(("a.pdf", "application/pdf", png))), 422);
-    assert_eq!(refused("bot-token", &fields, Some(("a.png", "image/png", &vec![0; 5 * 1024 * 1024 + 1]))), 422);
+    assert_eq!(refused("bot-token", &fields, Some(("a.png", "image/png", &too_large))), 422);
     assert_eq!(refused("bot-token", &[("room_id", ROOM), ("type", "text"), ("text", "hi")], None), 201);
     assert_eq!(chat.ask("bot-token", "GET", "/api/open/v1/rooms", &Value::Null).unwrap().status, 403);
     assert_eq!(chat.records("messages").len(), 2);
