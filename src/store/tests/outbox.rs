@@ -19,7 +19,7 @@ fn job(company: i64, id: &str, retries: u32) -> EffectJob {
         request: Request::CreateDeal(CreateDeal { name: "trip".into(), fields: DealFields::default(), repeat: false }),
         customer: Arc::default(),
         channel: "web_chat".into(),
-        plan: EffectPlan { kind: RecordKind::Deal, creates: true, intent: None, target: None },
+        plan: EffectPlan { kind: RecordKind::Deal, creates: true, intent: None, target: None, linked: false },
         episode: 1,
         epoch: 1,
         since: Timestamp(1),
