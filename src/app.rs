@@ -190,6 +190,7 @@ fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
+        crm: None,
     };
     Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
 }

@@ -22,9 +22,15 @@ pub struct Invoke {
 /// What a command came to.
 #[derive(Debug)]
 pub enum CommandReply {
-    Done { answer: CommandAnswer, room: RoomSummary },
+    Done {
+        answer: CommandAnswer,
+        room: RoomSummary,
+    },
     Refused(Refusal),
+    /// The store cannot write now; nothing was done.
     Unavailable,
+    /// The store cannot say whether it was done.
+    Unclear,
 }
 
 /// A person, a customer, a timer or the roster tells the room something.
@@ -37,6 +43,8 @@ pub struct Tell {
     pub reply: Option<oneshot::Sender<CommandReply>>,
     pub guard: InFlight,
     pub at: Timestamp,
+    /// A commit with this in it may have landed: from now on nobody may say that nothing was done.
+    pub doubtful: bool,
 }
 
 /// The journal finished something for this room.

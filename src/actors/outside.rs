@@ -178,6 +178,8 @@ pub trait Crm: Send + Sync + 'static {
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found>;
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement;
+    /// How the company's CRM stands now. Never waits.
+    fn view(&self, company: CompanyNo) -> CrmView;
 }
 
 /// The right to send one request now. Holds whatever the adapter needs.

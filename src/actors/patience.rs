@@ -48,11 +48,18 @@ pub enum CallOutcome {
 /// How a command went, as far as it is known.
 #[derive(Debug)]
 pub enum CommandOutcome {
-    Done { answer: CommandAnswer, room: RoomSummary },
+    Done {
+        answer: CommandAnswer,
+        room: RoomSummary,
+    },
     Refused(Refusal),
+    /// Nothing was done: the room has too much in flight.
     Busy,
+    /// Nothing was done: the room or the process is draining.
     Draining,
+    /// Nothing was done: the store cannot write now.
     Unavailable,
+    /// It may have been done: asking again is safe.
     OutcomeUnknown,
 }
 
@@ -119,7 +126,9 @@ impl RoomRouter {
             match timeout_at(end, answer).await {
                 Ok(Ok(CommandReply::Done { answer, room })) => return CommandOutcome::Done { answer, room },
                 Ok(Ok(CommandReply::Refused(refusal))) => return CommandOutcome::Refused(refusal),
-                Ok(Ok(CommandReply::Unavailable)) => return CommandOutcome::Unavailable,
+                // An actor that died under it may have done it before.
+                Ok(Ok(CommandReply::Unavailable)) if sends == 1 => return CommandOutcome::Unavailable,
+                Ok(Ok(CommandReply::Unavailable | CommandReply::Unclear)) => return CommandOutcome::OutcomeUnknown,
                 // Commands say how things shall be, so telling a room twice is telling it once.
                 Ok(Err(_)) if sends < MAX_SENDS && Instant::now() < end => {}
                 Ok(Err(_)) | Err(_) => return CommandOutcome::OutcomeUnknown,

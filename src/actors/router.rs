@@ -15,10 +15,13 @@ use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp
 
 use super::batch::{Batch, BatchReply, InFlight, Ticket, Waiter};
 use super::companies::Companies;
+use super::crms::Crms;
 use super::faults::Faults;
 use super::inspect::{ActorView, Live};
+use super::lane::CrmPorts;
 use super::mailbag::Threads;
 use super::messages::{CommandReply, Die, Invoke, Sleep, Tell};
+use super::outside::CrmView;
 use super::ports::{Clock, Journal, Memory};
 use super::room_actor::RoomActor;
 use super::rosters::Rosters;
@@ -31,11 +34,13 @@ pub struct RouterOptions {
     /// A room with nothing to do leaves memory after this time.
     pub idle_after: Duration,
     pub faults: Faults,
+    /// The CRM and the outbox; without them nothing may be asked of it.
+    pub crm: Option<CrmPorts>,
 }
 
 impl Default for RouterOptions {
     fn default() -> Self {
-        Self { max_in_flight: 1_024, idle_after: Duration::from_secs(300), faults: Faults::default() }
+        Self { max_in_flight: 1_024, idle_after: Duration::from_secs(300), faults: Faults::default(), crm: None }
     }
 }
 
@@ -46,6 +51,7 @@ pub(super) struct Inner {
     pub clock: Arc<dyn Clock>,
     pub companies: Companies,
     pub rosters: Rosters,
+    pub crms: Crms,
     threads: Threads,
     rooms: DashMap<RoomAddress, Entry, RandomState>,
     closing: AtomicBool,
@@ -100,6 +106,7 @@ impl RoomRouter {
             clock,
             companies: Companies::default(),
             rosters: Rosters::default(),
+            crms: Crms::default(),
             threads,
             rooms: DashMap::with_hasher(RandomState::new()),
             closing: AtomicBool::new(false),
@@ -133,7 +140,7 @@ impl RoomRouter {
         let (reply, answer) = oneshot::channel();
         let at = self.0.clock.now();
         self.0.reach(room, 1, Some(self.0.options.max_in_flight), |actor, guard| {
-            actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at });
+            actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at, doubtful: false });
         })?;
         Ok(answer)
     }
@@ -166,6 +173,11 @@ impl RoomRouter {
     /// Makes the room's actor panic, as a bug would. For the demo and for tests; `false` when it is asleep.
     pub fn kill(&self, room: &RoomAddress) -> bool {
         self.0.rooms.get(room).map(|entry| entry.actor.do_send(Die)).is_some()
+    }
+
+    /// How the company's CRM stands; `None`: this process has none.
+    pub fn crm(&self, company: CompanyNo) -> Option<CrmView> {
+        self.0.options.crm.as_ref().map(|ports| ports.crm.view(company))
     }
 
     /// Rooms in memory.
@@ -220,6 +232,7 @@ impl RoomRouter {
     pub fn clear(&self) {
         self.0.rooms.clear();
         self.0.rosters.clear();
+        self.0.crms.clear();
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -232,7 +245,8 @@ impl Inner {
     pub(super) fn notify(self: &Arc<Self>, room: &RoomAddress, command: Command, cause: Cause) {
         let at = self.clock.now();
         let _ = self.reach(room, 1, None, |actor, guard| {
-            actor.do_send(Tell { command: Arc::new(command), by: By::System, cause, reply: None, guard, at });
+            let command = Arc::new(command);
+            actor.do_send(Tell { command, by: By::System, cause, reply: None, guard, at, doubtful: false });
         });
     }
 

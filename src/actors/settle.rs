@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::{self, Admitted};
-use crate::room::{CallKey, CallStatus, Command, Control, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Command, Control, Fact, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -53,6 +53,7 @@ impl RoomActor {
         self.live.room_is(&step.room);
         self.live.last_active.store(step.room.last_event_at.0, Ordering::Relaxed);
         self.tell_roster(&before, &step.room, step.ask_roster);
+        self.hand_over_new(&landed.events);
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
         let summary = RoomSummary::of(&self.address.room, &step.room);
@@ -67,6 +68,7 @@ impl RoomActor {
                 }
                 (work, plan) => {
                     self.answer_offer(&work, &step.room);
+                    self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
             }
@@ -75,6 +77,10 @@ impl RoomActor {
         self.known = None;
         self.known_messages.clear();
         self.clear_suspicion();
+        if landed.events.iter().any(|event| matches!(event.fact, Fact::EffectRetried { .. })) {
+            // The retried call's arguments are in its row.
+            self.forget();
+        }
     }
 
     /// A step that changed nothing: all of it was known, withdrawn, or already so.
@@ -95,6 +101,7 @@ impl RoomActor {
                 }
                 (work, plan) => {
                     self.answer_offer(&work, &step.room);
+                    self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
             }
@@ -194,8 +201,8 @@ impl RoomActor {
 
     fn rejected(&mut self, commit: Commit, why: Rejection, ctx: &mut Context<Self>) {
         self.refusals += 1;
-        if let (Rejection::Unclear(_), Some(step)) = (&why, &self.step) {
-            step.works.iter().for_each(|(work, _)| doubt(work));
+        if let (Rejection::Unclear(_), Some(step)) = (&why, &mut self.step) {
+            step.works.iter_mut().for_each(|(work, _)| doubt(work));
         }
         match why {
             _ if self.refusals > MAX_REFUSALS => {
@@ -283,6 +290,7 @@ impl RoomActor {
             self.inner.rosters.reserve(&self.inner, &self.address, wanted);
         }
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
+        self.hand_over_open();
         // Whoever waited for a call that ended while this memory was away hears it from the store.
         let gone: Vec<CallKey> = self
             .pending
@@ -373,16 +381,19 @@ fn is_parked(room: &Room, admitted: &Admitted) -> bool {
     room.parked.iter().any(|parked| parked.call_id == admitted.call.call_id)
 }
 
-fn doubt(work: &Work) {
-    if let Work::Calls(invoke) = work {
-        invoke.waiter.ticket.doubt();
+fn doubt(work: &mut Work) {
+    match work {
+        Work::Calls(invoke) => invoke.waiter.ticket.doubt(),
+        Work::Command(tell) => tell.doubtful = true,
     }
 }
 
 fn refuse(work: Work) {
     match work {
         Work::Calls(invoke) => drop(invoke.waiter.reply.send(BatchReply::Unavailable)),
-        Work::Command(Tell { reply: Some(reply), .. }) => drop(reply.send(CommandReply::Unavailable)),
+        Work::Command(Tell { reply: Some(reply), doubtful, .. }) => {
+            let _ = reply.send(if doubtful { CommandReply::Unclear } else { CommandReply::Unavailable });
+        }
         Work::Command(_) => {}
     }
 }

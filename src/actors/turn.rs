@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use crate::catalog::{self, Admitted};
 use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::{
-    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey,
-    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Settlement, tag,
+    Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey, OpenEffect,
+    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, tag,
 };
 
 use super::ports::{EndedCall, NewCall, NewTag, RoomColumns, StoredAnswer, TimerChange, TimerKind};
@@ -135,7 +135,12 @@ impl<'a> Turn<'a> {
             Command::RetryEffect { call_id, .. } => {
                 self.finish(CallKey::of(self.address.company, call_id), parked(ParkedOn::Effect));
             }
-            Command::SettleEffect { call_id, settlement, .. } => self.settle_by_hand(call_id, settlement, by, cause),
+            Command::SettleEffect { call_id, succeeded, record, reason } => {
+                if let Some(effect) = self.room.effect(call_id).cloned() {
+                    let settlement = effect.settled_by_hand(self.room.episode, *succeeded, record.as_deref(), reason);
+                    self.settle_by_hand(&effect, answer_of(&settlement), by, cause);
+                }
+            }
             Command::QueuedAt { assignment, position } => self.tell_position(*assignment, Some(*position)),
             Command::OfferOverdue { assignment } => self.tell_position(*assignment, None),
             _ => {}
@@ -299,13 +304,12 @@ impl<'a> Turn<'a> {
         self.finish(key, answer);
     }
 
-    /// A person's word about a dead letter.
-    fn settle_by_hand(&mut self, call_id: &CallId, settlement: &Settlement, by: &By, cause: &Cause) {
-        let answer = answer_of(settlement);
-        let name = self.room.effect(call_id).map_or_else(String::new, |effect| effect.name.clone());
-        let fact = Fact::CallAnswered { call_id: call_id.clone(), name, status: answer.status, code: code_of(&answer) };
-        self.record(fact, by, cause);
-        self.finish(CallKey::of(self.address.company, call_id), answer);
+    /// Ends a dead letter, which no longer waits for anything.
+    fn settle_by_hand(&mut self, effect: &OpenEffect, answer: StoredAnswer, by: &By, cause: &Cause) {
+        let (call_id, name) = (effect.call_id.clone(), effect.name.clone());
+        let key = CallKey::of(self.address.company, &call_id);
+        self.record(Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) }, by, cause);
+        self.finish(key, answer);
     }
 
     fn finish(&mut self, key: CallKey, answer: StoredAnswer) {

@@ -17,7 +17,7 @@ pub async fn get(visit: Visit) -> Answer {
     respond(&find(&visit).await?)
 }
 
-fn respond(row: &CallRow) -> Answer {
+pub(super) fn respond(row: &CallRow) -> Answer {
     Ok(answer::json(problem::OK, &shown(row)?))
 }
 
@@ -26,7 +26,7 @@ fn shown(row: &CallRow) -> Result<Box<RawValue>, Problem> {
 }
 
 /// The call in the path, if this key may see it. An AI agent sees its own only.
-async fn find(visit: &Visit) -> Result<CallRow, Problem> {
+pub(super) async fn find(visit: &Visit) -> Result<CallRow, Problem> {
     let id = visit.segment("call_id").and_then(|text| CallId::new(&text).ok()).ok_or_else(Problem::unknown_call)?;
     let row = visit.api.queries.call(visit.key.company, &id).await?.ok_or_else(Problem::unknown_call)?;
     if visit.key.role == Role::Agent && (visit.key.ai_agent.is_none() || row.call.ai_agent != visit.key.ai_agent) {

@@ -21,7 +21,10 @@ pub async fn run(
         CommandOutcome::Busy => (Kind::Busy, "Nothing was done. Ask again later."),
         CommandOutcome::Draining => (Kind::RoomDraining, "Nothing was done. Ask again later."),
         CommandOutcome::Unavailable => (Kind::StorageUnavailable, "Nothing was done. Ask again in a moment."),
-        CommandOutcome::OutcomeUnknown => (Kind::OutcomeUnknown, "It may or may not have been done. Asking again is safe."),
+        CommandOutcome::OutcomeUnknown => (
+            Kind::OutcomeUnknown,
+            "It may have been done. Asking again is safe: for a message with the same message_id, for all else as it is.",
+        ),
     };
     Err(Problem::new(kind, detail))
 }

@@ -18,6 +18,8 @@ mod calls;
 mod commands;
 mod company;
 mod counters;
+mod crm;
+mod decisions;
 mod events;
 mod headers;
 mod machine;

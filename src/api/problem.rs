@@ -74,7 +74,7 @@ kinds! {
     Busy 429 "busy" "The room has too many calls waiting";
     RoomDraining 503 "room_draining" "The room is finishing its work and takes no new calls";
     TimedOutBeforeStart 503 "timed_out_before_start" "The call did not start in time; nothing was accepted";
-    OutcomeUnknown 503 "outcome_unknown" "The call may or may not have been accepted";
+    OutcomeUnknown 503 "outcome_unknown" "The request may or may not have been accepted";
     StorageUnavailable 503 "storage_unavailable" "The store cannot be reached; nothing was accepted";
     NotReady 503 "not_ready" "The server does not serve calls now";
     TooManyStreams 503 "too_many_streams" "Too many live feeds are open";

@@ -13,7 +13,7 @@ use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open};
-use super::{actor, call_reads, calls, company, events, machine, people, rooms, view};
+use super::{actor, call_reads, calls, company, crm, decisions, events, machine, people, rooms, view};
 
 /// A handler behind the door.
 macro_rules! to {
@@ -77,6 +77,28 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(OK, Some(schema::<view::CallView>))])
     .problems(&[Kind::AlreadyFinal, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/retry",
+        OPERATORS,
+        ("retry_function_call", "Have a dead letter tried again"),
+        to!(decisions::retry),
+    )
+    .body(schema::<decisions::RetryBody>)
+    .answers(&[(OK, Some(schema::<view::CallView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/settle",
+        OPERATORS,
+        ("settle_function_call", "Say how a dead letter ended"),
+        to!(decisions::settle),
+    )
+    .body(schema::<decisions::SettleBody>)
+    .answers(&[(OK, Some(schema::<view::CallView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
+        .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
     Route::new(Get, "/v1/rooms", OPERATORS, ("list_rooms", "List rooms, newest first"), to!(rooms::list))
         .query(rooms::FILTERS)
         .answers(&[(OK, Some(list::<view::RoomView>))]),

@@ -66,8 +66,10 @@ pub enum Command {
     /// A person says how a dead letter ended.
     SettleEffect {
         call_id: CallId,
-        /// The effect's end as the person states it.
-        settlement: Settlement,
+        /// Whether it happened.
+        succeeded: bool,
+        /// Id of the record there, if it made one.
+        record: Option<String>,
         reason: String,
     },
     /// Wake and go on with what is open; changes nothing by itself.
@@ -122,20 +124,18 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
-        Command::EffectSettled { call_id, settlement } | Command::SettleEffect { call_id, settlement, .. } => {
-            let by_hand = matches!(command, Command::SettleEffect { .. });
-            match room.effect(call_id) {
-                Some(effect) if effect.stranded == by_hand => settlement
-                    .link
-                    .iter()
-                    .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() })
-                    .collect(),
-                _ if by_hand => return Err(not_stranded()),
-                _ => vec![],
+        Command::EffectSettled { call_id, settlement } => match room.effect(call_id) {
+            Some(effect) if !effect.stranded => linked(call_id, settlement),
+            _ => vec![],
+        },
+        Command::SettleEffect { call_id, succeeded, record, reason } => match room.effect(call_id) {
+            Some(effect) if effect.stranded => {
+                linked(call_id, &effect.settled_by_hand(room.episode, *succeeded, record.as_deref(), reason))
             }
-        }
+            _ => return Err(not_stranded()),
+        },
         Command::EffectDoubted { call_id } => match room.effect(call_id) {
-            Some(effect) if !effect.stranded => {
+            Some(effect) if !effect.stranded && !effect.doubtful => {
                 vec![Fact::EffectDoubted { call_id: call_id.clone(), name: effect.name.clone() }]
             }
             _ => vec![],
@@ -149,6 +149,10 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         },
         Command::CancelCall { .. } | Command::QueuedAt { .. } | Command::OfferOverdue { .. } | Command::Nudge => vec![],
     })
+}
+
+fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
+    settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
 }
 
 fn not_stranded() -> Refusal {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::{ResultJson, answer_body};
 use super::ids::{CallId, Timestamp};
-use super::refusal::Refusal;
+use super::refusal::{Next, Refusal};
 use super::state::CallStatus;
 
 /// The kinds of records a room is linked to in the CRM.
@@ -78,10 +78,15 @@ pub struct OpenEffect {
     pub plan: EffectPlan,
     /// Control epoch in which it was decided.
     pub epoch: i64,
+    /// Conversation episode in which it was decided: intents are equal only within one.
+    pub episode: u32,
     pub since: Timestamp,
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stranded: bool,
+    /// It may or may not have happened; it is being looked up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
     /// How often a person had it tried again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
@@ -90,6 +95,35 @@ pub struct OpenEffect {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+impl OpenEffect {
+    /// How it ended, as a person states it.
+    pub fn settled_by_hand(&self, episode: u32, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
+        #[derive(Serialize)]
+        struct ByHand<'a> {
+            settled_by_hand: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            record: Option<&'a str>,
+            reason: &'a str,
+        }
+        let kind = self.plan.kind.as_str();
+        if !succeeded {
+            let message = format!("A colleague looked and found that the {kind} was not written: {reason}");
+            return Settlement::error(CallStatus::Failed, &Refusal::new("settled_as_failed", Next::DoNotRetry, message));
+        }
+        let result = ResultJson::of(&ByHand { settled_by_hand: true, record, reason });
+        let link = record.map(|id| Link {
+            kind: self.plan.kind,
+            id: id.to_owned(),
+            number: None,
+            name: String::new(),
+            intent: self.plan.intent.clone(),
+            episode,
+            result: Some(result.0.as_str().into()),
+        });
+        Settlement::succeeded(&result, link)
+    }
 }
 
 /// A room's other side; most rooms have none.

@@ -339,15 +339,11 @@ impl Room {
             },
             Fact::CallAnswered { call_id, status, .. } => {
                 self.parked.retain(|parked| parked.call_id != *call_id);
-                if let Some(outside) = &mut self.outside {
-                    let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
-                    outside.effects.retain(|effect| effect.call_id != *call_id || stranded);
-                    outside
-                        .effects
-                        .iter_mut()
-                        .filter(|effect| effect.call_id == *call_id)
-                        .for_each(|effect| effect.stranded = true);
+                let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
+                    outside.effects.retain(|effect| effect.call_id != *call_id);
                 }
+                self.effects_of(call_id).for_each(|effect| effect.stranded = true);
             }
             Fact::EffectRequested { call_id, name, plan } => {
                 let effect = OpenEffect {
@@ -355,23 +351,29 @@ impl Room {
                     name: name.clone(),
                     plan: plan.clone(),
                     epoch: self.epoch,
+                    episode: self.episode,
                     since: event.at,
                     stranded: false,
+                    doubtful: false,
                     retries: 0,
                 };
                 self.outside.get_or_insert_default().effects.push(effect);
             }
-            Fact::EffectDoubted { .. } => {}
+            Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
             Fact::EffectRetried { call_id, .. } => {
-                let effects = self.outside.iter_mut().flat_map(|outside| &mut outside.effects);
-                for effect in effects.filter(|effect| effect.call_id == *call_id) {
-                    effect.stranded = false;
+                for effect in self.effects_of(call_id) {
+                    (effect.stranded, effect.doubtful) = (false, false);
                     effect.retries += 1;
                     effect.since = event.at;
                 }
             }
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
+    }
+
+    fn effects_of(&mut self, call_id: &CallId) -> impl Iterator<Item = &mut OpenEffect> {
+        let effects = self.outside.iter_mut().flat_map(|outside| &mut outside.effects);
+        effects.filter(move |effect| effect.call_id == *call_id)
     }
 
     /// The effect of this call, open or stranded.

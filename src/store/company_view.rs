@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
-use super::schema::{agents, companies, divisions, settings, tags};
+use super::schema::{agents, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
 use crate::room::{Agent, AgentId, Company, CompanyNo, Division, DivisionId, Presence, Settings};
 
@@ -56,6 +56,8 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         .filter(tags::company.eq(company.0))
         .select((tags::folded, tags::shown))
         .load(c))?;
+    let crm: i64 =
+        run!(conn, "reading a company", |c| crm_access::table.filter(crm_access::company.eq(company.0)).count().get_result(c))?;
     let agents = people
         .into_iter()
         .map(|(id, name, email, all, status, capacity)| {
@@ -76,6 +78,6 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         agents,
         divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
-        crm: false,
+        crm: crm > 0,
     })
 }

@@ -11,9 +11,10 @@ use super::lane::Lane;
 use super::open::now;
 use super::records::{CompanyRow, KeyRow, Role};
 use super::schema::{agents, ai_agents, audit, companies, divisions, keys, meta, settings, tags};
+use super::seal::Seal;
 use super::secrets::{Pepper, hash_key, random, try_new_key};
 use super::url::StoreError;
-use super::workers::{Workers, gone, task};
+use super::workers::{Task, Workers, gone, task};
 use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, Settings, tag};
 
 /// Where administrative writes go: through the journal's lane on SQLite inside a `serve`, else their own connection.
@@ -28,13 +29,16 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let (task, outcome) = task(work);
+        self.submit(task)?;
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// In the order of submission. `Err`: too much waits, or the store is closing.
+    pub fn submit(&self, task: Task) -> Result<(), StoreError> {
         match self.lane.get() {
-            Some((lane, true)) => {
-                let (task, outcome) = task(work);
-                lane.task(task)?;
-                outcome.await.unwrap_or_else(|_| Err(gone()))
-            }
-            _ => self.side.run(work).await,
+            Some((lane, true)) => lane.task(task),
+            _ => self.side.push(task),
         }
     }
 }
@@ -43,6 +47,7 @@ impl Writer {
 #[derive(Clone)]
 pub struct Directory {
     pub(super) writer: Arc<Writer>,
+    pub(super) seal: Arc<Seal>,
 }
 
 /// Ids are public and unguessable; they need not be secret.
@@ -67,7 +72,7 @@ fn checked(name: &'static str, text: &str, longest: usize) -> Result<(), StoreEr
 
 impl Directory {
     /// One write: `work` says what happened (for the audit) and with what result, or `None` when nothing changed.
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         company: Option<CompanyNo>,
         by: &str,
@@ -313,19 +318,19 @@ impl Directory {
 }
 
 /// What a write came to; without `audit` nothing changed.
-struct Changed<T> {
+pub(super) struct Changed<T> {
     value: T,
     audit: Option<(CompanyNo, String)>,
 }
 
 impl<T> Changed<T> {
-    fn new(company: CompanyNo, what: String, value: T) -> Self {
+    pub fn new(company: CompanyNo, what: String, value: T) -> Self {
         Self { value, audit: Some((company, what)) }
     }
 }
 
 impl Changed<bool> {
-    fn one(company: CompanyNo, what: String, rows: usize) -> Self {
+    pub fn one(company: CompanyNo, what: String, rows: usize) -> Self {
         Self { value: rows > 0, audit: (rows > 0).then_some((company, what)) }
     }
 }

@@ -2,6 +2,7 @@
 //! thread and no clock; what happens when is the test's to say.
 
 mod lists;
+mod outbox;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,11 @@ use crate::actors::ports::{
     Commit, Finished, Job, Journal, KnownCall, LoadedRoom, Mailbags, OpenCall, Rejection, RoomColumns, StoredAnswer, TimerChange,
     TimerKind,
 };
-use crate::room::{CallKey, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp};
+use crate::room::{
+    CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
+};
+
+pub use outbox::{OutboxFault, OutboxWrite};
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +81,7 @@ struct State {
     released: bool,
     full: bool,
     commits: u64,
+    outbox: outbox::Shelf,
     mailbags: Option<Arc<dyn Mailbags>>,
 }
 
@@ -100,8 +106,11 @@ impl MemoryStore {
     pub fn reborn(&self) -> Arc<Self> {
         let mut old = self.state();
         old.queue.clear();
+        let outbox = old.outbox.hand_over();
+        let taken = std::mem::take(&mut old.outbox);
         let state = std::mem::take(&mut *old);
-        let state = State { mailbags: None, held: false, planned: VecDeque::new(), chooser: None, ..state };
+        old.outbox = taken;
+        let state = State { outbox, mailbags: None, held: false, planned: VecDeque::new(), chooser: None, ..state };
         Arc::new(Self { state: Mutex::new(state), pace: self.pace, owner: self.owner + 1 })
     }
 
@@ -302,7 +311,11 @@ impl State {
         }
         for ended in &commit.ended_calls {
             let stored = self.call_keys.get(&ended.key).map(|i| &mut self.calls[*i]);
-            if let Some(stored) = stored.filter(|stored| stored.ended_at.is_none() && stored.room == commit.address) {
+            let changes = |stored: &&mut StoredCall| {
+                let dead = matches!(stored.answer.status, CallStatus::Dead | CallStatus::Unresolved);
+                stored.room == commit.address && (stored.ended_at.is_none() || dead)
+            };
+            if let Some(stored) = stored.filter(changes) {
                 stored.answer = ended.answer.clone();
                 stored.ended_at = ended.answer.status.is_final().then_some(ended.at);
             }

@@ -15,14 +15,18 @@ mod lane;
 pub mod memory;
 mod migrations;
 mod open;
+mod outbox;
+mod outbox_rows;
 mod queries;
 mod recall;
 mod records;
 mod rows;
 mod schema;
+mod seal;
 mod secrets;
 mod statements;
 mod url;
+mod vault;
 mod workers;
 
 #[cfg(test)]
@@ -33,7 +37,7 @@ pub use directory::Directory;
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
-pub use records::{AuditRow, CallFilter, CompanyRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+pub use records::{AuditRow, CallFilter, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent};
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, new_key};
 pub use url::{StoreError, StoreUrl};

@@ -15,11 +15,15 @@ use super::directory::{Directory, Writer};
 use super::journal::{Runner, last_position};
 use super::lane::Lane;
 use super::migrations;
+use super::outbox::StoredOutbox;
 use super::queries::Queries;
 use super::schema::owners;
-use super::secrets::Pepper;
+use super::seal::Seal;
+use super::secrets::{Pepper, reference_key};
 use super::url::{StoreError, StoreUrl};
+use super::vault::SealedVault;
 use super::workers::Workers;
+use crate::actors::outside::{Outbox, Vault};
 use crate::actors::ports::{Journal, Mailbags, Memory};
 use crate::room::Timestamp;
 
@@ -48,6 +52,9 @@ struct Inner {
     queue: usize,
     readers: Arc<Workers>,
     writer: Arc<Writer>,
+    outbox: Arc<StoredOutbox>,
+    seal: Arc<Seal>,
+    references: [u8; 32],
     last: watch::Sender<i64>,
     fatal: watch::Sender<Option<String>>,
     lane: Mutex<Option<JoinHandle<()>>>,
@@ -79,8 +86,13 @@ impl Store {
     fn new(options: StoreOptions, owner: Option<i64>, last: i64, lock: Option<File>) -> Result<Self, StoreError> {
         let readers = Arc::new(Workers::start("store-read", options.readers, WAITING_QUERIES, &options.url, Purpose::Read)?);
         let side = Workers::start("store-write", 1, WAITING_QUERIES, &options.url, Purpose::Write)?;
+        let (seal, references) = (Arc::new(Seal::new(&options.pepper)), reference_key(&options.pepper));
         let writer = Arc::new(Writer { lane: OnceLock::new(), side, pepper: options.pepper });
+        let outbox = Arc::new(StoredOutbox::new(Arc::clone(&writer), Arc::clone(&readers), owner));
         Ok(Self(Arc::new(Inner {
+            seal,
+            references,
+            outbox,
             url: options.url,
             owner,
             queue: options.journal_queue,
@@ -121,7 +133,24 @@ impl Store {
     }
 
     pub fn directory(&self) -> Directory {
-        Directory { writer: Arc::clone(&self.0.writer) }
+        Directory { writer: Arc::clone(&self.0.writer), seal: Arc::clone(&self.0.seal) }
+    }
+
+    /// Where lanes mark their parts. A store that was not opened to serve owns no rooms: nothing may be started through it.
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::clone(&self.0.outbox) as Arc<dyn Outbox>
+    }
+
+    /// Companies' CRM access, its tokens unsealed. For nobody but the CRM's adapter.
+    pub fn vault(&self) -> Arc<dyn Vault> {
+        let inner = &self.0;
+        let (readers, writer, seal) = (Arc::clone(&inner.readers), Arc::clone(&inner.writer), Arc::clone(&inner.seal));
+        Arc::new(SealedVault { readers, writer, seal })
+    }
+
+    /// Under which our references in other systems are made: the same in every process of this installation.
+    pub fn reference_key(&self) -> [u8; 32] {
+        self.0.references
     }
 
     /// Journal position of the newest durable event.

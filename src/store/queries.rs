@@ -98,7 +98,7 @@ fn event(row: EventTuple) -> StoredEvent {
 }
 
 impl Queries {
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

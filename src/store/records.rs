@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::url::StoreError;
+use crate::actors::outside::{CrmDialect, CrmOptions};
 use crate::room::{AgentId, AiAgentId, CallStatus, CompanyNo, RoomId, RoomKey, Timestamp};
 
 /// What a key may do (design.md section 5).
@@ -107,6 +108,20 @@ pub struct AuditRow {
     pub at: Timestamp,
     pub by: String,
     pub what: String,
+}
+
+/// How a company's CRM is set; holds no secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrmRow {
+    pub base_url: String,
+    pub dialect: CrmDialect,
+    pub options: CrmOptions,
+    /// Raised by every change, also by a refreshed token.
+    pub version: i64,
+    pub updated_at: Timestamp,
+    /// Effects of this company that have not ended, of those anything was written about.
+    pub effects_open: i64,
+    pub effects_settled: i64,
 }
 
 /// For metrics. Counting rooms reads an index of them: ask every few seconds, not more often.

@@ -37,4 +37,15 @@ tables! {
     }
     message_keys (message_key) { message_key: Binary, room_key: Binary, at: BigInt, }
     timers (room_key, kind) { room_key: Binary, kind: Text, company: BigInt, room_id: Text, due_at: BigInt, cause: Text, }
+    effects (call_key) {
+        call_key: Binary, company: BigInt, room_id: Text, call_id: Text, action: Text, retries: BigInt, settlement: Nullable<Text>,
+        settled_at: Nullable<BigInt>, at: BigInt,
+    }
+    effect_parts (call_key, no) {
+        call_key: Binary, no: BigInt, name: Text, company: BigInt, part: Text, shown_name: Nullable<Text>, started_at: BigInt,
+        owner_epoch: BigInt, attempts: BigInt, idle: Bool, record: Nullable<Text>, answer: Nullable<Text>, ended_at: Nullable<BigInt>,
+    }
+    crm_access (company) {
+        company: BigInt, base_url: Text, dialect: Text, options: Text, sealed: Binary, version: BigInt, updated_at: BigInt,
+    }
 }

@@ -98,6 +98,11 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     Ok(bytes)
 }
 
+/// The key under which references to our records in other systems are made: equal in every process of this installation.
+pub(super) fn reference_key(pepper: &Pepper) -> [u8; 32] {
+    blake3::derive_key("bellhop 2026 references in other systems v1", &pepper.0)
+}
+
 pub fn hash_key(pepper: &Pepper, key: &str) -> KeyHash {
     let derived = blake3::derive_key("bellhop 2026 api keys v1", &pepper.0);
     KeyHash(*blake3::keyed_hash(&derived, key.as_bytes()).as_bytes())

@@ -77,9 +77,10 @@ stmt!(InsertEvent {
     "INSERT INTO room_events (position, company, room_key, seq, at, \"by\", cause_kind, cause, kind, payload) VALUES ("
     position: i64 as BigInt, "," company: i64 as BigInt, "," room_key: &'a [u8] as Binary, "," seq: i64 as BigInt, "," at: i64 as BigInt,
     "," by: &'a str as Text, "," cause_kind: &'a str as Text, "," cause: &'a str as Text, "," kind: &'a str as Text, "," payload: &'a str as Text; ")" });
+// A dead letter has ended, but a person's decision moves it on; nothing else that has ended changes again.
 stmt!(EndCall {
     "UPDATE function_calls SET status = " status: &'a str as Text, ", body = " body: &'a str as Text, ", ended_at = " ended_at: Option<i64> as Nullable<BigInt>,
-    " WHERE call_key = " call_key: &'a [u8] as Binary, " AND room_key = " room_key: &'a [u8] as Binary; " AND ended_at IS NULL" });
+    " WHERE call_key = " call_key: &'a [u8] as Binary, " AND room_key = " room_key: &'a [u8] as Binary; " AND (ended_at IS NULL OR status IN ('dead', 'unresolved'))" });
 stmt!(InsertTag {
     "INSERT INTO tags (company, folded, shown, created_at) VALUES (" company: i64 as BigInt, "," folded: &'a str as Text, "," shown: &'a str as Text,
     "," created_at: i64 as BigInt; ") ON CONFLICT DO NOTHING" });

@@ -62,7 +62,7 @@ impl Workers {
         outcome.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    fn push(&self, task: Task) -> Result<(), StoreError> {
+    pub fn push(&self, task: Task) -> Result<(), StoreError> {
         match self.sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             None => Err(gone()),
             Some(sender) => sender.try_send(task).map_err(|error| match error {

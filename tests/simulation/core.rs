@@ -161,9 +161,11 @@ impl Play {
         for ended in ended_calls {
             let (_, answer) = kept.calls.get_mut(&ended.key).expect("an ended call was written");
             assert!(!answer.status.is_final(), "a final answer never changes");
-            assert!(ended.answer.status.is_final());
+            // One that goes on waiting for something else is told as well, and stays open.
+            if ended.answer.status.is_final() {
+                kept.open.remove(&ended.key);
+            }
             *answer = ended.answer;
-            kept.open.remove(&ended.key);
         }
         kept.open.extend(opened);
         let still: HashSet<CallKey> =

@@ -1,11 +1,12 @@
 //! One history that chance rarely writes: the commit's answer gets lost and the store cannot be asked afterwards. Whether the
-//! call was accepted is not known, so nobody may be told that it was not.
+//! call was accepted, or the command carried out, is not known, so nobody may be told that it was not.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellhop::actors::{Batch, CallOutcome, RoomRouter};
+use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter};
 use bellhop::catalog::Admitted;
+use bellhop::room::{Cause, Command, Fact, Writer};
 use bellhop::store::memory::{Fault, MemoryStore, Pace};
 
 use super::actors::{caller, create_rooms, start};
@@ -15,56 +16,134 @@ use super::world;
 #[test]
 fn what_may_have_been_accepted_is_never_called_refused() {
     actix::System::new().block_on(async {
-        for written in [true, false] {
-            assert!(matches!(told(Fault::MaybeWritten { written }, written).await, CallOutcome::OutcomeUnknown));
+        for (fault, written) in FAULTS {
+            let doubted = Doubted::begin().await;
+            let call = world::call(&mut Dice::new(1), &world::address(0), 40, 0);
+            let told = doubted.by(fault, asks(doubted.router.clone(), call.clone())).await;
+            match fault {
+                Fault::NotWritten => assert!(matches!(told, CallOutcome::Unavailable), "this one is known: {told:?}"),
+                _ => assert!(matches!(told, CallOutcome::OutcomeUnknown), "{told:?}"),
+            }
+            let again = doubted.afterwards(asks(doubted.router.clone(), call)).await;
+            let CallOutcome::Answered(again) = again else { panic!("usable again: {again:?}") };
+            assert_eq!(again.get().calls[0].replayed, written);
+            assert_eq!(doubted.store.calls().len(), 1);
+            doubted.ends();
         }
-        assert!(matches!(told(Fault::NotWritten, false).await, CallOutcome::Unavailable), "this one is known");
     });
 }
 
-/// What a caller hears of a commit with this fault when the store takes nothing more; then asks again.
-async fn told(fault: Fault, written: bool) -> CallOutcome {
-    let store = MemoryStore::new(Pace::Pumped);
-    store.put_company(world::company());
-    let (router, arbiters) = start(&store, 0, true);
-    let pumped = pumped(&store);
-    create_rooms(&router).await;
-    let call = world::call(&mut Dice::new(1), &world::address(0), 40, 0);
-    pumped.abort();
-
-    store.plan(fault);
-    let asked = actix::spawn(asks(router.clone(), call.clone()));
-    while store.waiting() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    store.set_full(true);
-    assert_eq!(store.pump(), 1);
-    let outcome = asked.await.unwrap();
-
-    store.set_full(false);
-    let pumped = self::pumped(&store);
-    let CallOutcome::Answered(again) = asks(router.clone(), call).await else { panic!("usable again") };
-    assert_eq!(again.get().calls[0].replayed, written);
-    assert_eq!(store.calls().len(), 1);
-    pumped.abort();
-    router.clear();
-    for arbiter in arbiters {
-        arbiter.stop();
-    }
-    outcome
+#[test]
+fn what_may_have_been_done_is_never_called_undone() {
+    let message = Command::Message { message_id: "m1".into(), from: Writer::Customer, agent_id: None, text: "hello".into() };
+    let pause = Command::Pause { reason: None };
+    actix::System::new().block_on(async {
+        for (fault, written) in FAULTS {
+            for command in [&message, &pause] {
+                let doubted = Doubted::begin().await;
+                let told = doubted.by(fault, tells(doubted.router.clone(), command.clone())).await;
+                match fault {
+                    Fault::NotWritten => assert!(matches!(told, CommandOutcome::Unavailable), "this one is known: {told:?}"),
+                    _ => assert!(matches!(told, CommandOutcome::OutcomeUnknown), "{fault:?}: {told:?}"),
+                }
+                let again = doubted.afterwards(tells(doubted.router.clone(), command.clone())).await;
+                let CommandOutcome::Done { answer, .. } = again else { panic!("usable again: {again:?}") };
+                assert_eq!(answer.changed, !written, "done at last, and by whom");
+                let events = doubted.store.events(&world::address(0));
+                let done = |fact: &Fact| matches!(fact, Fact::MessageReceived { .. } | Fact::RoomPaused { .. });
+                assert_eq!(events.iter().filter(|event| done(&event.fact)).count(), 1, "asking again does not do it twice");
+                doubted.ends();
+            }
+        }
+    });
 }
 
-fn pumped(store: &Arc<MemoryStore>) -> tokio::task::JoinHandle<()> {
-    let store = store.clone();
-    actix::spawn(async move {
-        loop {
-            store.pump();
+/// The commit is on its way when the actor dies, and the next one finds a store that takes nothing.
+#[test]
+fn what_a_dead_actor_may_have_done_is_never_called_undone() {
+    let message = Command::Message { message_id: "m1".into(), from: Writer::Customer, agent_id: None, text: "hello".into() };
+    actix::System::new().block_on(async {
+        let doubted = Doubted::begin().await;
+        let asked = actix::spawn(tells(doubted.router.clone(), message.clone()));
+        doubted.has_something_to_write().await;
+        doubted.store.set_full(true);
+        assert!(doubted.router.kill(&world::address(0)));
+        let told = asked.await.unwrap();
+        assert!(matches!(told, CommandOutcome::OutcomeUnknown), "{told:?}");
+        assert_eq!(doubted.store.pump(), 1, "it was done after all");
+
+        let again = doubted.afterwards(tells(doubted.router.clone(), message)).await;
+        let CommandOutcome::Done { answer, .. } = again else { panic!("usable again: {again:?}") };
+        assert!(!answer.changed);
+        doubted.ends();
+    });
+}
+
+/// What happens to the commit, and whether it was written.
+const FAULTS: [(Fault, bool); 3] =
+    [(Fault::MaybeWritten { written: true }, true), (Fault::MaybeWritten { written: false }, false), (Fault::NotWritten, false)];
+
+/// A room, and a store that moves only when it is told to.
+struct Doubted {
+    store: Arc<MemoryStore>,
+    router: RoomRouter,
+    arbiters: Vec<actix::Arbiter>,
+}
+
+impl Doubted {
+    async fn begin() -> Self {
+        let store = MemoryStore::new(Pace::Pumped);
+        store.put_company(world::company());
+        let (router, arbiters) = start(&store, 0, true);
+        let doubted = Self { store, router, arbiters };
+        doubted.afterwards(create_rooms(&doubted.router)).await;
+        doubted
+    }
+
+    /// What an ask hears whose commit has this fault, when the store takes nothing more after it.
+    async fn by<T: 'static>(&self, fault: Fault, ask: impl Future<Output = T> + 'static) -> T {
+        self.store.plan(fault);
+        let asked = actix::spawn(ask);
+        self.has_something_to_write().await;
+        self.store.set_full(true);
+        assert_eq!(self.store.pump(), 1);
+        asked.await.unwrap()
+    }
+
+    async fn has_something_to_write(&self) {
+        while self.store.waiting() == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    })
+    }
+
+    /// The same with a store that works.
+    async fn afterwards<T>(&self, ask: impl Future<Output = T>) -> T {
+        self.store.set_full(false);
+        let store = self.store.clone();
+        let pumped = actix::spawn(async move {
+            loop {
+                store.pump();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        let answer = ask.await;
+        pumped.abort();
+        answer
+    }
+
+    fn ends(self) {
+        self.router.clear();
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+    }
 }
 
 async fn asks(router: RoomRouter, call: Admitted) -> CallOutcome {
     let batch = Batch { calls: vec![call], caller: caller() };
     router.call(world::address(0), batch, Duration::from_secs(10)).await
+}
+
+async fn tells(router: RoomRouter, command: Command) -> CommandOutcome {
+    router.command(world::address(0), command, caller(), Cause::Request("req".into())).await
 }

@@ -53,7 +53,7 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, last_inbound: i64) ->
     let ai_agent = AiAgentId::trusted("sales");
     let key_id: Arc<str> = "key_1".into();
     let seen = Seen { epoch: None, seq: dice.rarely(3).then(|| (last_inbound - dice.roll(2) as i64).max(0)) };
-    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen };
+    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, crm: false };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,
         Err(answer) => panic!("the door refused {answer:?}"),

@@ -114,5 +114,5 @@ fn admit_at(
     turn_id: Option<&str>,
 ) -> Result<Admitted, DoorAnswer> {
     let ai_agent = ai_agent.map(AiAgentId::trusted);
-    admit(raw, key, &Admission { address, ai_agent: ai_agent.as_ref(), key_id: &"key_1".into(), turn_id, seen })
+    admit(raw, key, &Admission { address, ai_agent: ai_agent.as_ref(), key_id: &"key_1".into(), turn_id, seen, crm: false })
 }

@@ -1,0 +1,3 @@
+DROP TABLE crm_access;
+DROP TABLE effect_parts;
+DROP TABLE effects;

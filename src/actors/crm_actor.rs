@@ -1,0 +1,203 @@
+//! One actor per company that carries its rooms' effects to the CRM: one lane per room, in order; many rooms at once. A lane
+//! outlives its room's actor. It keeps nothing on disk itself: rooms hand their open effects over again whenever they wake.
+//! **Invariant:** of one room, the next effect begins only when the one before it is settled.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use actix::fut::ActorFutureExt;
+use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+
+use crate::room::{CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
+
+use super::lane::{CrmPorts, carry};
+use super::outside::EffectJob;
+use super::router::Inner;
+
+/// Requests of one company at once; those that only wait for their time are not counted.
+const AT_ONCE: usize = 16;
+/// A settlement the room has not applied is told again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(2);
+/// An effect whose carrying panicked so often is left to people.
+const MAX_PANICS: u8 = 3;
+
+/// What rooms tell the CRM's actor. Each may come twice.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum CrmWord {
+    Carry(Box<EffectJob>),
+    /// The room wrote the effect's end down.
+    Applied {
+        room: RoomId,
+        key: CallKey,
+    },
+}
+
+#[derive(Default)]
+struct RoomLane {
+    waiting: VecDeque<Arc<EffectJob>>,
+    current: Option<Arc<EffectJob>>,
+    /// Settled, but the room has not said that it knows.
+    unapplied: Vec<(Arc<EffectJob>, Settlement)>,
+}
+
+impl RoomLane {
+    fn has(&self, key: CallKey, retries: u32) -> bool {
+        let same = |job: &Arc<EffectJob>| job.key == key && job.retries >= retries;
+        self.current.iter().any(same) || self.waiting.iter().any(same)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.current.is_none() && self.unapplied.is_empty()
+    }
+}
+
+pub struct CrmActor {
+    company: CompanyNo,
+    router: Weak<Inner>,
+    ports: CrmPorts,
+    lanes: HashMap<RoomId, RoomLane>,
+    at_once: Arc<Semaphore>,
+    panics: HashMap<CallKey, u8>,
+}
+
+impl std::fmt::Debug for CrmActor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CrmActor").field("company", &self.company).finish_non_exhaustive()
+    }
+}
+
+impl CrmActor {
+    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: CrmPorts) -> Self {
+        Self {
+            company,
+            router: Arc::downgrade(router),
+            ports,
+            lanes: HashMap::new(),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            panics: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, job: EffectJob, ctx: &mut Context<Self>) {
+        let room = job.address.room.clone();
+        let lane = self.lanes.entry(room.clone()).or_default();
+        if lane.has(job.key, job.retries) {
+            return;
+        }
+        if let Some((job, settlement)) =
+            lane.unapplied.iter().find(|(known, _)| known.key == job.key && known.retries >= job.retries)
+        {
+            let (job, settlement) = (job.clone(), settlement.clone());
+            self.tell(&job, settlement);
+            return;
+        }
+        lane.waiting.push_back(Arc::new(job));
+        self.go_on(&room, ctx);
+    }
+
+    /// Begins the room's next effect if none is under way.
+    fn go_on(&mut self, room: &RoomId, ctx: &mut Context<Self>) {
+        let (Some(lane), Some(router)) = (self.lanes.get_mut(room), self.router.upgrade()) else { return };
+        if lane.current.is_some() {
+            return;
+        }
+        let Some(job) = lane.waiting.pop_front() else { return };
+        lane.current = Some(job.clone());
+        let (ports, at_once, clock) = (self.ports.clone(), self.at_once.clone(), router.clock.clone());
+        let weak = self.router.clone();
+        let carried = async move {
+            let doubted = || {
+                if let Some(router) = weak.upgrade() {
+                    let call_id = job.call.call_id.clone();
+                    router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
+                }
+            };
+            let end = AssertUnwindSafe(carry(&ports, clock.as_ref(), &at_once, &job, doubted)).catch_unwind().await;
+            (job.clone(), end)
+        };
+        ctx.spawn(carried.into_actor(self).map(|(job, end), actor, ctx| match end {
+            Ok(end) => actor.carried(&job, end, ctx),
+            Err(_) => actor.panicked(job, ctx),
+        }));
+    }
+
+    fn carried(&mut self, job: &Arc<EffectJob>, end: Option<Settlement>, ctx: &mut Context<Self>) {
+        let room = job.address.room.clone();
+        let Some(lane) = self.lanes.get_mut(&room) else { return };
+        lane.current = None;
+        match end {
+            Some(settlement) => {
+                self.panics.remove(&job.key);
+                lane.unapplied.retain(|(known, _)| known.key != job.key);
+                lane.unapplied.push((job.clone(), settlement.clone()));
+                self.tell(job, settlement);
+            }
+            // Another process owns the rooms; it carries what is left.
+            None => lane.waiting.clear(),
+        }
+        self.go_on(&room, ctx);
+    }
+
+    /// Carried again from what the outbox remembers; the third time it is left to people, for what it did is not known.
+    fn panicked(&mut self, job: Arc<EffectJob>, ctx: &mut Context<Self>) {
+        metrics::counter!(crate::telemetry::PANICS).increment(1);
+        let panics = self.panics.entry(job.key).or_default();
+        *panics += 1;
+        tracing::error!(call_id = %job.call.call_id, panics = *panics, "an effect panicked while it was carried");
+        if *panics >= MAX_PANICS {
+            let settlement = self.ports.crm.unsaid(&job, CallStatus::Unresolved);
+            self.carried(&job, Some(settlement), ctx);
+            return;
+        }
+        let room = job.address.room.clone();
+        if let Some(lane) = self.lanes.get_mut(&room) {
+            lane.current = None;
+            lane.waiting.push_front(job);
+        }
+        self.go_on(&room, ctx);
+    }
+
+    fn tell(&self, job: &EffectJob, settlement: Settlement) {
+        let Some(router) = self.router.upgrade() else { return };
+        let call_id = job.call.call_id.clone();
+        router.notify(&job.address, Command::EffectSettled { call_id: call_id.clone(), settlement }, Cause::Call(call_id));
+    }
+
+    fn applied(&mut self, room: &RoomId, key: CallKey) {
+        let Some(lane) = self.lanes.get_mut(room) else { return };
+        lane.unapplied.retain(|(job, _)| job.key != key);
+        if lane.is_empty() {
+            self.lanes.remove(room);
+        }
+    }
+}
+
+impl Actor for CrmActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(1_024);
+        ctx.run_interval(TELL_AGAIN, |actor, _| {
+            let unapplied = actor.lanes.values().flat_map(|lane| &lane.unapplied);
+            for (job, settlement) in unapplied {
+                actor.tell(job, settlement.clone());
+            }
+        });
+    }
+}
+
+impl Handler<CrmWord> for CrmActor {
+    type Result = ();
+
+    fn handle(&mut self, word: CrmWord, ctx: &mut Context<Self>) {
+        match word {
+            CrmWord::Carry(job) => self.take(*job, ctx),
+            CrmWord::Applied { room, key } => self.applied(&room, key),
+        }
+    }
+}

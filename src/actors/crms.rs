@@ -1,0 +1,51 @@
+//! Finds the CRM's actor of a company, starts it at first need, and starts it anew when it died.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr};
+use dashmap::DashMap;
+
+use crate::room::{CallKey, CompanyNo, RoomAddress};
+
+use super::crm_actor::{CrmActor, CrmWord};
+use super::outside::EffectJob;
+use super::router::Inner;
+
+#[derive(Debug, Default)]
+pub(super) struct Crms(DashMap<CompanyNo, Addr<CrmActor>, ahash::RandomState>);
+
+impl Crms {
+    pub fn carry(&self, router: &Arc<Inner>, job: EffectJob) {
+        self.say(router, job.address.company, CrmWord::Carry(Box::new(job)));
+    }
+
+    pub fn applied(&self, router: &Arc<Inner>, room: &RoomAddress, key: CallKey) {
+        self.say(router, room.company, CrmWord::Applied { room: room.room.clone(), key });
+    }
+
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
+    fn say(&self, router: &Arc<Inner>, company: CompanyNo, word: CrmWord) {
+        let Some(ports) = &router.options.crm else {
+            tracing::error!("an effect was decided in a process without a CRM");
+            return;
+        };
+        let mut actor = self.0.entry(company).or_insert_with(|| start(router, company, ports.clone()));
+        if !actor.connected() {
+            // Rooms hand their open effects over again when they wake; this one does so now.
+            tracing::error!("a CRM's actor died and is made again");
+            *actor = start(router, company, ports.clone());
+        }
+        actor.do_send(word);
+    }
+}
+
+fn start(router: &Arc<Inner>, company: CompanyNo, ports: super::lane::CrmPorts) -> Addr<CrmActor> {
+    let actor = CrmActor::new(company, router, ports);
+    match router.spawn_place() {
+        Some(arbiter) => CrmActor::start_in_arbiter(arbiter, move |_| actor),
+        None => actor.start(),
+    }
+}

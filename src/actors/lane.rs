@@ -1,0 +1,252 @@
+//! One effect carried to its end: does what `room::outbox` says, writes down what came of it, and asks again. Every await may be
+//! the last one (the process dies, the actor goes): whoever carries the effect next goes on from what the outbox remembers.
+//! **Invariant:** a part is sent only after its start is durable, and the room hears of an end only after that is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::room::outbox::{Came, Carriage, End, Move, Patience};
+use crate::room::{CallStatus, Settlement, Timestamp};
+
+use super::outside::{Crm, EffectJob, Found, Outbox, Part, PartDone, PartRow, Planned, Sent, Started};
+use super::ports::Clock;
+
+/// The outside and where it is written down; clones are the same.
+#[derive(Clone)]
+pub struct CrmPorts {
+    pub crm: Arc<dyn Crm>,
+    pub outbox: Arc<dyn Outbox>,
+    pub patience: Patience,
+}
+
+impl std::fmt::Debug for CrmPorts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CrmPorts").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// The store could not write; it is asked again after this time.
+const STORE_AGAIN: Duration = Duration::from_millis(200);
+/// A rest is cut in pieces, so that a clock that jumps is noticed.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// The CRM's side failed inside, or could not be reached to be read.
+const CRM_AGAIN_MS: i64 = 1_000;
+
+/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown. `None`: another process owns it now.
+pub async fn carry(
+    ports: &CrmPorts,
+    clock: &dyn Clock,
+    at_once: &Semaphore,
+    job: &EffectJob,
+    doubted: impl Fn(),
+) -> Option<Settlement> {
+    let span = tracing::info_span!("effect.carry", call_id = %job.call.call_id, room = %job.address.room, action = job.call.name);
+    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], given: None };
+    lane.run().instrument(span).await
+}
+
+struct Lane<'a, D> {
+    ports: &'a CrmPorts,
+    clock: &'a dyn Clock,
+    at_once: &'a Semaphore,
+    job: &'a EffectJob,
+    doubted: D,
+    /// Those that were started, in order; the last one may be under way.
+    parts: Vec<PartRow>,
+    /// The end, as the CRM's side said it.
+    given: Option<Settlement>,
+}
+
+impl<D: Fn()> Lane<'_, D> {
+    async fn run(mut self) -> Option<Settlement> {
+        let recalled = self.ask(|| self.ports.outbox.recall(self.job.key)).await;
+        if let Some((retries, settlement)) = recalled.settlement
+            && retries >= self.job.retries
+        {
+            return Some(settlement);
+        }
+        self.parts = recalled.parts;
+        let mut carriage = Carriage::new(self.ports.patience, self.job.since);
+        // A part that is named but not started yet.
+        let mut named: Option<Part> = None;
+        loop {
+            let now = self.clock.now();
+            let came = match carriage.next(now) {
+                Move::Rest(until) => {
+                    let nap = Duration::from_millis(u64::try_from(until.ms_since(now)).unwrap_or(0).max(1));
+                    tokio::time::sleep(nap.min(LONGEST_NAP)).await;
+                    continue;
+                }
+                Move::Plan => self.plan(&mut named).await,
+                Move::Send => match self.send(&mut carriage, &mut named).await {
+                    Some(came) => came,
+                    None => return None,
+                },
+                Move::LookUp => self.look_up().await,
+                Move::Settle(end) => return Some(self.settle(end).await),
+            };
+            carriage.came(came, self.clock.now());
+            if came == Came::Doubtful || matches!(came, Came::PartStarted(..)) {
+                (self.doubted)();
+            }
+        }
+    }
+
+    async fn plan(&mut self, named: &mut Option<Part>) -> Came {
+        if let Some(row) = self.parts.iter().find(|row| row.done.is_none()) {
+            let rule = row.part.rule;
+            if !row.idle {
+                return Came::PartStarted(rule, row.started_at);
+            }
+            *named = Some(row.part.clone());
+            return Came::Part(rule);
+        }
+        let _turn = self.at_once.acquire().await;
+        match self.ports.crm.plan(self.job, &self.parts).await {
+            Ok(Planned::Write(part)) => {
+                let rule = part.rule;
+                *named = Some(part);
+                Came::Part(rule)
+            }
+            Ok(Planned::End(settlement)) => {
+                self.given = Some(settlement);
+                Came::End
+            }
+            Ok(Planned::Later { after_ms, why }) => {
+                tracing::info!(%why, after_ms, "the CRM cannot be read now");
+                Came::NotDone { after_ms, counts: false }
+            }
+            Err(why) => {
+                tracing::warn!(%why, "the CRM cannot be read now");
+                Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false }
+            }
+        }
+    }
+
+    /// `None`: another process owns the effect.
+    async fn send(&mut self, carriage: &mut Carriage, named: &mut Option<Part>) -> Option<Came> {
+        let Some(part) = named.clone().or_else(|| self.open_row().map(|row| row.part.clone())) else {
+            return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: true });
+        };
+        let _turn = self.at_once.acquire().await;
+        let permit = match self.ports.crm.permit(self.job).await {
+            Ok(permit) => permit,
+            Err(why) => {
+                tracing::warn!(%why, "no request may leave now");
+                return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false });
+            }
+        };
+        let at = self.clock.now();
+        match self.ports.outbox.start(self.job, &part, at).await {
+            Ok(Started::Yes) => {}
+            Ok(Started::NotOurs) => return None,
+            // Perhaps it is marked: a mark without a request is only looked up once too often.
+            Err(why) => {
+                tracing::warn!(%why, "a start could not be written down");
+                return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false });
+            }
+        }
+        carriage.started();
+        *named = None;
+        self.row_started(&part, at);
+        let sent = self.ports.crm.write(self.job, &part, permit).await;
+        Some(match sent {
+            Ok(Sent::Done(done)) => self.done(done).await,
+            Ok(Sent::NotDone { after_ms, counts, why }) => {
+                tracing::info!(%why, after_ms, "the CRM did not take it");
+                self.idle().await;
+                Came::NotDone { after_ms, counts }
+            }
+            Ok(Sent::Refused(settlement)) => {
+                self.idle().await;
+                self.given = Some(settlement);
+                Came::End
+            }
+            Ok(Sent::Doubtful { why }) | Err(why) => {
+                tracing::warn!(%why, "it is not known whether the CRM took it");
+                Came::Doubtful
+            }
+        })
+    }
+
+    async fn look_up(&mut self) -> Came {
+        let Some(row) = self.open_row().cloned() else { return Came::Done };
+        let _turn = self.at_once.acquire().await;
+        match self.ports.crm.look_up(self.job, &row.part, row.started_at).await {
+            Ok(Found::Done(done)) => self.done(done).await,
+            Ok(Found::Absent) => Came::Absent,
+            Ok(Found::Unprovable { why }) => {
+                tracing::warn!(%why, "it cannot be told whether the CRM took it");
+                Came::Unprovable
+            }
+            Ok(Found::Later { after_ms, why }) => {
+                tracing::info!(%why, after_ms, "the CRM cannot be asked now");
+                Came::NotDone { after_ms, counts: false }
+            }
+            Err(why) => {
+                tracing::warn!(%why, "the CRM cannot be asked now");
+                Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false }
+            }
+        }
+    }
+
+    async fn settle(&mut self, end: End) -> Settlement {
+        let unsaid = |status| self.ports.crm.unsaid(self.job, status);
+        let settlement = match (end, self.given.take()) {
+            (End::Given, Some(given)) => given,
+            (End::Expired, _) => unsaid(CallStatus::Expired),
+            (End::Dead, _) => unsaid(CallStatus::Dead),
+            (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
+        };
+        self.ask(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await;
+        settlement
+    }
+
+    fn open_row(&self) -> Option<&PartRow> {
+        self.parts.iter().find(|row| row.done.is_none())
+    }
+
+    fn row_started(&mut self, part: &Part, at: Timestamp) {
+        match self.parts.iter_mut().find(|row| row.part.no == part.no) {
+            Some(row) => {
+                (row.started_at, row.idle) = (at, false);
+                row.attempts += 1;
+            }
+            None => self.parts.push(PartRow { part: part.clone(), started_at: at, attempts: 1, done: None, idle: false }),
+        }
+    }
+
+    async fn done(&mut self, done: PartDone) -> Came {
+        let Some(no) = self.open_row().map(|row| row.part.no) else { return Came::Done };
+        self.ask(|| self.ports.outbox.finish(self.job.key, no, Some(&done), self.clock.now())).await;
+        if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
+            row.done = Some(done);
+        }
+        Came::Done
+    }
+
+    async fn idle(&mut self) {
+        let Some(no) = self.open_row().map(|row| row.part.no) else { return };
+        self.ask(|| self.ports.outbox.finish(self.job.key, no, None, self.clock.now())).await;
+        if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
+            row.idle = true;
+        }
+    }
+
+    /// Asks the store until it answers: nothing may go on before it has.
+    async fn ask<'f, T, F>(&self, mut question: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = Result<T, Arc<str>>> + 'f,
+    {
+        loop {
+            match question().await {
+                Ok(answer) => return answer,
+                Err(why) => tracing::warn!(%why, "the outbox cannot be reached"),
+            }
+            tokio::time::sleep(STORE_AGAIN).await;
+        }
+    }
+}
