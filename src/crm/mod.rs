@@ -44,7 +44,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use crate::actors::outside::{
-    Crm, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Crm, CrmView, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
@@ -96,5 +96,9 @@ impl Crm for QontakCrm {
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {
         answer::unsaid(job, status)
+    }
+
+    fn view(&self, company: CompanyNo) -> CrmView {
+        self.outbound.view(company)
     }
 }
