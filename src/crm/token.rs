@@ -77,8 +77,16 @@ impl Credentials {
         }
     }
 
+    /// If it is known.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Refreshable(file) => file.expires_at,
+            Self::Static(_) | Self::Hmac(_) => None,
+        }
+    }
+
     pub fn has_ended(&self, now: Timestamp) -> bool {
-        matches!(self, Self::Refreshable(file) if file.expires_at.is_some_and(|end| now >= end))
+        self.ends_at().is_some_and(|end| now >= end)
     }
 
     /// Whether the token is at its end, or so near that a new one should be had first.
@@ -162,7 +170,8 @@ mod tests {
         assert!(matches!(parse(" T1-invented \n"), Ok(Credentials::Static(token)) if token.reveal() == "T1-invented"));
         let hmac = parse(r#"{"client_id":"c","client_secret":"s"}"#).unwrap();
         assert!(matches!(hmac, Credentials::Hmac(client) if client.id == "c" && client.secret.reveal() == "s"));
-        let pair = parse(r#"{"access_token":"a","refresh_token":"r","client_id":"c","client_secret":"s","expires_at":1900000000}"#);
+        let pair =
+            parse(r#"{"access_token":"a","refresh_token":"r","client_id":"c","client_secret":"s","expires_at":1900000000}"#);
         let Ok(Credentials::Refreshable(file)) = pair else { panic!("not refreshable") };
         assert_eq!(file.expires_at, Some(Timestamp(1_900_000_000_000_000)));
         let form = String::from_utf8(file.refresh_form()).unwrap();
