@@ -19,7 +19,7 @@ fn job(company: i64, id: &str, retries: u32) -> EffectJob {
         request: Request::CreateDeal(CreateDeal { name: "trip".into(), fields: DealFields::default(), repeat: false }),
         customer: Arc::default(),
         channel: "web_chat".into(),
-        plan: EffectPlan { kind: RecordKind::Deal, creates: true, intent: None, target: None },
+        plan: EffectPlan { kind: RecordKind::Deal, creates: true, intent: None, target: None, linked: false },
         episode: 1,
         epoch: 1,
         since: Timestamp(1),
@@ -214,7 +214,8 @@ fn what_was_started_outlives_the_process() {
         wait(serving.store.outbox().start(&effect, &part(0, "a"), Timestamp(5))).unwrap();
         serving.store.close();
         drop(serving);
-        let heir = Serving::at(place).store.outbox();
+        let again = Serving::at(place);
+        let heir = again.store.outbox();
         assert_eq!(wait(heir.recall(effect.key)).unwrap().parts[0].started_at, Timestamp(5));
         assert_eq!(wait(heir.finish(effect.key, 0, Some(&made("1")), Timestamp(6))), Ok(()), "and the new owner goes on");
     });
