@@ -182,6 +182,12 @@ impl Running {
     }
 }
 
+/// The adapter to every company's CRM, over one shared HTTP client.
+pub fn build_crm(store: &Store, clock: &Arc<dyn Clock>) -> Result<QontakCrm, StoreError> {
+    let outbound = Outbound::new().map_err(StoreError::Invalid)?;
+    Ok(QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()))
+}
+
 /// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
 fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<(RoomRouter, Threads), StoreError> {
     let threads = Threads::new(config.workers);
@@ -190,7 +196,7 @@ fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
-        crm: None,
+        crm: Some(CrmPorts { crm: Arc::new(build_crm(store, &clock)?), outbox: store.outbox() }),
     };
     Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
 }
