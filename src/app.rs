@@ -14,9 +14,11 @@ use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
 use crate::actors::ports::Clock;
-use crate::actors::{Faults, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::actors::{CrmPorts, Faults, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
 use crate::config::Config;
+use crate::crm::QontakCrm;
+use crate::outbound::Outbound;
 use crate::store::{Pepper, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
 

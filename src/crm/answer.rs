@@ -66,7 +66,13 @@ pub fn judge(sheet: &Sheet, written: &Written, read: &Record, strict: bool) -> O
 }
 
 /// The end of an effect that went well.
-pub fn succeeded(job: &EffectJob, id: &str, outcome: &Outcome, written: Option<&Written>, mut warnings: Vec<String>) -> Settlement {
+pub fn succeeded(
+    job: &EffectJob,
+    id: &str,
+    outcome: &Outcome,
+    written: Option<&Written>,
+    mut warnings: Vec<String>,
+) -> Settlement {
     let sheet = Sheet::of(job.plan.kind);
     let mut told = Record::new();
     told.insert("id".into(), json!(id));
@@ -75,7 +81,10 @@ pub fn succeeded(job: &EffectJob, id: &str, outcome: &Outcome, written: Option<&
     result.insert(sheet.kind.as_str().into(), Value::Object(told.clone()));
     warnings.splice(0..0, written.iter().flat_map(|written| written.warnings.iter().cloned()));
     for field in &outcome.unverified {
-        warnings.push(format!("The CRM does not show the new value of `{}`. A colleague may have to look.", crate::catalog::nearest::shown(field)));
+        warnings.push(format!(
+            "The CRM does not show the new value of `{}`. A colleague may have to look.",
+            crate::catalog::nearest::shown(field)
+        ));
     }
     if !job.plan.creates {
         let changes = written.map(|written| written.changes.as_slice()).unwrap_or_default();
@@ -123,8 +132,9 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))
         }
         _ => {
-            let message =
-                format!("The CRM cannot be used now, and the {kind} was not {verb}. Do not send it again; a colleague will look after it.");
+            let message = format!(
+                "The CRM cannot be used now, and the {kind} was not {verb}. Do not send it again; a colleague will look after it."
+            );
             Settlement::error(status, &Refusal::new("crm_unavailable", Next::WaitForHuman, message))
         }
     }

@@ -149,14 +149,7 @@ mod tests {
     fn a_change_is_looked_for_where_it_stands() {
         let record = json!({"size": "5.0", "additional_fields": [{"id": 3, "value": "x"}]});
         let record = record.as_object().unwrap();
-        let change = |place, how, written| Change {
-            field: "f".into(),
-            place,
-            how,
-            from: Value::Null,
-            to: Value::Null,
-            written,
-        };
+        let change = |place, how, written| Change { field: "f".into(), place, how, from: Value::Null, to: Value::Null, written };
         assert_eq!(change(Place::Key("size".into()), How::Number, json!(5)).shows(record), Some(true));
         assert_eq!(change(Place::Custom(3), How::Text, json!("y")).shows(record), Some(false));
         assert_eq!(change(Place::Custom(4), How::Text, json!("y")).shows(record), None);

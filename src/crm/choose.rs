@@ -39,9 +39,7 @@ pub fn person<'a>(argument: &str, given: &str, people: &'a [Choice]) -> Result<&
 pub fn pipeline<'a>(given: &str, pipelines: &'a [Pipeline]) -> Result<&'a Pipeline, Refusal> {
     let wanted = fold(given);
     let found = pipelines.iter().find(|pipeline| fold(&pipeline.name) == wanted);
-    found.ok_or_else(|| {
-        unknown("unknown_pipeline", "pipeline", given, pipelines.iter().map(|pipeline| pipeline.name.as_str()))
-    })
+    found.ok_or_else(|| unknown("unknown_pipeline", "pipeline", given, pipelines.iter().map(|pipeline| pipeline.name.as_str())))
 }
 
 /// A stage of this pipeline. `others`: the pipelines whose stages are known, to say where it really is.

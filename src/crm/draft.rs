@@ -119,8 +119,8 @@ impl Draft {
         match field.kind {
             Kind::Text | Kind::Amount | Kind::Company => self.set(argument, key, How::Text, json!(text), json!(text)),
             Kind::IsoDate | Kind::DashedDate => {
-                let day = dates::from_model(text)
-                    .ok_or_else(|| wrong_value(argument, "must be a date that exists, as YYYY-MM-DD"))?;
+                let day =
+                    dates::from_model(text).ok_or_else(|| wrong_value(argument, "must be a date that exists, as YYYY-MM-DD"))?;
                 let sent = if field.kind == Kind::IsoDate { dates::iso(day) } else { dates::dashed(day) };
                 self.set(argument, key, How::Day, json!(sent), json!(day.to_string()));
             }

@@ -60,14 +60,7 @@ pub fn message(body: &[u8]) -> Option<String> {
     let meta = |key: &str| body.get("meta")?.get(key)?.as_str();
     let top = |key: &str| body.get(key)?.as_str();
     let listed = || body.get("error")?.get("messages")?.get(0)?.as_str();
-    let places = [
-        meta("developer_message"),
-        meta("message"),
-        top("error_description"),
-        top("error"),
-        top("message"),
-        listed(),
-    ];
+    let places = [meta("developer_message"), meta("message"), top("error_description"), top("error"), top("message"), listed()];
     let said = places.into_iter().flatten().map(|text| shown_within(text, LONGEST_MESSAGE)).find(|text| !text.is_empty());
     said
 }
@@ -96,7 +89,8 @@ mod tests {
 
     #[test]
     fn what_is_not_an_object_is_unreadable() {
-        for body in [&b"<html><body>502 Bad Gateway</body></html>"[..], b"", b"[1]", b"\"x\"", b"{\"meta\":", &[0xff; 2_000_000]] {
+        for body in [&b"<html><body>502 Bad Gateway</body></html>"[..], b"", b"[1]", b"\"x\"", b"{\"meta\":", &[0xff; 2_000_000]]
+        {
             assert!(Envelope::parse(body).is_none());
             assert_eq!(message(body), None);
         }

@@ -44,10 +44,11 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use crate::actors::outside::{
-    Crm, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Crm, CrmView, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
+use crate::room::outbox::Patience;
 use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
 pub use check::{CheckProblem, CheckReport, CheckedKind};
@@ -78,6 +79,18 @@ impl QontakCrm {
 }
 
 impl Crm for QontakCrm {
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience> {
+        Box::pin(async move {
+            let access = self.vault.crm(company).await?;
+            let options = access.map(|access| access.options).unwrap_or_default();
+            Ok(Patience { grace_ms: options.grace_ms, ..Patience::default() })
+        })
+    }
+
+    fn view(&self, company: CompanyNo) -> CrmView {
+        self.outbound.view(company)
+    }
+
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(self.next(job, ended))
     }

@@ -42,11 +42,7 @@ pub fn number(value: &Value) -> Option<f64> {
 /// A number as JSON: whole ones without a point.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
 pub fn amount(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
-        Value::from(number as i64)
-    } else {
-        Value::from(number)
-    }
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 { Value::from(number as i64) } else { Value::from(number) }
 }
 
 /// Ids in an array; whatever else stands there is left out.
@@ -93,7 +89,10 @@ mod tests {
             "id": 41, "text_id": "42", "crm_company_id": [7], "crm_company_name": ["Toko"], "size": "2500000.0", "null": null,
             "blank": " ", "crm_lead_ids": [1, "2", null], "empty": [], "alone": 9,
         }));
-        assert_eq!([int_of(&deal, "id"), int_of(&deal, "text_id"), int_of(&deal, "crm_company_id")], [Some(41), Some(42), Some(7)]);
+        assert_eq!(
+            [int_of(&deal, "id"), int_of(&deal, "text_id"), int_of(&deal, "crm_company_id")],
+            [Some(41), Some(42), Some(7)]
+        );
         assert_eq!(int_of(&deal, "null"), None);
         assert_eq!((text_of(&deal, "crm_company_name"), text_of(&deal, "blank")), (Some("Toko"), None));
         assert_eq!(number(&deal["size"]), Some(2_500_000.0));

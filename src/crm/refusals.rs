@@ -25,7 +25,12 @@ pub fn unknown<'a>(code: &'static str, argument: &str, given: &str, names: impl 
 }
 
 /// Several choices have this name: `tellings` tell them apart.
-pub fn ambiguous(code: &'static str, argument: &str, given: &str, tellings: impl IntoIterator<Item = (String, Option<String>)>) -> Refusal {
+pub fn ambiguous(
+    code: &'static str,
+    argument: &str,
+    given: &str,
+    tellings: impl IntoIterator<Item = (String, Option<String>)>,
+) -> Refusal {
     let message = format!("More than one `{}` is called `{}`. Use one of the candidates.", shown(argument), shown(given));
     let mut refusal = Refusal::new(code, Next::FixAndRetry, message);
     let candidates = tellings.into_iter().take(MOST_CANDIDATES);
@@ -34,7 +39,12 @@ pub fn ambiguous(code: &'static str, argument: &str, given: &str, tellings: impl
 }
 
 /// The stage is one of other pipelines.
-pub fn stage_elsewhere<'a>(stage: &str, pipeline: &str, elsewhere: &[&str], stages: impl IntoIterator<Item = &'a str>) -> Refusal {
+pub fn stage_elsewhere<'a>(
+    stage: &str,
+    pipeline: &str,
+    elsewhere: &[&str],
+    stages: impl IntoIterator<Item = &'a str>,
+) -> Refusal {
     let (stage, pipeline) = (shown(stage), shown(pipeline));
     let others: Vec<String> = elsewhere.iter().map(|name| format!("`{}`", shown(name))).collect();
     let message = format!(
@@ -103,7 +113,8 @@ pub fn not_this_customers(kind: RecordKind) -> Refusal {
 /// The customer has nothing open of this kind.
 pub fn nothing_to_change(kind: RecordKind) -> Refusal {
     let kind = kind.as_str();
-    let message = format!("This conversation has no {kind} yet, and none that is open was found for this customer. Make one first.");
+    let message =
+        format!("This conversation has no {kind} yet, and none that is open was found for this customer. Make one first.");
     let code = if kind == "deal" { "no_deal" } else { "no_ticket" };
     Refusal::new(code, Next::UseOtherTool, message).with_candidates([format!("create_{kind}")])
 }
@@ -111,11 +122,13 @@ pub fn nothing_to_change(kind: RecordKind) -> Refusal {
 /// The customer has several; which one is meant?
 pub fn which(kind: RecordKind, choices: Vec<(String, String)>) -> Refusal {
     let kind = kind.as_str();
-    let message = format!("This customer has more than one open {kind}. Say which one with `{kind}`; ask the customer if you do not know.");
+    let message =
+        format!("This customer has more than one open {kind}. Say which one with `{kind}`; ask the customer if you do not know.");
     let code = if kind == "deal" { "ambiguous_deal" } else { "ambiguous_ticket" };
     let mut refusal = Refusal::new(code, Next::FixAndRetry, message);
     let choices = choices.into_iter().take(MOST_CANDIDATES);
-    refusal.candidates = choices.map(|(value, note)| Candidate { value, note: Some(shown_within(&note, LONGEST_CHOICE)) }).collect();
+    refusal.candidates =
+        choices.map(|(value, note)| Candidate { value, note: Some(shown_within(&note, LONGEST_CHOICE)) }).collect();
     refusal
 }
 

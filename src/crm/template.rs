@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn a_lost_deal_is_closed_and_a_new_one_without_a_chance_is_not() {
         let stage = |id, chance| Stage { id, name: String::new(), order: id, win_probability: Some(chance) };
-        let pipeline = Pipeline { id: 1, name: String::new(), stages: vec![stage(1, 0.0), stage(2, 50.0), stage(3, 100.0), stage(4, 0.0)] };
+        let pipeline =
+            Pipeline { id: 1, name: String::new(), stages: vec![stage(1, 0.0), stage(2, 50.0), stage(3, 100.0), stage(4, 0.0)] };
         let closed: Vec<bool> = pipeline.stages.iter().map(|stage| pipeline.closes(stage, false)).collect();
         assert_eq!(closed, [false, false, true, true]);
     }

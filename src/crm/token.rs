@@ -162,7 +162,8 @@ mod tests {
         assert!(matches!(parse(" T1-invented \n"), Ok(Credentials::Static(token)) if token.reveal() == "T1-invented"));
         let hmac = parse(r#"{"client_id":"c","client_secret":"s"}"#).unwrap();
         assert!(matches!(hmac, Credentials::Hmac(client) if client.id == "c" && client.secret.reveal() == "s"));
-        let pair = parse(r#"{"access_token":"a","refresh_token":"r","client_id":"c","client_secret":"s","expires_at":1900000000}"#);
+        let pair =
+            parse(r#"{"access_token":"a","refresh_token":"r","client_id":"c","client_secret":"s","expires_at":1900000000}"#);
         let Ok(Credentials::Refreshable(file)) = pair else { panic!("not refreshable") };
         assert_eq!(file.expires_at, Some(Timestamp(1_900_000_000_000_000)));
         let form = String::from_utf8(file.refresh_form()).unwrap();

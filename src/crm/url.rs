@@ -53,7 +53,10 @@ mod tests {
         let api = Api::of("http://127.0.0.1:9090", CrmDialect::Bearer);
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("http://127.0.0.1:9090", "/api/v3.1"));
         assert_eq!(api.token_path, "/oauth/token");
-        assert_eq!(Api::of("https://app.example/api/v3.1/", CrmDialect::Bearer), Api::of("https://app.example", CrmDialect::Bearer));
+        assert_eq!(
+            Api::of("https://app.example/api/v3.1/", CrmDialect::Bearer),
+            Api::of("https://app.example", CrmDialect::Bearer)
+        );
         let api = Api::of("https://proxy.example/qontak-live", CrmDialect::Gateway);
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("https://proxy.example", "/qontak-live/qontak/crm"));
     }

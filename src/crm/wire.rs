@@ -156,7 +156,6 @@ impl QontakCrm {
         let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
         f64::from(us) / 9_973.0
     }
-
 }
 
 fn bearer(token: &Secret) -> Secret {
