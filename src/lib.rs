@@ -5,7 +5,8 @@
 //!
 //! AI agents and people call **actions** from the [`catalog`] on [`room`]s. [`actors`] take each room's calls one at a time and
 //! the [`store`] remembers. The [`api`] is the door for programs, [`cli`] the command line; [`app`] is the only file that knows
-//! every part, [`config`] the only one that reads the environment, [`telemetry`] the one list of metrics' names.
+//! every part, [`config`] the only one that reads the environment, [`telemetry`] the one list of metrics' names. [`standin`] is
+//! the vendor Qontak in small, for the demo and the tests.
 //!
 //! ```text
 //!  main cli app            see everything
@@ -13,6 +14,7 @@
 //!  actors | store          shell | adapter: the store implements the traits of actors::ports
 //!  catalog                 pure: imports room
 //!  room                    pure: imports none of our modules
+//!  standin                 a server of its own: imports none of our modules either
 //! ```
 //!
 //! `tests/tidy.rs` reads the `use` lines and complains.
@@ -58,5 +60,6 @@ pub mod config;
 pub mod crm;
 pub mod outbound;
 pub mod room;
+pub mod standin;
 pub mod store;
 pub mod telemetry;

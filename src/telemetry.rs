@@ -17,6 +17,7 @@ pub mod span {
     pub const ROOM_PASSIVATE: &str = "room.passivate";
     pub const ROOM_STEP: &str = "room.step";
     pub const JOURNAL_COMMIT: &str = "journal.commit";
+    pub const OUTBOUND_ATTEMPT: &str = "outbound.attempt";
 }
 
 // Names of metrics. Base units; `_total` on what only grows.
@@ -34,6 +35,13 @@ pub const PANICS: &str = "bellhop_room_panics_total";
 pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
 pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
 pub const STORE_POSITION: &str = "bellhop_store_position";
+pub const OUTBOUND_ATTEMPTS: &str = "bellhop_outbound_attempts_total";
+pub const OUTBOUND_ATTEMPT_DURATION: &str = "bellhop_outbound_attempt_duration_seconds";
+pub const OUTBOUND_WAITING: &str = "bellhop_outbound_waiting";
+pub const OUTBOUND_WAIT_DURATION: &str = "bellhop_outbound_wait_duration_seconds";
+pub const OUTBOUND_THROTTLED: &str = "bellhop_outbound_throttled_total";
+pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
+pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
 
 enum Kind {
     Counter,
@@ -57,6 +65,13 @@ const HELP: &[(&str, Kind, &str)] = &[
     (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
     (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
     (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
+    (OUTBOUND_ATTEMPTS, Kind::Counter, "Requests sent to outside systems, by class of endpoint and outcome at sight."),
+    (OUTBOUND_ATTEMPT_DURATION, Kind::Histogram, "Seconds of one attempt, by class of endpoint."),
+    (OUTBOUND_WAITING, Kind::Gauge, "Requests that wait for credentials, circuit or token bucket."),
+    (OUTBOUND_WAIT_DURATION, Kind::Histogram, "Seconds a request waited for its slot."),
+    (OUTBOUND_THROTTLED, Kind::Counter, "Answers 429."),
+    (OUTBOUND_CIRCUITS_OPEN, Kind::Gauge, "Circuits that are not closed, by class of endpoint."),
+    (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
 ];
 
 /// Bounds of histograms, in seconds.

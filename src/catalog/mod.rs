@@ -12,7 +12,7 @@ pub mod canonical;
 pub mod deal;
 pub mod dialect;
 pub mod json;
-mod nearest;
+pub mod nearest;
 mod people;
 mod record;
 pub mod ticket;

@@ -16,11 +16,16 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>, count
 
 /// A name from outside as it may stand in one of our sentences: short, and without characters that hide or break lines.
 pub fn shown(name: &str) -> String {
+    shown_within(name, COMPARED)
+}
+
+/// The same, of at most `most` characters.
+pub fn shown_within(name: &str, most: usize) -> String {
     let plain = |c: &char| {
         !c.is_control()
             && !matches!(c, '`' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
     };
-    name.chars().filter(plain).take(COMPARED).collect()
+    name.chars().filter(plain).take(most).collect()
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub fn create(room: &Room, call: &FunctionCall, kind: RecordKind, name: &str, pi
             return Decision::Parked { facts: vec![], on: behind(kind) };
         }
     }
-    request(call, EffectPlan { kind, creates: true, intent: Some(intent), target: None })
+    request(call, EffectPlan { kind, creates: true, intent: Some(intent), target: None, linked: false })
 }
 
 /// The decision of any update: of the named record, else of this room's own; behind one that is still being made.
@@ -36,9 +36,14 @@ pub fn update(room: &Room, call: &FunctionCall, kind: RecordKind, target: Option
     if target.is_none() && room.is_making(kind) {
         return Decision::Parked { facts: vec![], on: behind(kind) };
     }
-    let own = || room.outside.as_ref().and_then(|outside| outside.linked(kind)).map(|link| link.id.clone());
-    let target = target.map(str::to_owned).or_else(own);
-    request(call, EffectPlan { kind, creates: false, intent: None, target })
+    let outside = room.outside.as_ref();
+    let own = match target {
+        None => outside.and_then(|outside| outside.linked(kind)),
+        Some(target) => outside.and_then(|outside| outside.known_as(kind, target)),
+    };
+    let linked = own.is_some();
+    let target = own.map(|link| link.id.clone()).or_else(|| target.map(str::to_owned));
+    request(call, EffectPlan { kind, creates: false, intent: None, target, linked })
 }
 
 fn request(call: &FunctionCall, plan: EffectPlan) -> Decision {

@@ -15,6 +15,7 @@ mod output;
 mod replay;
 mod room;
 mod serve;
+mod standin;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Post recorded conversations to a server, as the channel and the model did
     Replay(replay::ReplayArgs),
+    /// Run the stand-in Qontak: CRM and chat of an invented company, in memory
+    Standin(standin::StandinArgs),
     /// Bring the database's schema up to date
     Migrate(migrate::MigrateArgs),
     /// Check this machine and its configuration
@@ -150,13 +153,15 @@ pub fn run() -> i32 {
     let environment = Environment::read();
     let context = Context { output: Output::new(cli.json, environment.no_color), environment };
     if !matches!(cli.command, Command::Serve(_)) {
-        let quiet = if matches!(cli.command, Command::Demo(_)) { "off" } else { "error" };
+        // The stand-in cuts connections on purpose, which the web server under it calls an error.
+        let quiet = if matches!(cli.command, Command::Demo(_) | Command::Standin(_)) { "off" } else { "error" };
         telemetry::start_log(context.environment.get("LOG").unwrap_or(quiet), LogFormat::Auto);
     }
     let outcome = match cli.command {
         Command::Serve(args) => in_system(serve::run(&context, args)),
         Command::Demo(args) => in_system(demo::run(&context, args)),
         Command::Replay(args) => in_system(interruptible(replay::run(&context, args))),
+        Command::Standin(args) => in_system(standin::run(&context, args)),
         Command::Migrate(args) => migrate::run(&context, &args),
         Command::Doctor(args) => in_system(interruptible(doctor::run(&context, args))),
         Command::Company(command) => in_system(company::run(&context, command)),
@@ -203,6 +208,7 @@ mod tests {
             "bellhop company create acme --database-url sqlite:bellhop.db --json",
             "bellhop key create --company acme --role agent --ai-agent sales --database-url sqlite:b.db --json",
             "bellhop serve --listen 127.0.0.1:8080 --database-url postgres://user@127.0.0.1:5432/bellhop",
+            "bellhop standin --listen 127.0.0.1:9090 --crm-token T1 --chat-token T2 --bot-token T3",
             "bellhop replay FILE --url http://127.0.0.1:8080 --key bh_live_x --set-up --json",
             "bellhop demo --for 20s --json",
             "bellhop call web-0042 create_tag tags=vip",

@@ -1,2 +1,182 @@
 //! ADAPTER. How the outside is reached: the one shared HTTP client, its token buckets and circuits, and the one place where
-//! outcomes are sorted. Knows no vendor.
+//! outcomes are sorted. Knows no vendor. Every wait in here is for one company at one host: no lock, no queue and no bound is
+//! shared between companies, so that a slow server of one is not felt by another.
+
+mod breaker;
+mod client;
+mod headers;
+mod line;
+mod outcome;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod token_bucket;
+mod view;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use crate::actors::outside::CrmView;
+use crate::room::CompanyNo;
+use crate::telemetry;
+
+use breaker::Health;
+use client::Attempt;
+use line::{Shown, Wishes};
+use slot::{Flight, Lane};
+
+pub use outcome::{Inner, Outcome, backoff_ms, sort};
+pub use slot::Slot;
+pub use wire::{Answer, Budget, Class, MOST_BODY, Reply, Request};
+
+/// The way out. One per process, cheap to clone; works on any tokio runtime.
+#[derive(Clone)]
+pub struct Outbound {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: reqwest::Client,
+    /// A company has one host or two.
+    lanes: DashMap<CompanyNo, Vec<Arc<Lane>>, ahash::RandomState>,
+}
+
+impl Outbound {
+    /// Installs the `ring` provider for TLS if the process has none. `Err`: one sentence.
+    pub fn new() -> Result<Self, String> {
+        Ok(Self { shared: Arc::new(Shared { client: client::build()?, lanes: DashMap::default() }) })
+    }
+
+    /// How much of `host` (scheme://host:port) the company may use. A new bucket is empty; a change keeps the level.
+    pub fn set_budget(&self, company: CompanyNo, host: &str, budget: Budget) {
+        let lane = self.lane(company, host, budget);
+        let now = lane.now();
+        lane.line().set_budget(budget, now);
+    }
+
+    /// Waits until the company may send one request of this class to `host`: for its credentials, the circuit and the token
+    /// bucket, first come, first served. However long that takes; drop it to give up. A host without a budget has the default one.
+    pub async fn slot(&self, company: CompanyNo, host: &str, class: Class) -> Slot {
+        self.lane(company, host, Budget::default()).slot(class).await
+    }
+
+    /// Sends the request, once. The URL must be of the slot's host. Feeds circuit, bucket and gate with what came of it.
+    pub async fn send(&self, slot: Slot, request: Request) -> Reply {
+        let class = slot.class();
+        let (method, writes) = (request.method, request.writes);
+        let span = tracing::info_span!(
+            telemetry::span::OUTBOUND_ATTEMPT,
+            class = class.as_str(),
+            method,
+            writes,
+            status = Empty,
+            outcome = Empty
+        );
+        let attempt = async {
+            let ready = match client::prepare(&self.shared.client, slot.host(), request) {
+                Ok(ready) => ready,
+                // The slot goes back unused: this says nothing of the server.
+                Err(why) => return Reply::NotSent { why },
+            };
+            let flight = slot.depart();
+            let begun = Instant::now();
+            let attempt = client::attempt(&self.shared.client, ready).await;
+            landed(flight, class, &attempt, begun.elapsed());
+            attempt.reply
+        };
+        attempt.instrument(span).await
+    }
+
+    /// For a 200 whose body carries a status that is no success: feeds circuit, bucket and gate as that status would have.
+    pub fn said_inside(&self, company: CompanyNo, host: &str, class: Class, status: u16, retry_after_ms: Option<i64>) {
+        let lane = self.lane(company, host, Budget::default());
+        let outcome = outcome::of_status(status);
+        let now = lane.now();
+        let wishes = Wishes { pause_until: retry_after_ms.map(|ms| now + ms.saturating_mul(1_000)), remaining: None };
+        let shown = Shown { outcome, health: health(outcome, false), status, left_at: now, wishes };
+        count_throttled(status);
+        let turned = lane.line().said_inside(class, &shown, now);
+        lane.tell(class, turned);
+    }
+
+    /// The company's credentials are no good: everything but the token endpoint waits; a probe goes through after 5 s, then 10 s,
+    /// up to 60 s. `send` does this by itself at a 401 or 403; this is for what it cannot see.
+    pub fn credentials_refused(&self, company: CompanyNo, host: &str) {
+        let lane = self.lane(company, host, Budget::default());
+        let now = lane.now();
+        lane.line().gate.refuse(now);
+    }
+
+    /// There are other credentials: what waits goes on at once. Answers to requests sent with the former ones no longer count.
+    pub fn credentials_changed(&self, company: CompanyNo, host: &str) {
+        let lane = self.lane(company, host, Budget::default());
+        let mut line = lane.line();
+        line.gate.changed();
+        line.gate_moved();
+    }
+
+    /// How things stand for the company, over all its hosts.
+    pub fn view(&self, company: CompanyNo) -> CrmView {
+        let lanes = self.shared.lanes.get(&company).map(|lanes| lanes.clone()).unwrap_or_default();
+        view::of(&lanes)
+    }
+
+    fn lane(&self, company: CompanyNo, host: &str, budget: Budget) -> Arc<Lane> {
+        let of = |lanes: &[Arc<Lane>]| lanes.iter().find(|lane| *lane.host == *host).cloned();
+        if let Some(lane) = self.shared.lanes.get(&company).and_then(|lanes| of(&lanes)) {
+            return lane;
+        }
+        let mut lanes = self.shared.lanes.entry(company).or_default();
+        // Somebody else may have been here between the two looks.
+        of(&lanes).unwrap_or_else(|| {
+            let lane = Arc::new(Lane::new(host, budget));
+            lanes.push(Arc::clone(&lane));
+            lane
+        })
+    }
+}
+
+/// An answer shows that the server is well, whatever it says; a server that cannot be reached is as ill as a silent one.
+fn health(outcome: &'static str, timed_out: bool) -> Health {
+    match outcome {
+        _ if timed_out => Health::Timeout,
+        "ambiguous" => Health::Bad,
+        _ => Health::Good,
+    }
+}
+
+fn count_throttled(status: u16) {
+    if status == 429 {
+        metrics::counter!(telemetry::OUTBOUND_THROTTLED).increment(1);
+    }
+}
+
+/// Tells lane, span, metrics and log what came of an attempt.
+fn landed(flight: Flight, class: Class, attempt: &Attempt, took: Duration) {
+    let outcome = outcome::at_sight(&attempt.reply);
+    let (status, why) = match &attempt.reply {
+        Reply::Answered(answer) => (answer.status, ""),
+        Reply::NotSent { why } | Reply::Lost { why } => (0, why.as_str()),
+    };
+    let unreached = matches!(attempt.reply, Reply::NotSent { .. });
+    let health = if unreached && !attempt.timed_out { Health::Bad } else { health(outcome, attempt.timed_out) };
+    let span = tracing::Span::current();
+    span.record("status", status).record("outcome", outcome);
+    metrics::counter!(telemetry::OUTBOUND_ATTEMPTS, "class" => class.as_str(), "outcome" => outcome).increment(1);
+    metrics::histogram!(telemetry::OUTBOUND_ATTEMPT_DURATION, "class" => class.as_str()).record(took);
+    count_throttled(status);
+    let took_ms = took.as_millis() as u64;
+    if health == Health::Good {
+        tracing::debug!(event = "outbound.attempt", class = class.as_str(), status, outcome, took_ms);
+    } else {
+        tracing::warn!(event = "outbound.attempt", class = class.as_str(), status, outcome, took_ms, why);
+    }
+    let (now, left_at) = (flight.lane.now(), flight.left_at);
+    let pause_until = attempt.pace.pause_ms().map(|ms| now + ms * 1_000);
+    flight.land(&Shown { outcome, health, status, left_at, wishes: Wishes { pause_until, remaining: attempt.pace.remaining } });
+}

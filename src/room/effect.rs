@@ -63,6 +63,9 @@ pub struct EffectPlan {
     /// Id of the record to change; `None`: the customer's one, found in the CRM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// The room itself knows `target` as its own record: whose it is need not be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub linked: bool,
 }
 
 /// An effect that is not settled, or that only a person can settle.
@@ -75,6 +78,8 @@ pub struct OpenEffect {
     pub plan: EffectPlan,
     /// Control epoch in which it was decided.
     pub epoch: i64,
+    /// Conversation episode in which it was decided: intents are equal only within one.
+    pub episode: u32,
     pub since: Timestamp,
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -150,7 +155,20 @@ impl Outside {
         self.links.iter().rev().find(|link| link.kind == kind)
     }
 
-    pub(super) fn link(&mut self, link: Link) {
+    /// The room's record of this kind with this id or number.
+    pub fn known_as(&self, kind: RecordKind, name: &str) -> Option<&Link> {
+        let is = |link: &&Link| link.id == name || link.number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(name));
+        self.links.iter().rev().find(|link| link.kind == kind && is(link))
+    }
+
+    /// A record linked again keeps what its creation meant: an equal intent must find it also after it was changed.
+    pub(super) fn link(&mut self, mut link: Link) {
+        let same = |known: &&Link| known.kind == link.kind && known.id == link.id;
+        if let (None, Some(known)) = (&link.intent, self.links.iter().find(same)) {
+            link.intent.clone_from(&known.intent);
+            link.result.clone_from(&known.result);
+            link.episode = known.episode;
+        }
         self.links.retain(|known| known.kind != link.kind || known.id != link.id);
         self.links.push(link);
         let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);

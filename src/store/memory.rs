@@ -2,6 +2,7 @@
 //! thread and no clock; what happens when is the test's to say.
 
 mod lists;
+mod outbox;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use crate::actors::ports::{
 use crate::room::{
     CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
 };
+
+pub use outbox::{OutboxFault, OutboxWrite};
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +81,7 @@ struct State {
     released: bool,
     full: bool,
     commits: u64,
+    outbox: outbox::Shelf,
     mailbags: Option<Arc<dyn Mailbags>>,
 }
 
@@ -102,8 +106,11 @@ impl MemoryStore {
     pub fn reborn(&self) -> Arc<Self> {
         let mut old = self.state();
         old.queue.clear();
+        let outbox = old.outbox.hand_over();
+        let taken = std::mem::take(&mut old.outbox);
         let state = std::mem::take(&mut *old);
-        let state = State { mailbags: None, held: false, planned: VecDeque::new(), chooser: None, ..state };
+        old.outbox = taken;
+        let state = State { outbox, mailbags: None, held: false, planned: VecDeque::new(), chooser: None, ..state };
         Arc::new(Self { state: Mutex::new(state), pace: self.pace, owner: self.owner + 1 })
     }
 

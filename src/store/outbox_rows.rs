@@ -16,7 +16,7 @@ use crate::actors::outside::{Claim, EffectJob, Part, PartDone, PartRow, Recalled
 use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
 
 /// Most claims that `claims` answers.
-const MOST_CLAIMS: usize = 100;
+pub(super) const MOST_CLAIMS: usize = 100;
 
 /// What an effect's row is made from.
 #[derive(Debug)]

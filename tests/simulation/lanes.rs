@@ -61,10 +61,8 @@ fn start(store: &Arc<MemoryStore>, crm: &Arc<World>) -> (RoomRouter, Vec<actix::
     threads.join(&arbiters[0].handle());
     store.deliver_to(Arc::new(threads.clone()));
     let patience = Patience { grace_ms: i64::try_from(LATEST_MS).unwrap() + 4, ..Patience::default() };
-    let options = RouterOptions {
-        crm: Some(CrmPorts { crm: crm.clone(), outbox: store.clone(), patience }),
-        ..RouterOptions::default()
-    };
+    let options =
+        RouterOptions { crm: Some(CrmPorts { crm: crm.clone(), outbox: store.clone(), patience }), ..RouterOptions::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let memory: Arc<dyn Memory> = store.clone();
     (RoomRouter::new(options, store.clone(), memory, clock, threads), arbiters)

@@ -15,6 +15,7 @@ mod bad_input;
 mod calls;
 mod clients;
 mod command_line;
+mod crm;
 mod crowd;
 mod demo;
 mod dialect;

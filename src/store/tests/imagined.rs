@@ -50,3 +50,26 @@ fn faults_do_what_they_say() {
     assert_eq!(told(&answers), Some(Some(Rejection::Stale)));
     assert_eq!(heir.owner_epoch(), 2);
 }
+
+#[test]
+fn only_dead_letters_change_after_their_end() {
+    let store = MemoryStore::new(Pace::AtOnce);
+    let journal: Arc<dyn Journal> = store.clone();
+    let mut room = Draft::new(&journal, 1, "r");
+    for status in CallStatus::ALL {
+        let mut commit = room.calls(&[status.as_str()]);
+        commit.new_calls[0].answer.status = status;
+        journal.submit(Job::Commit(Box::new(commit))).unwrap();
+    }
+    let mut commit = room.calls(&["last"]);
+    for status in CallStatus::ALL {
+        let mut ended = room.ended(status.as_str());
+        ended.answer.status = CallStatus::Running;
+        commit.ended_calls.push(ended);
+    }
+    journal.submit(Job::Commit(Box::new(commit))).unwrap();
+    for (call, first) in store.calls().iter().zip(CallStatus::ALL) {
+        let moves = !first.is_final() || matches!(first, CallStatus::Dead | CallStatus::Unresolved);
+        assert_eq!((call.answer.status == CallStatus::Running, call.ended_at.is_none()), (moves, moves), "{first:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::actors::ports::{NewTag, TimerChange, TimerKind};
 use crate::room::MessageKey;
+use crate::store::CallFilter;
 
 #[test]
 fn what_was_committed_is_loaded_again() {
@@ -179,6 +180,51 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
         assert_eq!(wait(memory.next_timer()).unwrap(), None);
         let ended = wait(serving.store.queries().call(CompanyNo(1), &CallId::new("p1").unwrap())).unwrap().unwrap();
         assert_eq!((ended.status, ended.ended_at), (CallStatus::Cancelled, Some(Timestamp(9_000))));
+    });
+}
+
+/// A person's decision moves a dead letter on, as often as it dies; nothing else that has ended changes again.
+#[test]
+fn only_dead_letters_change_after_their_end() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        let status_of = |id: &str| {
+            let row = wait(serving.store.queries().call(CompanyNo(1), &CallId::new(id).unwrap())).unwrap().unwrap();
+            (row.status, row.ended_at)
+        };
+        let move_on = |room: &mut Draft, id: &str, status: CallStatus, at: i64| {
+            let mut commit = room.calls(&[&format!("{id}-{at}")]);
+            let mut ended = room.ended(id);
+            (ended.answer.status, ended.at) = (status, Timestamp(at));
+            commit.ended_calls.push(ended);
+            assert_eq!(serving.one(commit), None);
+            status_of(id)
+        };
+        for first in CallStatus::ALL {
+            let id = first.as_str();
+            let mut commit = room.calls(&[id]);
+            commit.new_calls[0].answer.status = first;
+            assert_eq!(serving.one(commit), None);
+            let (_, ended_at) = status_of(id);
+            assert_eq!(ended_at.is_some(), first.is_final());
+            let moves = !first.is_final() || matches!(first, CallStatus::Dead | CallStatus::Unresolved);
+            let wanted = if moves { (CallStatus::Running, None) } else { (first, ended_at) };
+            assert_eq!(move_on(&mut room, id, CallStatus::Running, 50), wanted, "tried again");
+        }
+        let open = serving.load(&room.address).unwrap().open_calls;
+        assert!(["dead", "unresolved"].iter().all(|id| open.iter().any(|open| open.call.call_id.as_str() == *id)));
+        let unresolved = || CallFilter { status: Some(CallStatus::Unresolved), ..CallFilter::default() };
+        let listed = || wait(serving.store.queries().calls(CompanyNo(1), unresolved(), None, 9)).unwrap().len();
+        for (status, at, letters) in [(CallStatus::Unresolved, 60, 1), (CallStatus::Succeeded, 70, 0)] {
+            assert_eq!(move_on(&mut room, "dead", status, at), (status, Some(Timestamp(at))));
+            assert_eq!(listed(), letters);
+        }
+        let settled = (CallStatus::Succeeded, Some(Timestamp(70)));
+        assert_eq!(move_on(&mut room, "dead", CallStatus::Failed, 80), settled, "settled for good");
+        let mut foreign = Draft::new(&serving.journal, 1, "other");
+        move_on(&mut room, "unresolved", CallStatus::Dead, 90);
+        assert_eq!(move_on(&mut foreign, "unresolved", CallStatus::Failed, 95).0, CallStatus::Dead, "another room's call");
     });
 }
 

@@ -6,6 +6,8 @@ mod imagined;
 mod journal;
 mod listing;
 mod opening;
+mod outbox;
+mod vault;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Once};

@@ -16,7 +16,7 @@ fn migrations_run_once_and_a_newer_schema_is_refused() {
         } else {
             assert!(matches!(Store::open_beside(old), Err(StoreError::OlderSchema { .. })));
         }
-        assert_eq!(migrate(&place.url).unwrap(), 1);
+        assert_eq!(migrate(&place.url).unwrap(), 2);
         assert_eq!(migrate(&place.url).unwrap(), 0);
         if let StoreUrl::Sqlite(path) = &place.url {
             assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
@@ -24,6 +24,38 @@ fn migrations_run_once_and_a_newer_schema_is_refused() {
         place.conn().batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')").unwrap();
         assert!(matches!(migrate(&place.url), Err(StoreError::NewerSchema { .. })));
         assert!(matches!(Store::open_beside(place.options()), Err(StoreError::NewerSchema { .. })));
+    });
+}
+
+#[test]
+fn a_database_of_the_first_schema_keeps_what_it_holds() {
+    const FIRST: [&str; 2] = [
+        include_str!("../../../migrations/sqlite/00000000000001_first/up.sql"),
+        include_str!("../../../migrations/postgres/00000000000001_first/up.sql"),
+    ];
+    each(|place| {
+        if let StoreUrl::Sqlite(path) = &place.url {
+            std::fs::File::create(path).unwrap();
+        }
+        let mut conn = place.conn();
+        conn.batch_execute(FIRST[usize::from(!place.is_sqlite())]).unwrap();
+        conn.batch_execute(
+            "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('00000000000001');
+             INSERT INTO companies (no, id, name, created_at) VALUES (7, 'com_old', 'old', 1);
+             UPDATE owners SET epoch = 41;",
+        )
+        .unwrap();
+        let mut unmigrated = place.options();
+        unmigrated.migrate = false;
+        assert!(matches!(Store::open_beside(unmigrated), Err(StoreError::OlderSchema { .. })));
+        assert_eq!(migrate(&place.url).unwrap(), 1);
+        let serving = Serving::at(place);
+        assert_eq!(serving.journal.owner_epoch(), 42);
+        let view = wait(serving.store.queries().company(CompanyNo(7))).unwrap();
+        assert!(!view.crm, "it has none yet");
+        let mut room = Draft::new(&serving.journal, 7, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
     });
 }
 
@@ -57,7 +89,10 @@ fn both_schemas_have_the_columns_that_diesel_names() {
             room_events,
             function_calls,
             message_keys,
-            timers
+            timers,
+            effects,
+            effect_parts,
+            crm_access
         );
     });
 }

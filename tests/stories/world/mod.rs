@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod conversation;
+pub mod crm;
 pub mod database;
 pub mod door;
 pub mod patience;
@@ -69,6 +70,7 @@ pub fn tell(kind: Kind, story: fn(&mut World)) {
 pub struct World {
     // In this order, because it is the order of dropping: the process ends before its database and its folder go.
     server: Option<Server>,
+    crm: Option<crm::StandIn>,
     database: Database,
     _disk: Option<SmallDisk>,
     folder: TempDir,
@@ -108,7 +110,8 @@ impl World {
     fn of(database: Database, disk: Option<SmallDisk>, folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (admin_key, agent_key) = (String::new(), String::new());
-        let mut world = Self { server: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
+        let mut world =
+            Self { server: None, crm: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
         world.a_company("acme");
         world.admin_key = world.a_key("acme", "admin").0;
         world.agent_key = world.a_key("acme", "agent").0;

@@ -1,0 +1,127 @@
+//! The one shared HTTP client: sends a request once and says what is certain about it. It follows no redirect, uses no proxy,
+//! repeats nothing, and never puts a URL, a header or a body into a sentence.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Response, Url};
+
+use super::headers::Pace;
+use super::wire::{Answer, MOST_BODY, Reply, Request};
+
+/// A server that does not take a connection within this time is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shorter than the shortest usual keep-alive of servers (5 s): a request on a connection that is being closed is lost, and a
+/// lost write must be looked up.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// One attempt, with what only its maker can tell.
+pub struct Attempt {
+    pub reply: Reply,
+    /// It took all the time it had.
+    pub timed_out: bool,
+    pub pace: Pace,
+}
+
+pub fn build() -> Result<Client, String> {
+    // Reqwest has no crypto of its own here and panics without one. Whoever installed one before us is right as well.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let builder = || {
+        Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .user_agent(concat!("bellhop/", env!("CARGO_PKG_VERSION")))
+    };
+    builder().build().or_else(|error| {
+        // A machine without certificates can still speak to http:// servers; each https:// one will be refused.
+        tracing::warn!(event = "outbound.no_certificates", error = %causes(&error), "no https server can be trusted");
+        builder().tls_certs_only([]).build().map_err(|error| format!("the HTTP client cannot be made: {}", causes(&error)))
+    })
+}
+
+/// The request as it will be sent, if it can be, and only to `host`: a slot of one server is no right to speak to another.
+pub fn prepare(client: &Client, host: &str, request: Request) -> Result<reqwest::Request, String> {
+    let url: Url = request.url.parse().map_err(|_| "the address is not a URL".to_owned())?;
+    let home: Url = host.parse().map_err(|_| "the host is not a URL".to_owned())?;
+    if url.origin() != home.origin() {
+        return Err("the address is not of the host that was waited for".into());
+    }
+    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| "the method is not one of HTTP".to_owned())?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &request.headers {
+        let bad = || format!("the header {name} cannot be sent");
+        let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
+    }
+    let mut builder = client.request(method, url).timeout(request.timeout).headers(headers);
+    if let Some((content_type, body)) = request.body {
+        builder = builder.header(CONTENT_TYPE, content_type).body(body);
+    }
+    builder.build().map_err(|error| causes(&error.without_url()))
+}
+
+pub async fn attempt(client: &Client, request: reqwest::Request) -> Attempt {
+    let mut response = match client.execute(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            let timed_out = error.is_timeout();
+            // Without a connection nothing was written; anything later may have been.
+            let sent = !(error.is_connect() || error.is_builder());
+            let why = causes(&error.without_url());
+            let reply = if sent { Reply::Lost { why } } else { Reply::NotSent { why } };
+            return Attempt { reply, timed_out, pace: Pace::default() };
+        }
+    };
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let pace = Pace::read(header, SystemTime::now());
+    let content_type = header("content-type").unwrap_or_default().to_owned();
+    let status = response.status().as_u16();
+    match read(&mut response).await {
+        Ok(body) => {
+            let answer = Answer { status, content_type, retry_after_ms: pace.pause_ms(), body };
+            Attempt { reply: Reply::Answered(answer), timed_out: false, pace }
+        }
+        Err((why, timed_out)) => Attempt { reply: Reply::Lost { why: format!("answered {status}, but {why}") }, timed_out, pace },
+    }
+}
+
+/// The whole body, or why not and whether time ran out.
+async fn read(response: &mut Response) -> Result<Vec<u8>, (String, bool)> {
+    let mut body = vec![];
+    let too_long = || Err((format!("with more than {MOST_BODY} bytes"), false));
+    if response.content_length().is_some_and(|length| length > MOST_BODY as u64) {
+        return too_long();
+    }
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BODY => return too_long(),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => {
+                let timed_out = error.is_timeout();
+                return Err((causes(&error.without_url()), timed_out));
+            }
+        }
+    }
+}
+
+/// An error and what is behind it, in one line. Give it no URL.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,280 @@
+//! Who waits for one host on behalf of one company, and who is next: first come, first served among those whose class may pass.
+//! Pure but for the bells that wake waiters. Time is an argument, in microseconds.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::breaker::{Circuit, Gate, Health, Pass, Turn, Way};
+use super::token_bucket::TokenBucket;
+use super::wire::{Budget, Class};
+
+struct Waiter {
+    id: u64,
+    class: Class,
+    since: i64,
+    bell: Arc<Notify>,
+}
+
+/// What a waiter does next.
+pub enum Step {
+    Go(Grant),
+    /// Ask again at this instant, or when the bell rings.
+    Until(i64),
+    /// Ask again when the bell rings.
+    Parked,
+}
+
+/// The right to send one request. Must come back through `give_back`, or through `sent` and then `landed` or `lost_sight`.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    pub class: Class,
+    circuit: Pass,
+    /// The token endpoint does not pass the gate.
+    gate: Option<Pass>,
+}
+
+/// What an attempt that was sent has shown.
+pub struct Shown {
+    /// As `outcome::at_sight`.
+    pub outcome: &'static str,
+    pub health: Health,
+    /// 0: no answer.
+    pub status: u16,
+    /// When the request left.
+    pub left_at: i64,
+    pub wishes: Wishes,
+}
+
+/// What the server wants of our pace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Leave me alone until then.
+    pub pause_until: Option<i64>,
+    /// I take so many more.
+    pub remaining: Option<u32>,
+}
+
+/// What is worth telling operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    pub circuit: Option<Turn>,
+    /// `true`: the bucket fell below its full rate; `false`: it is back.
+    pub slowed: Option<bool>,
+}
+
+/// One company at one host.
+pub struct Line {
+    pub bucket: TokenBucket,
+    pub gate: Gate,
+    circuits: [Circuit; 3],
+    queue: VecDeque<Waiter>,
+    next_id: u64,
+    /// The bucket's promise to whoever is first.
+    reserved: Option<i64>,
+    pub throttled: u64,
+    pub attempts: BTreeMap<&'static str, u64>,
+    /// When each class was last asked for, to tell the host in use from a former one.
+    pub asked_at: [i64; 3],
+}
+
+impl Line {
+    pub fn new(budget: Budget, now: i64) -> Self {
+        Self {
+            bucket: TokenBucket::new(budget, now),
+            gate: Gate::new(),
+            circuits: [Circuit::new(), Circuit::new(), Circuit::new()],
+            queue: VecDeque::new(),
+            next_id: 0,
+            reserved: None,
+            throttled: 0,
+            attempts: BTreeMap::new(),
+            asked_at: [i64::MIN; 3],
+        }
+    }
+
+    pub const fn circuit(&self, class: Class) -> &Circuit {
+        &self.circuits[class as usize]
+    }
+
+    /// Takes a place at the end; `leave` it, or `step` until `Go`.
+    pub fn join(&mut self, class: Class, bell: Arc<Notify>, now: i64) -> u64 {
+        self.next_id += 1;
+        self.asked_at[class as usize] = now;
+        self.queue.push_back(Waiter { id: self.next_id, class, since: now, bell });
+        self.next_id
+    }
+
+    /// Gives a place up. Nothing happens if it was already granted.
+    pub fn leave(&mut self, id: u64, now: i64) {
+        let before = self.queue.len();
+        self.queue.retain(|waiter| waiter.id != id);
+        if self.queue.len() < before {
+            self.settle_reservation(now);
+            self.ring();
+        }
+    }
+
+    fn way(&self, class: Class, now: i64) -> Way {
+        let circuit = self.circuit(class).way(now);
+        let gate = if class == Class::Token { Way::Free } else { self.gate.way(now) };
+        match (circuit, gate) {
+            (Way::Probing, _) | (_, Way::Probing) => Way::Probing,
+            (Way::At(one), Way::At(other)) => Way::At(one.max(other)),
+            (Way::At(at), Way::Free) | (Way::Free, Way::At(at)) => Way::At(at),
+            (Way::Free, Way::Free) => Way::Free,
+        }
+    }
+
+    /// What the waiter does now. Only the first whose way is free waits for the bucket; the first of each other class waits for
+    /// its circuit, everybody else for the bell.
+    pub fn step(&mut self, id: u64, now: i64) -> Step {
+        let ways = Class::ALL.map(|class| self.way(class, now));
+        let next = self.queue.iter().position(|waiter| ways[waiter.class as usize] == Way::Free);
+        if let Some(place) = next
+            && self.queue[place].id == id
+        {
+            let at = *self.reserved.get_or_insert_with(|| self.bucket.reserve(now));
+            if at > now {
+                return Step::Until(at);
+            }
+            self.reserved = None;
+            let class = self.queue[place].class;
+            self.queue.remove(place);
+            let gate = (class != Class::Token).then(|| self.gate.enter());
+            let grant = Grant { class, circuit: self.circuits[class as usize].enter(), gate };
+            self.ring();
+            return Step::Go(grant);
+        }
+        let Some(me) = self.queue.iter().find(|waiter| waiter.id == id) else { return Step::Parked };
+        match ways[me.class as usize] {
+            Way::At(at) if self.first_of(me.class) == Some(id) => Step::Until(at),
+            _ => Step::Parked,
+        }
+    }
+
+    fn first_of(&self, class: Class) -> Option<u64> {
+        self.queue.iter().find(|waiter| waiter.class == class).map(|waiter| waiter.id)
+    }
+
+    /// Wakes the first of each class: only they can have something new to do.
+    fn ring(&self) {
+        for class in Class::ALL {
+            if let Some(first) = self.queue.iter().find(|waiter| waiter.class == class) {
+                first.bell.notify_one();
+            }
+        }
+    }
+
+    /// The bucket changed under a reservation: whoever is next reserves anew.
+    fn reserve_anew(&mut self, now: i64) {
+        if self.reserved.take().is_some() {
+            self.bucket.give_back(now);
+        }
+        self.ring();
+    }
+
+    /// Nobody is there for whom something could be reserved.
+    fn settle_reservation(&mut self, now: i64) {
+        if self.queue.is_empty() && self.reserved.take().is_some() {
+            self.bucket.give_back(now);
+        }
+    }
+
+    pub fn set_budget(&mut self, budget: Budget, now: i64) {
+        if self.reserved.take().is_some() {
+            self.bucket.give_back(now);
+        }
+        self.bucket.set(budget, now);
+        self.ring();
+    }
+
+    /// A grant that was not used.
+    pub fn give_back(&mut self, grant: Grant, now: i64) {
+        self.bucket.give_back(now);
+        self.lost_sight(grant, now);
+    }
+
+    /// A granted request leaves.
+    pub fn sent(&mut self, now: i64) {
+        self.bucket.sent(now);
+    }
+
+    /// Nobody will say what became of it (its sender is gone).
+    pub fn lost_sight(&mut self, grant: Grant, now: i64) {
+        self.circuits[grant.class as usize].release(grant.circuit, now);
+        if let Some(pass) = grant.gate {
+            self.gate.release(pass, now);
+        }
+        self.ring();
+    }
+
+    /// What was sent is back, or certainly never will be.
+    pub fn landed(&mut self, grant: Grant, shown: &Shown, now: i64) -> Turned {
+        *self.attempts.entry(shown.outcome).or_default() += 1;
+        let circuit = self.circuits[grant.class as usize].heard(grant.circuit, shown.health, now);
+        if let Some(pass) = grant.gate {
+            match shown.outcome {
+                "credentials" => self.gate.refused(pass, now),
+                // Any other word of the server itself: it knew who asked.
+                "success" | "refused" => self.gate.accepted(pass),
+                _ => self.gate.release(pass, now),
+            }
+        }
+        let was_slowed = self.bucket.is_slowed();
+        self.pace(shown, now);
+        let slowed = self.bucket.is_slowed();
+        self.ring();
+        Turned { circuit, slowed: (was_slowed != slowed).then_some(slowed) }
+    }
+
+    /// The same, for a status that stood inside a 200: that one was counted already.
+    pub fn said_inside(&mut self, class: Class, shown: &Shown, now: i64) -> Turned {
+        let bad = shown.health != Health::Good;
+        let circuit = if bad { self.circuits[class as usize].learn(shown.health, now) } else { None };
+        if shown.outcome == "credentials" && class != Class::Token {
+            self.gate.refuse(now);
+        }
+        let was_slowed = self.bucket.is_slowed();
+        self.pace(shown, now);
+        let slowed = self.bucket.is_slowed();
+        self.ring();
+        Turned { circuit, slowed: (was_slowed != slowed).then_some(slowed) }
+    }
+
+    fn pace(&mut self, shown: &Shown, now: i64) {
+        let throttled = shown.status == 429;
+        if throttled {
+            self.throttled += 1;
+        } else if shown.status != 0 {
+            self.bucket.answered(now);
+        }
+        let pause = shown.wishes.pause_until.filter(|until| *until > now);
+        if throttled || pause.is_some() {
+            self.reserve_anew(now);
+        }
+        if throttled {
+            self.bucket.throttled(shown.left_at, now);
+        }
+        if let Some(until) = pause {
+            self.bucket.pause(until, now);
+        } else if let Some(remaining) = shown.wishes.remaining {
+            self.bucket.at_most(f64::from(remaining));
+        }
+    }
+
+    /// Wakes those who may go on because the gate was moved from outside.
+    pub fn gate_moved(&self) {
+        self.ring();
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Since when the one that waits longest waits.
+    pub fn oldest(&self) -> Option<i64> {
+        self.queue.front().map(|waiter| waiter.since)
+    }
+}

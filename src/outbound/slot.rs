@@ -1,0 +1,186 @@
+//! A lane is one company at one host, with the clock and the lock that its line needs; a slot is a place at its head; a flight a
+//! request that left. The lock is held for one look, never while something waits, and no two companies share one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::telemetry;
+
+use super::breaker::Turn;
+use super::line::{Grant, Line, Shown, Step, Turned};
+use super::wire::{Budget, Class};
+
+pub struct Lane {
+    /// scheme://host:port
+    pub host: Box<str>,
+    line: Mutex<Line>,
+    /// The beginning of its time.
+    started: Instant,
+}
+
+impl Lane {
+    pub fn new(host: &str, budget: Budget) -> Self {
+        Self { host: host.into(), line: Mutex::new(Line::new(budget, 0)), started: Instant::now() }
+    }
+
+    /// Microseconds since this lane's beginning.
+    pub fn now(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// A line is whole between any two of its methods, also when somebody panicked there.
+    pub fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the right to send one request.
+    pub async fn slot(self: Arc<Self>, class: Class) -> Slot {
+        let place = Place::take(&self, class);
+        let begun = Instant::now();
+        loop {
+            let step = {
+                let now = self.now();
+                self.line().step(place.id, now)
+            };
+            match step {
+                Step::Go(grant) => {
+                    metrics::histogram!(telemetry::OUTBOUND_WAIT_DURATION).record(begun.elapsed());
+                    drop(place);
+                    return Slot { lane: self, grant: Some(grant) };
+                }
+                Step::Until(at) => {
+                    let instant = self.started + Duration::from_micros(at.unsigned_abs());
+                    tokio::select! {
+                        () = tokio::time::sleep_until(instant.into()) => {}
+                        () = place.bell.notified() => {}
+                    }
+                }
+                Step::Parked => place.bell.notified().await,
+            }
+        }
+    }
+
+    /// Says what turned, once per turn.
+    pub fn tell(&self, class: Class, turned: Turned) {
+        let class = class.as_str();
+        let host = &*self.host;
+        let open = metrics::gauge!(telemetry::OUTBOUND_CIRCUITS_OPEN, "class" => class);
+        match turned.circuit {
+            Some(Turn::Opened) => {
+                open.increment(1.0);
+                tracing::warn!(event = "outbound.circuit_open", host, class, "the server is given a rest");
+            }
+            Some(Turn::StaysOpen) => {
+                tracing::warn!(event = "outbound.circuit_open", host, class, "a probe failed");
+            }
+            Some(Turn::Closed) => {
+                open.decrement(1.0);
+                tracing::info!(event = "outbound.circuit_closed", host, class, "the server answers again");
+            }
+            None => {}
+        }
+        if let Some(slowed) = turned.slowed {
+            metrics::gauge!(telemetry::OUTBOUND_BUCKETS_SLOWED).increment(if slowed { 1.0 } else { -1.0 });
+        }
+        if turned.slowed == Some(true) {
+            tracing::warn!(event = "outbound.slowed", host, "the server says that it is asked too often");
+        }
+    }
+}
+
+/// A place in the line, given up when its future is.
+struct Place<'a> {
+    lane: &'a Lane,
+    id: u64,
+    bell: Arc<Notify>,
+}
+
+impl<'a> Place<'a> {
+    fn take(lane: &'a Lane, class: Class) -> Self {
+        let bell = Arc::new(Notify::new());
+        let now = lane.now();
+        let id = lane.line().join(class, Arc::clone(&bell), now);
+        metrics::gauge!(telemetry::OUTBOUND_WAITING).increment(1.0);
+        Self { lane, id, bell }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let now = self.lane.now();
+        self.lane.line().leave(self.id, now);
+        metrics::gauge!(telemetry::OUTBOUND_WAITING).decrement(1.0);
+    }
+}
+
+/// The right to send one request now. To be used soon or dropped: what is held here, the company cannot send. Dropping it costs
+/// nothing.
+pub struct Slot {
+    lane: Arc<Lane>,
+    /// Empty once it is under way.
+    grant: Option<Grant>,
+}
+
+impl Slot {
+    pub fn host(&self) -> &str {
+        &self.lane.host
+    }
+
+    /// `None` for no slot that anybody can hold.
+    pub fn class(&self) -> Class {
+        self.grant.map_or(Class::Read, |grant| grant.class)
+    }
+
+    /// From here on a request is on its way.
+    pub fn depart(mut self) -> Flight {
+        let left_at = self.lane.now();
+        let grant = self.grant.take();
+        if grant.is_some() {
+            self.lane.line().sent(left_at);
+        }
+        Flight { lane: Arc::clone(&self.lane), grant, left_at }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            let now = self.lane.now();
+            self.lane.line().give_back(grant, now);
+        }
+    }
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot").field("host", &self.lane.host).field("class", &self.class()).finish_non_exhaustive()
+    }
+}
+
+/// A request that left. If its future is dropped, nothing is learnt from it, and nothing waits for it.
+pub struct Flight {
+    pub lane: Arc<Lane>,
+    grant: Option<Grant>,
+    pub left_at: i64,
+}
+
+impl Flight {
+    pub fn land(mut self, shown: &Shown) {
+        if let Some(grant) = self.grant.take() {
+            let now = self.lane.now();
+            let turned = self.lane.line().landed(grant, shown, now);
+            self.lane.tell(grant.class, turned);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            let now = self.lane.now();
+            self.lane.line().lost_sight(grant, now);
+        }
+    }
+}

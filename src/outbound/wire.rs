@@ -1,0 +1,114 @@
+//! What is sent and what comes back, as plain data. Headers are secrets here: no print shows one, and neither a URL nor a body
+//! is ever part of a `Debug` text, because all three end up in logs sooner or later.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::actors::outside::Secret;
+
+/// A body longer than this (1 MiB) is not an answer of a CRM.
+pub const MOST_BODY: usize = 1 << 20;
+
+/// How much of a host one company may use. Nonsense (zero, negative, not a number) is taken as the nearest thing that makes sense.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Requests a second in the long run (0.001 to 10,000).
+    pub per_second: f64,
+    /// Requests a minute in the long run (0.06 to 600,000).
+    pub per_minute: f64,
+    /// Requests that may leave at once after a quiet time (at least 1).
+    pub burst: u32,
+}
+
+impl Default for Budget {
+    /// What is safe for a Qontak CRM, which announces no limits: 5 a second, 100 a minute.
+    fn default() -> Self {
+        Self { per_second: 5.0, per_minute: 100.0, burst: 5 }
+    }
+}
+
+/// Class of endpoint: each has a circuit of its own, so that slow reads do not stop writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    Read,
+    Write,
+    /// The token endpoint; it is what mends refused credentials, so it does not wait for them.
+    Token,
+}
+
+impl Class {
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Token];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// One request. It is sent at most once.
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// Absolute, and of the host that its slot is for.
+    pub url: String,
+    pub headers: Vec<(&'static str, Secret)>,
+    /// Content type and bytes.
+    pub body: Option<(&'static str, Vec<u8>)>,
+    /// For the whole attempt, from the first byte of the connection to the last of the answer.
+    pub timeout: Duration,
+    /// Whether it changes anything over there.
+    pub writes: bool,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        let bytes = self.body.as_ref().map(|(_, body)| body.len());
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("headers", &names)
+            .field("body_bytes", &bytes)
+            .field("timeout", &self.timeout)
+            .field("writes", &self.writes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one attempt came to, before anybody judged it.
+#[derive(Debug)]
+pub enum Reply {
+    Answered(Answer),
+    /// Certainly nothing reached the server: no address, no connection, no TLS, or not even a valid request.
+    NotSent {
+        why: String,
+    },
+    /// The first byte may have left, and no whole answer came back.
+    Lost {
+        why: String,
+    },
+}
+
+/// A whole answer.
+pub struct Answer {
+    pub status: u16,
+    /// As sent, empty when missing.
+    pub content_type: String,
+    /// From `Retry-After`, else from `X-RateLimit-Reset` when none remain; 0 to 300,000.
+    pub retry_after_ms: Option<i64>,
+    /// At most [`MOST_BODY`].
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after_ms", &self.retry_after_ms)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}

@@ -1,0 +1,269 @@
+//! Deals and tickets, made and changed in the CRM in the middle of a conversation: once, by name, and honest about what is not
+//! known. The stand-in's own book says what really happened.
+
+use serde_json::{Value, json};
+
+use crate::world::crm::TOKEN;
+use crate::world::{Call, Room, World, calls, eventually};
+
+on_both_databases!(
+    a_deal_is_made_and_then_changed,
+    a_ticket_is_made_and_then_changed,
+    the_same_wish_twice_is_one_deal,
+    an_update_waits_for_the_deal_that_is_being_made,
+    a_lost_answer_is_looked_up_and_not_repeated,
+    a_process_that_dies_in_mid_request_makes_no_second_deal,
+    what_cannot_be_known_is_left_to_a_person,
+);
+
+on_sqlite_alone!(
+    names_that_do_not_exist_come_back_with_those_that_do,
+    what_a_stage_requires_is_asked_for_before_anything_is_written,
+    another_customers_deal_is_not_touched,
+    a_crm_that_talks_nonsense_harms_no_room,
+    a_dark_crm_delays_and_fails_nothing,
+    a_refused_token_waits_for_a_new_one,
+    without_a_crm_nothing_is_done,
+    the_token_is_nowhere,
+);
+
+fn create_deal(name: &str) -> Call {
+    calls("create_deal", json!({"name": name, "amount": 2_500_000}))
+}
+
+fn create_ticket(name: &str) -> Call {
+    calls("create_ticket", json!({"name": name, "description": "The customer cannot log in."}))
+}
+
+fn a_room_with_a_crm(world: &mut World) -> Room {
+    world.has_a_crm();
+    world.a_room("web-1")
+}
+
+/// The call's status, as anybody may read it later.
+fn status_of(world: &World, call_id: &str) -> String {
+    world.admin().call(call_id).body["status"].as_str().unwrap_or_default().to_owned()
+}
+
+fn ends(world: &World, call_id: &str) -> String {
+    let last = ["succeeded", "refused", "failed", "unresolved", "dead", "cancelled", "expired"];
+    eventually("the call ends", || Some(status_of(world, call_id)).filter(|status| last.contains(&status.as_str())))
+}
+
+pub fn a_deal_is_made_and_then_changed(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    let made = room.gets(create_deal("Ten tents"));
+    let deal = &made.result()["deal"];
+    let [record] = &world.crm().named("deals", "Ten tents")[..] else { panic!("not one deal: {made:?}") };
+    assert_eq!(deal["id"].to_string().trim_matches('"'), record["id"].to_string(), "{made:?}");
+
+    let changed = room.gets(calls("update_deal", json!({"amount": 3_000_000})));
+    assert_eq!(changed.result()["changed"][0]["field"], "amount", "{changed:?}");
+    let [record] = &world.crm().named("deals", "Ten tents")[..] else { panic!("not one deal") };
+    assert_eq!(record["size"].to_string().trim_matches('"').parse::<f64>().unwrap(), 3_000_000.0, "{record}");
+    assert_eq!(room.facts("record_linked")[0]["kind"], "deal");
+    world.crm().knew_every_key();
+}
+
+pub fn a_ticket_is_made_and_then_changed(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    let made = room.gets(create_ticket("Cannot log in"));
+    assert!(made.result()["ticket"]["number"].is_string(), "{made:?}");
+    let changed = room.gets(calls("update_ticket", json!({"stage": "In Progress", "due_date": "2027-01-15"})));
+    assert!(changed.result()["changed"].as_array().is_some_and(|changed| changed.len() == 2), "{changed:?}");
+    let again = room.gets(calls("update_ticket", json!({"stage": "In Progress"})));
+    assert_eq!(again.result()["changed"], json!([]), "{again:?}");
+    assert_eq!(world.crm().named("tickets", "Cannot log in").len(), 1);
+    world.crm().knew_every_key();
+}
+
+pub fn the_same_wish_twice_is_one_deal(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    let first = room.gets(create_deal("Ten tents"));
+    // Another id, as frameworks make them on every retry; other letters, as models write them.
+    let second = room.gets(create_deal("  ten TENTS "));
+    assert_eq!(second.result()["already_existed"], true, "{second:?}");
+    assert_eq!(second.result()["deal"], first.result()["deal"]);
+    let both = room.gets_all(&[create_deal("Five stoves").id("s1"), create_deal("Five stoves").id("s2")]);
+    assert_eq!(both.statuses(), ["succeeded", "succeeded"], "{both:?}");
+    assert_eq!(world.crm().deals().iter().filter(|deal| deal["name"] == "Five stoves").count(), 1);
+    let wanted = room.gets(calls("create_deal", json!({"name": "Ten tents", "repeat": true})));
+    assert!(wanted.result().get("already_existed").is_none(), "{wanted:?}");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 2);
+}
+
+pub fn an_update_waits_for_the_deal_that_is_being_made(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 400, "times": 1}));
+    let both = room
+        .gets_all(&[create_deal("Ten tents").id("c1"), calls("update_deal", json!({"currency": "IDR", "amount": 7})).id("c2")]);
+    assert_eq!(both.statuses(), ["succeeded", "succeeded"], "{both:?}");
+    let [record] = &world.crm().named("deals", "Ten tents")[..] else { panic!("not one deal") };
+    assert_eq!(record["size"].to_string().trim_matches('"').parse::<f64>().unwrap(), 7.0, "{record}");
+}
+
+pub fn a_lost_answer_is_looked_up_and_not_repeated(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.crm().has_once("POST /api/v3.1/deals", "lose_answer");
+    let made = room.gets(create_deal("Ten tents").id("c1"));
+    assert_eq!(made.only()["status"], "succeeded", "{made:?}");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+    assert_eq!(world.crm().was_asked("POST", "/deals"), 1);
+
+    world.crm().has_once("POST /api/v3.1/deals", "lose_request");
+    let made = room.gets(create_deal("Five stoves").id("c2"));
+    assert_eq!(made.only()["status"], "succeeded", "{made:?}");
+    assert_eq!(world.crm().named("deals", "Five stoves").len(), 1);
+    assert_eq!(room.facts("effect_doubted").len(), 2);
+}
+
+pub fn a_process_that_dies_in_mid_request_makes_no_second_deal(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 600, "times": 1}));
+    let asked = room.gets_within(0, create_deal("Ten tents").id("c1"));
+    assert_eq!(asked.http, 202, "{asked:?}");
+    eventually("the CRM is asked", || (world.crm().was_asked("POST", "/deals") == 1).then_some(()));
+    world.dies_and_comes_back();
+    assert_eq!(ends(world, "c1"), "succeeded");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+    let again = room.gets(create_deal("Ten tents").id("c1"));
+    assert!(again.replayed(), "{again:?}");
+}
+
+pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    // Without a field of our own in the CRM, a record of another's making with the same name cannot be told from ours.
+    world.is_told_the_token(
+        TOKEN,
+        &["--per-second", "500", "--per-minute", "30000", "--grace-ms", "200", "--reference-field", "none"],
+    );
+    world.crm().has_once("POST /api/v3.1/deals", "lose_answer");
+    let other = world.a_room("web-2");
+    other.gets(calls("create_deal", json!({"name": "Ten tents"})).id("x1"));
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "lose_answer", "times": 2}));
+    let doors = world.ai_agent();
+    let asks = vec![room.getting(&[create_deal("Two boats").id("c1")]), other.getting(&[create_deal("Two boats").id("c2")])];
+    doors.at_once(asks);
+    let ends: Vec<String> = ["c1", "c2"].iter().map(|id| ends(world, id)).collect();
+    let unresolved = ends.iter().position(|status| status == "unresolved");
+    let Some(unresolved) = unresolved else { panic!("nothing was left to a person: {ends:?}") };
+    let id = ["c1", "c2"][unresolved];
+    let dead: Value = world.admin().get("/v1/function-calls?status=unresolved").body;
+    assert!(dead["data"].as_array().unwrap().iter().any(|call| call["call_id"] == id), "{dead}");
+    // Its room goes on, and a person says how it ended.
+    assert_eq!([&room, &other][unresolved].gets(create_deal("Another")).only()["status"], "succeeded");
+    let word = json!({"outcome": "succeeded", "reason": "I looked; it is there."});
+    let settled = world.admin().send("POST", &format!("/v1/function-calls/{id}/settle"), Some(&word));
+    assert_eq!((settled.http, settled.body["status"].as_str()), (200, Some("succeeded")), "{settled:?}");
+    let twice = world.admin().send("POST", &format!("/v1/function-calls/{id}/settle"), Some(&word));
+    assert_eq!(twice.http, 409, "{twice:?}");
+}
+
+pub fn names_that_do_not_exist_come_back_with_those_that_do(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    for (arguments, code) in [
+        (json!({"name": "A", "pipeline": "No such pipeline"}), "unknown_pipeline"),
+        (json!({"name": "A", "stage": "No such stage"}), "unknown_stage"),
+        (json!({"name": "A", "owner": "Nobody at all"}), "unknown_owner"),
+        (json!({"name": "A", "priority": "Whenever"}), "unknown_option"),
+        (json!({"name": "A", "custom_fields": [{"field": "No such field", "value": "1"}]}), "unknown_custom_field"),
+    ] {
+        let answer = room.gets(calls("create_deal", arguments.clone()));
+        assert_eq!(answer.code(), code, "{arguments}: {answer:?}");
+        let error = &answer.only()["error"];
+        let named = |list: &str| error[list].as_array().is_some_and(|list| !list.is_empty());
+        assert!(named("candidates") || named("allowed"), "{arguments}: {answer:?}");
+        assert_eq!(error["next"], "fix_and_retry", "{answer:?}");
+    }
+    assert_eq!(world.crm().was_asked("POST", "/deals"), 0);
+}
+
+pub fn what_a_stage_requires_is_asked_for_before_anything_is_written(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    let templates: Vec<Value> = world.crm().records("stages");
+    let strict = templates.iter().find(|stage| stage["requires"].as_array().is_some_and(|fields| fields.len() > 1));
+    let Some(strict) = strict else { panic!("the stand-in has no stage with a required field: {templates:?}") };
+    let answer = room.gets(calls("create_deal", json!({"name": "A", "pipeline": strict["pipeline"], "stage": strict["name"]})));
+    assert_eq!(answer.code(), "missing_fields", "{answer:?}");
+    assert!(!answer.only()["error"]["missing"].as_array().unwrap().is_empty());
+    assert_eq!(world.crm().was_asked("POST", "/deals"), 0);
+}
+
+pub fn another_customers_deal_is_not_touched(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    let made = room.gets(create_deal("Ten tents"));
+    let id = made.result()["deal"]["id"].to_string().trim_matches('"').to_owned();
+    let stranger = world.a_room("web-2");
+    let answer = stranger.gets(calls("update_deal", json!({"deal": id, "amount": 1})));
+    assert_eq!(answer.only()["status"], "refused", "{answer:?}");
+    let unknown = stranger.gets(calls("update_deal", json!({"deal": "99999999", "amount": 1})));
+    assert_eq!(answer.code(), unknown.code(), "a stranger cannot tell another's deal from none");
+    assert_eq!(world.crm().was_asked("PUT", &format!("/deals/{id}")), 0);
+}
+
+pub fn a_crm_that_talks_nonsense_harms_no_room(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    for (n, fault) in ["status_502_html", "huge", "empty", "wrong_json", "redirect", "status_500_html"].iter().enumerate() {
+        world.crm().has_once("POST /api/v3.1/deals", fault);
+        let name = format!("Deal {n}");
+        let made = room.gets(create_deal(&name).id(&format!("c{n}")));
+        assert_eq!(made.only()["status"], "succeeded", "{fault}: {made:?}");
+        assert_eq!(world.crm().named("deals", &name).len(), 1, "{fault}");
+    }
+    world.crm().has_once("POST /api/v3.1/deals", "meta_422_in_200");
+    let answer = room.gets(create_deal("Refused inside").id("c9"));
+    assert_eq!(answer.only()["status"], "refused", "{answer:?}");
+    assert_eq!(world.crm().named("deals", "Refused inside").len(), 0);
+}
+
+pub fn a_dark_crm_delays_and_fails_nothing(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.crm().has("*", "dark", 1.0);
+    let asked = room.gets_within(1, create_deal("Ten tents").id("c1"));
+    assert_eq!(asked.http, 202, "{asked:?}");
+    assert_eq!(asked.only()["status"], "running", "{asked:?}");
+    // The room itself is not dark.
+    let tagged = room.gets(crate::world::create_tag(&["vip"]));
+    assert_eq!(tagged.only()["status"], "succeeded", "{tagged:?}");
+    world.crm().is_well_again();
+    assert_eq!(ends(world, "c1"), "succeeded");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+}
+
+pub fn a_refused_token_waits_for_a_new_one(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.is_told_the_token("a-token-nobody-knows", &["--per-second", "500", "--per-minute", "30000"]);
+    let asked = room.gets_within(1, create_deal("Ten tents").id("c1"));
+    assert_eq!(asked.http, 202, "{asked:?}");
+    eventually("the token is known to be refused", || (world.admin().get("/v1/crm").body["token"] == "refused").then_some(()));
+    world.is_told_the_token(TOKEN, &["--per-second", "500", "--per-minute", "30000"]);
+    assert_eq!(ends(world, "c1"), "succeeded");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+}
+
+pub fn without_a_crm_nothing_is_done(world: &mut World) {
+    let room = world.a_room("web-1");
+    assert_eq!(room.gets(create_deal("Ten tents")).code(), "not_connected");
+    assert_eq!(room.version(), 1);
+}
+
+pub fn the_token_is_nowhere(world: &mut World) {
+    let room = a_room_with_a_crm(world);
+    world.crm().has("POST /api/v3.1/deals", "unauthorized_once", 1.0);
+    room.gets(create_deal("Ten tents"));
+    room.gets(create_ticket("Cannot log in"));
+    let mut places =
+        vec![("the log", world.log().into_bytes()), ("metrics", world.admin().get("/metrics").body.to_string().into_bytes())];
+    places.push(("the timeline", serde_json::to_vec(&room.timeline()).unwrap()));
+    for file in std::fs::read_dir(world.folder()).unwrap() {
+        let path = file.unwrap().path();
+        // The stand-in's own log may know its own token.
+        if path.is_file() && path.file_name().unwrap() != "standin.log" {
+            places.push(("a file", std::fs::read(&path).unwrap()));
+        }
+    }
+    for (place, bytes) in places {
+        let shows = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+        assert!(!shows, "the token stands in {place}");
+    }
+}

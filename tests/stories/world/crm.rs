@@ -1,0 +1,136 @@
+//! The CRM of a story: the stand-in Qontak as a process of its own, with a book of its own. What a story says about it is said
+//! here: which fault it has, what it holds, what it was asked.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::door::Door;
+use super::patience::eventually;
+use super::program::bellhop;
+use super::wire::Wire;
+use super::{World, port, within};
+
+/// What the company's requests carry; no log, database or answer may ever show it.
+pub const TOKEN: &str = "canary-9c41f0-crm-token-that-nobody-may-see";
+
+pub struct StandIn {
+    child: Child,
+    pub port: u16,
+    door: Door,
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl StandIn {
+    fn starts(folder: &Path, door: impl Fn(u16) -> Door) -> Self {
+        let port = port::free();
+        let listen = format!("127.0.0.1:{port}");
+        let words = ["standin", "--listen", &listen, "--crm-token", TOKEN, "--chat-token", "T2", "--bot-token", "T3"];
+        let log = fs::File::create(folder.join("standin.log")).unwrap();
+        let child = bellhop(folder, &words).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
+        eventually("the stand-in listens", || Wire::connect(port).ok());
+        Self { child, port, door: door(port) }
+    }
+
+    /// What really exists there.
+    pub fn records(&self, kind: &str) -> Vec<Value> {
+        let answer = self.door.get(&format!("/_standin/records?kind={kind}"));
+        assert_eq!(answer.http, 200, "{answer:?}");
+        answer.body["data"].as_array().unwrap().clone()
+    }
+
+    pub fn deals(&self) -> Vec<Value> {
+        self.records("deals")
+    }
+
+    pub fn tickets(&self) -> Vec<Value> {
+        self.records("tickets")
+    }
+
+    /// Records of this kind called so.
+    pub fn named(&self, kind: &str, name: &str) -> Vec<Value> {
+        self.records(kind).into_iter().filter(|record| record["name"] == name).collect()
+    }
+
+    /// From now on this route has this fault, so often.
+    pub fn has(&self, route: &str, fault: &str, rate: f64) {
+        self.has_exactly(&json!({"route": route, "fault": fault, "rate": rate}));
+    }
+
+    /// Once.
+    pub fn has_once(&self, route: &str, fault: &str) {
+        self.has_exactly(&json!({"route": route, "fault": fault, "rate": 1.0, "times": 1}));
+    }
+
+    pub fn has_exactly(&self, fault: &Value) {
+        let answer = self.door.send("POST", "/_standin/faults", Some(fault));
+        assert!(matches!(answer.http, 200 | 201 | 204), "{fault}: {answer:?}");
+    }
+
+    pub fn is_well_again(&self) {
+        let answer = self.door.send("DELETE", "/_standin/faults", None);
+        assert!(matches!(answer.http, 200 | 204), "{answer:?}");
+    }
+
+    /// Every request it has had.
+    pub fn journal(&self) -> Vec<Value> {
+        let answer = self.door.get("/_standin/journal");
+        assert_eq!(answer.http, 200, "{answer:?}");
+        answer.body["data"].as_array().unwrap().clone()
+    }
+
+    /// Requests of this method to this path, whatever is before and behind it.
+    pub fn was_asked(&self, method: &str, path: &str) -> usize {
+        let asked = |line: &&Value| line["method"] == method && line["path"].as_str().is_some_and(|at| at.ends_with(path));
+        self.journal().iter().filter(asked).count()
+    }
+
+    /// The vendor's API knows every key we ever sent.
+    pub fn knew_every_key(&self) {
+        for line in self.journal() {
+            let unknown = line["unknown_keys"].as_array().cloned().unwrap_or_default();
+            assert!(unknown.is_empty(), "keys the vendor does not know: {line}");
+        }
+    }
+}
+
+/// Budgets that no story waits for.
+const QUICK: &[&str] =
+    &["--per-second", "500", "--per-minute", "30000", "--burst", "500", "--grace-ms", "300", "--attempt-timeout-ms", "1500"];
+
+impl World {
+    /// A stand-in, and the company's token for it; known to a running server when this returns.
+    pub fn has_a_crm(&mut self) {
+        let (runtime, key) = (self.runtime.handle().clone(), self.admin_key.clone());
+        let standin = StandIn::starts(self.folder(), |port| Door::new(runtime.clone(), port, &key));
+        self.crm = Some(standin);
+        self.is_told_the_token(TOKEN, QUICK);
+    }
+
+    /// `company crm set` with this token.
+    pub fn is_told_the_token(&self, token: &str, more: &[&str]) {
+        let file = self.folder().join("crm-token");
+        fs::write(&file, format!("{token}\n")).unwrap();
+        let base = format!("http://127.0.0.1:{}", self.crm().port);
+        let words = ["company", "crm", "set", "acme", "--base-url", &base, "--token-file", file.to_str().unwrap()];
+        self.command(&[&words, more].concat());
+        fs::remove_file(&file).unwrap();
+        if self.server.is_some() {
+            let connected = || (self.admin().get("/v1/crm").body["connected"] == true).then_some(());
+            within(Duration::from_secs(2), connected).expect("a CRM is known to a running server within a second");
+        }
+    }
+
+    pub fn crm(&self) -> &StandIn {
+        self.crm.as_ref().expect("a story with a CRM")
+    }
+}
