@@ -312,10 +312,14 @@ impl<'a> Turn<'a> {
         self.finish(key, answer);
     }
 
+    /// Once a call: one that waits for something else and then ends in the same step has only its end written.
     fn finish(&mut self, key: CallKey, answer: StoredAnswer) {
-        match self.new_calls.iter_mut().find(|new| new.call.key == key) {
-            Some(new) => new.answer = answer,
-            None => self.ended_calls.push(EndedCall { key, answer, at: self.ground.now }),
+        if let Some(new) = self.new_calls.iter_mut().find(|new| new.call.key == key) {
+            new.answer = answer;
+        } else if let Some(ended) = self.ended_calls.iter_mut().find(|ended| ended.key == key) {
+            ended.answer = answer;
+        } else {
+            self.ended_calls.push(EndedCall { key, answer, at: self.ground.now });
         }
     }
 
