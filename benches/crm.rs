@@ -127,7 +127,7 @@ async fn apart(plan: &Plan) -> bool {
         }
         eprintln!("round {} of {}", round + 1, plan.rounds);
     }
-    let [well, slow, silent] = p99s.map(|all| median(all));
+    let [well, slow, silent] = p99s.map(median);
     let moved = |ill: f64| ill - well <= (well * 0.1).max(5.0);
     let line = format!("the others' p99 with one company's server well {well:.2} ms, slow {slow:.2} ms, silent {silent:.2} ms");
     let object = json!({
