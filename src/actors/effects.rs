@@ -42,7 +42,7 @@ impl RoomActor {
             customer: room.customer.clone(),
             channel: Arc::from(room.channel.as_str()),
             plan: effect.plan.clone(),
-            episode: room.episode,
+            episode: effect.episode,
             epoch: effect.epoch,
             since: effect.since,
             retries: effect.retries,

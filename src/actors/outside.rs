@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Request;
-use crate::room::outbox::Rule;
+use crate::room::outbox::{Patience, Rule};
 use crate::room::{
     CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RecordKind, RoomAddress, Settlement, Timestamp,
 };
@@ -168,6 +168,8 @@ pub enum Found {
 
 /// The CRM, for any company. Every method waits for circuit and token bucket by itself; none retries a write.
 pub trait Crm: Send + Sync + 'static {
+    /// How long things may take with this company's CRM.
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience>;
     /// Only reads. `ended`: the parts that are done, in order. Asked anew after every part and after every restart.
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned>;
     /// Waits until a request of this company may leave. Taken before the part is marked started, used by `write`.

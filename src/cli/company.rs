@@ -1,5 +1,7 @@
 //! `bellhop company …`: companies and their settings, straight in the database; a running server follows within a second.
 
+mod crm;
+
 use clap::Subcommand;
 use serde_json::{Map, Value};
 
@@ -19,6 +21,9 @@ pub enum CompanyCommand {
     /// Policies of a company
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// The CRM of a company, and the token it is reached with
+    #[command(subcommand)]
+    Crm(crm::CrmCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +74,7 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
             store.close();
             show(context, &row, &settings, version)?;
         }
+        CompanyCommand::Crm(command) => return crm::run(context, command).await,
     }
     Ok(Exit::Ok)
 }

@@ -1,1 +1,113 @@
-//! ADAPTER. Qontak CRM: requests, answers, templates (`info`), the company's token. Implements `actors::outside::Crm`.
+//! ADAPTER. Qontak CRM: requests, answers, templates (`info`), the company's token. Implements `actors::outside::Crm` for any
+//! company. What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name its sections.
+//!
+//! `plan` finds the next writing part (`target`, `contact`, `shelf` read; `choose`, `custom_fields`, `draft`, `required` are
+//! pure), `send` sends it once, `look_up` finds out whether it was done, `answer` says it in the model's words. `session` and
+//! `token` keep the company's access, `wire` and `sign` speak its dialect.
+//!
+//! **Invariant:** a token never leaves `desk`, `session`, `token`, `sign` and `wire` but on the wire and to the vault.
+
+mod answer;
+mod change;
+mod check;
+mod choose;
+mod contact;
+mod custom_fields;
+mod dates;
+mod desk;
+mod draft;
+mod envelope;
+mod handle;
+mod look_up;
+mod plan;
+mod record;
+mod reference;
+mod refusals;
+mod required;
+mod send;
+mod session;
+mod sheet;
+mod shelf;
+mod sign;
+mod stop;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+pub mod token;
+mod url;
+mod wire;
+mod written;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::actors::outside::{
+    Crm, CrmView, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+};
+use crate::actors::ports::Clock;
+use crate::outbound::Outbound;
+use crate::room::outbox::Patience;
+use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
+
+pub use check::{CheckProblem, CheckReport, CheckedKind};
+
+use desk::Desk;
+
+/// The CRM of every company of this process.
+pub struct QontakCrm {
+    outbound: Outbound,
+    vault: Arc<dyn Vault>,
+    outbox: Arc<dyn Outbox>,
+    clock: Arc<dyn Clock>,
+    /// Key of the marks on our records; the same for the life of the installation.
+    reference_key: [u8; 32],
+    desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
+}
+
+impl QontakCrm {
+    pub fn new(
+        outbound: Outbound,
+        vault: Arc<dyn Vault>,
+        outbox: Arc<dyn Outbox>,
+        clock: Arc<dyn Clock>,
+        reference_key: [u8; 32],
+    ) -> Self {
+        Self { outbound, vault, outbox, clock, reference_key, desks: DashMap::default() }
+    }
+}
+
+impl Crm for QontakCrm {
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience> {
+        Box::pin(async move {
+            let access = self.vault.crm(company).await?;
+            let options = access.map(|access| access.options).unwrap_or_default();
+            Ok(Patience { grace_ms: options.grace_ms, ..Patience::default() })
+        })
+    }
+
+    fn view(&self, company: CompanyNo) -> CrmView {
+        self.outbound.view(company)
+    }
+
+    fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
+        Box::pin(self.next(job, ended))
+    }
+
+    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
+        Box::pin(self.slot_for(job))
+    }
+
+    fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {
+        Box::pin(self.send_part(job, part, permit))
+    }
+
+    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
+        Box::pin(self.find(job, part, started_at))
+    }
+
+    fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {
+        answer::unsaid(job, status)
+    }
+}

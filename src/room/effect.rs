@@ -78,6 +78,8 @@ pub struct OpenEffect {
     pub plan: EffectPlan,
     /// Control epoch in which it was decided.
     pub epoch: i64,
+    /// Conversation episode in which it was decided: intents are equal only within one.
+    pub episode: u32,
     pub since: Timestamp,
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

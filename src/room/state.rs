@@ -351,6 +351,7 @@ impl Room {
                     name: name.clone(),
                     plan: plan.clone(),
                     epoch: self.epoch,
+                    episode: self.episode,
                     since: event.at,
                     stranded: false,
                     doubtful: false,

@@ -2,13 +2,11 @@
 //! is sent and complains at once when one was sent again without having been looked up. It outlives every process.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use bellhop::actors::outside::{
-    Crm, CrmView, EffectJob, Found, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
-};
-use bellhop::room::outbox::Rule;
+use bellhop::actors::outside::{Crm, CrmView, EffectJob, Found, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent};
+use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{CallKey, CallStatus, CompanyNo, Next, Refusal, ResultJson, RoomAddress, Settlement, Timestamp};
 
 use super::dice::Dice;
@@ -34,22 +32,19 @@ struct Book {
     doubtful: HashSet<(CallKey, u32)>,
     complaints: Vec<String>,
     parts: HashMap<CallKey, u32>,
+    /// Still under way, with when they arrive.
+    late: Vec<(Instant, Landed)>,
 }
 
 pub struct World {
-    book: Arc<Mutex<Book>>,
+    book: Mutex<Book>,
     dice: Mutex<Dice>,
-    late: Mutex<mpsc::Sender<(Instant, Landed)>>,
     calm: std::sync::atomic::AtomicBool,
 }
 
 impl World {
     pub fn new(seed: u64) -> Arc<Self> {
-        let book = Arc::<Mutex<Book>>::default();
-        let (late, arriving) = mpsc::channel();
-        let of_post = book.clone();
-        std::thread::spawn(move || deliver(&arriving, &of_post));
-        Arc::new(Self { book, dice: Mutex::new(Dice::new(seed)), late: Mutex::new(late), calm: false.into() })
+        Arc::new(Self { book: Mutex::default(), dice: Mutex::new(Dice::new(seed)), calm: false.into() })
     }
 
     /// From now on every answer arrives.
@@ -70,7 +65,19 @@ impl World {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap()
+        let mut book = self.book.lock().unwrap();
+        // Whatever is due by now has arrived, however late this thread is.
+        let now = Instant::now();
+        let Book { late, landed, .. } = &mut *book;
+        late.sort_by_key(|(due, _)| *due);
+        let arrived = late.iter().take_while(|(due, _)| *due <= now).count();
+        landed.extend(late.drain(..arrived).map(|(_, landed)| landed));
+        book
+    }
+
+    fn arrives_late(&self, landed: Landed) {
+        let due = Instant::now() + Duration::from_millis(1 + self.roll(LATEST_MS - 1));
+        self.book().late.push((due, landed));
     }
 
     fn roll(&self, sides: u64) -> u64 {
@@ -83,7 +90,8 @@ impl World {
             let mut book = self.book();
             book.sent.push((job.address.clone(), job.key));
             if part.rule == Rule::Once && !book.doubtful.insert((job.key, part.no)) {
-                book.complaints.push(format!("invariant 10: {} part {} was sent again without a look-up", job.call.call_id, part.no));
+                book.complaints
+                    .push(format!("invariant 10: {} part {} was sent again without a look-up", job.call.call_id, part.no));
             }
         }
         let landed = Landed { room: job.address.clone(), call: job.key, part: part.no, rule: part.rule };
@@ -94,8 +102,7 @@ impl World {
             }
             1 => Some(Sent::Doubtful { why: "the request was lost".into() }),
             2 | 3 => {
-                let after = Duration::from_millis(1 + self.roll(LATEST_MS - 1));
-                let _ = self.late.lock().unwrap().send((Instant::now() + after, landed));
+                self.arrives_late(landed);
                 Some(Sent::Doubtful { why: "no answer in time".into() })
             }
             4 => {
@@ -108,8 +115,7 @@ impl World {
             }
             // The process may die while it listens.
             6 => {
-                let after = Duration::from_millis(1 + self.roll(LATEST_MS - 1));
-                let _ = self.late.lock().unwrap().send((Instant::now() + after, landed));
+                self.arrives_late(landed);
                 None
             }
             7 => panic!("the adapter fails inside"),
@@ -117,25 +123,6 @@ impl World {
                 self.book().landed.push(landed);
                 Some(Sent::Done(done(part)))
             }
-        }
-    }
-}
-
-/// Brings late requests to the book, whoever still waits for them.
-fn deliver(arriving: &mpsc::Receiver<(Instant, Landed)>, book: &Mutex<Book>) {
-    let mut waiting: Vec<(Instant, Landed)> = vec![];
-    loop {
-        match arriving.recv_timeout(Duration::from_millis(1)) {
-            Ok(late) => waiting.push(late),
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) if waiting.is_empty() => return,
-            Err(mpsc::RecvTimeoutError::Disconnected) => std::thread::yield_now(),
-        }
-        let now = Instant::now();
-        waiting.sort_by_key(|(due, _)| *due);
-        while waiting.first().is_some_and(|(due, _)| *due <= now) {
-            let (_, landed) = waiting.remove(0);
-            book.lock().unwrap().landed.push(landed);
         }
     }
 }
@@ -149,9 +136,15 @@ fn done(part: &Part) -> PartDone {
 }
 
 impl Crm for World {
+    fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
+        let grace_ms = i64::try_from(LATEST_MS).unwrap() + 4;
+        Box::pin(async move { Ok(Patience { grace_ms, ..Patience::default() }) })
+    }
+
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(async move {
-            let parts = *self.book().parts.entry(job.key).or_insert(if job.plan.creates { 1 + u32::from(job.key.0[0] % 2) } else { 1 });
+            let parts =
+                *self.book().parts.entry(job.key).or_insert(if job.plan.creates { 1 + u32::from(job.key.0[0] % 2) } else { 1 });
             if self.roll(8) == 0 {
                 return Ok(Planned::Later { after_ms: 1, why: "the CRM is slow".into() });
             }

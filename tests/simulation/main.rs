@@ -8,8 +8,10 @@
 
 mod actors;
 mod core;
+mod crm_world;
 mod dice;
 mod doubt;
+mod lanes;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +35,37 @@ fn run(name: &str, count: u64, one: impl Fn(u64)) {
 #[test]
 fn the_pure_core_keeps_its_invariants() {
     run("core", seeds("BELLHOP_SEEDS", 2_000), core::play);
+}
+
+/// Panics that the simulations ask for are not worth a line each.
+fn quietly() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let planned = ["told to die", "the adapter fails inside"];
+        if !panic.payload_as_str().is_some_and(|text| planned.contains(&text)) {
+            loud(panic);
+        }
+    }));
+}
+
+/// Mostly waiting, so several at once.
+#[test]
+fn lanes_do_everything_once_and_in_order() {
+    let (count, next) = (seeds("BELLHOP_LANE_SEEDS", 200), std::sync::atomic::AtomicU64::new(0));
+    quietly();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= count {
+                        return;
+                    }
+                    lanes::play(seed);
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn an_action_whose_other_side_is_missing_says_so_once_its_arguments_are_right() 
     ] {
         let refusal = door(name, arguments);
         assert_eq!((refusal.code, refusal.next), ("not_connected", Next::DoNotRetry), "{name}: {}", refusal.message);
-        assert!(!super::super::entry(name).unwrap().connected);
+        assert!(!super::super::entry(name).unwrap().needs.met(false), "{name}");
     }
 }
 
@@ -145,7 +145,14 @@ fn the_callers_id_comes_first_then_the_header_then_ours() {
 
     let calls = vec![raw("create_tag", r#"{"tags":"a"}"#), raw("create_tag", r#"{"tags":"b"}"#)];
     let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("r") };
-    let a = Admission { address: &address, ai_agent: None, key_id: &"key_1".into(), turn_id: None, seen: Seen::default(), crm: false };
+    let a = Admission {
+        address: &address,
+        ai_agent: None,
+        key_id: &"key_1".into(),
+        turn_id: None,
+        seen: Seen::default(),
+        crm: false,
+    };
     let ids = |calls: &[RawCall]| {
         let own = |(index, raw)| admit(raw, Some(&key_of_call("k", index, calls.len())), &a).unwrap().call.call_id.to_string();
         calls.iter().enumerate().map(own).collect::<Vec<_>>()

@@ -109,7 +109,8 @@ impl World {
     fn of(database: Database, disk: Option<SmallDisk>, folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (admin_key, agent_key) = (String::new(), String::new());
-        let mut world = Self { server: None, crm: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
+        let mut world =
+            Self { server: None, crm: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
         world.a_company("acme");
         world.admin_key = world.a_key("acme", "admin").0;
         world.agent_key = world.a_key("acme", "agent").0;

@@ -1,0 +1,130 @@
+//! The customer's contact in the CRM, found by the room's handle (qontak-api.md 1.8, 3.1). Two contacts with one handle are
+//! nobody: it is never guessed who is meant, and nobody's data is told.
+
+use serde_json::json;
+
+use crate::actors::outside::{EffectJob, Part};
+use crate::catalog::nearest::shown_within;
+use crate::room::outbox::Rule;
+use crate::room::tag::fold;
+
+use super::QontakCrm;
+use super::desk::Session;
+use super::handle::Handle;
+use super::record::{self, Record};
+use super::stop::{Step, Stop};
+use super::url::encoded;
+use super::written::{self, Written};
+
+/// Name of the part that makes one.
+pub const CONTACT: &str = "contact";
+/// So long a contact that was found is taken to be still the only one.
+const REMEMBERED_MS: i64 = 120_000;
+/// Pages of contacts with one telephone that are read.
+const PAGES: i64 = 2;
+
+/// Who the customer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    One(i64),
+    Nobody,
+    Several,
+}
+
+impl Contact {
+    pub fn id(self) -> Option<i64> {
+        match self {
+            Self::One(id) => Some(id),
+            Self::Nobody | Self::Several => None,
+        }
+    }
+
+    /// What the model is told when there is no link.
+    pub fn warning(self, kind: &str) -> Option<String> {
+        match self {
+            Self::One(_) => None,
+            Self::Nobody => Some(format!("The customer has no contact in the CRM, so the {kind} is not linked to one.")),
+            Self::Several => {
+                Some(format!("More than one contact in the CRM may be this customer, so the {kind} is not linked to one."))
+            }
+        }
+    }
+}
+
+impl QontakCrm {
+    pub(super) async fn contact(&self, job: &EffectJob) -> Step<Contact> {
+        let (company, handle) = (job.address.company, job.customer.handle.as_str());
+        let (desk, now) = (self.desk(company), self.clock.now());
+        if let Some(id) = desk.contact(handle, now, REMEMBERED_MS) {
+            return Ok(Contact::One(id));
+        }
+        let wanted = Handle::read(handle);
+        let queries: Vec<String> = match &wanted {
+            Handle::Phone { forms, .. } => forms.iter().map(|form| format!("/contacts?phone={}", encoded(form))).collect(),
+            Handle::Email(email) => vec![format!("/contacts?email={}", encoded(email))],
+            Handle::Neither => return Ok(Contact::Nobody),
+        };
+        let mut found: Vec<i64> = vec![];
+        for query in queries {
+            let take = |row: &Record| {
+                if let Some(id) = record::int_of(row, "id").filter(|id| is(&wanted, row) && !found.contains(id)) {
+                    found.push(id);
+                }
+                found.len() < 2
+            };
+            self.scan(company, &query, PAGES, take).await?;
+        }
+        Ok(match found.as_slice() {
+            [] => Contact::Nobody,
+            [id] => {
+                desk.remember_contact(handle, *id, now);
+                Contact::One(*id)
+            }
+            _ => Contact::Several,
+        })
+    }
+
+    /// The part that makes a contact; `None`: the handle is nothing a contact could be found by later.
+    pub(super) fn contact_part(&self, job: &EffectJob, session: &Session, no: u32) -> Step<Option<Part>> {
+        if !session.access.options.create_contacts {
+            return Ok(None);
+        }
+        let given = job.customer.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        let name = shown_within(given.unwrap_or("Customer"), 255);
+        let mut body = Record::from_iter([("first_name".to_owned(), json!(name)), ("additional_fields".to_owned(), json!([]))]);
+        match Handle::read(&job.customer.handle) {
+            // As contacts keep them: the local form first (qontak-api.md 1.8).
+            Handle::Phone { forms, .. } => body.insert("telephone".into(), json!(forms.first())),
+            Handle::Email(email) => body.insert("email".into(), json!(email)),
+            Handle::Neither => return Ok(None),
+        };
+        let written = Written {
+            method: "POST".into(),
+            path: "/contacts".into(),
+            body: written::body(&body).map_err(Stop::store)?,
+            record: None,
+            changes: vec![],
+            view: Record::new(),
+            warnings: vec![],
+            contact: None,
+        };
+        Ok(Some(Part {
+            no,
+            name: CONTACT.into(),
+            rule: Rule::Once,
+            request: written.to_text().map_err(Stop::store)?,
+            reference: None,
+            shown_name: Some(fold(&name)),
+        }))
+    }
+}
+
+/// Whether a row is the one that was asked for; one that shows neither telephone nor e-mail is taken at the CRM's word.
+fn is(wanted: &Handle, row: &Record) -> bool {
+    let keys: &[&str] = match wanted {
+        Handle::Phone { .. } => &["telephone", "phone", "mobile", "mobile_phone"],
+        _ => &["email"],
+    };
+    let mut shown = keys.iter().filter_map(|key| record::text_of(row, key)).peekable();
+    shown.peek().is_none() || shown.any(|kept| wanted.is(kept))
+}

@@ -1,0 +1,234 @@
+//! Whether a part that was started was done (reliability-security.md 2.7). A create is found by our own reference where the CRM
+//! has a field for it, else by name, contact and time, and then it counts only if no other call of ours can have made it. An
+//! update is read back. **Invariant:** "absent" is only said when all that could be it was seen.
+
+use std::sync::Arc;
+
+use crate::actors::outside::{EffectJob, Found, Part, PartDone};
+use crate::room::tag::fold;
+use crate::room::{CompanyNo, Timestamp};
+
+use super::QontakCrm;
+use super::answer;
+use super::contact::CONTACT;
+use super::dates;
+use super::handle::Handle;
+use super::record::{self, Record};
+use super::sheet::Sheet;
+use super::stop::{Step, Stop};
+use super::url::encoded;
+use super::written::{Outcome, Written};
+
+/// A record this much older than the start cannot be ours: clocks differ.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
+/// Pages that are read before it is given up.
+const PAGES: i64 = 30;
+/// More records than this that look alike are not told apart.
+const MOST_ALIKE: usize = 8;
+
+/// What to look for, and what was found.
+struct Search<'a> {
+    part: &'a Part,
+    contact: Option<i64>,
+    since: i64,
+    order: Order,
+    hits: Vec<Record>,
+    /// Rows that do not show their custom fields: each must be read by itself.
+    unclear: Vec<i64>,
+}
+
+/// Whether a list has its newest first, as far as it was seen: nobody promises that it has (qontak-api.md section 5, 15).
+#[derive(Default)]
+struct Order {
+    last: Option<i64>,
+    falls: bool,
+    rises: bool,
+}
+
+impl Order {
+    fn see(&mut self, at: i64) {
+        if let Some(last) = self.last.replace(at) {
+            self.falls |= at < last;
+            self.rises |= at > last;
+        }
+    }
+
+    fn newest_first(&self) -> bool {
+        self.falls && !self.rises
+    }
+}
+
+impl Search<'_> {
+    /// Looks at one row of a list. `false`: nothing after it can be ours.
+    fn look_at(&mut self, row: &Record) -> bool {
+        let created = record::text_of(row, "created_at").and_then(dates::moment_of);
+        if let Some(at) = created {
+            self.order.see(at);
+            if at < self.since {
+                return !self.order.newest_first();
+            }
+        }
+        match &self.part.reference {
+            // A list that leaves custom fields out, or empty, says nothing of our mark.
+            Some(reference) if record::custom_fields(row).next().is_some() => {
+                if bears(row, reference) {
+                    self.hits.push(row.clone());
+                }
+            }
+            Some(_) => self.unclear.extend(record::int_of(row, "id").filter(|_| self.is_alike(row))),
+            None if self.is_alike(row) => self.hits.push(row.clone()),
+            None => {}
+        }
+        self.hits.len() + self.unclear.len() <= MOST_ALIKE
+    }
+
+    fn is_alike(&self, row: &Record) -> bool {
+        let name = record::text_of(row, "name").map(fold);
+        let contacts = record::ids(row, "crm_lead_ids");
+        let linked = self.contact.map_or(contacts.is_empty(), |contact| contacts.contains(&contact));
+        name == self.part.shown_name && linked
+    }
+}
+
+/// Whether one of its custom fields is our reference.
+fn bears(row: &Record, reference: &str) -> bool {
+    record::custom_fields(row).any(|field| field.get("value").and_then(|value| value.as_str()) == Some(reference))
+}
+
+impl QontakCrm {
+    pub(super) async fn find(&self, job: &EffectJob, part: &Part, started_at: Timestamp) -> Result<Found, Arc<str>> {
+        let written = Written::parse(&part.request)?;
+        let found = match written.record {
+            Some(id) => self.read_back(job, &written, id).await,
+            None if part.name == CONTACT => self.find_contact(job, part, started_at).await,
+            None => self.find_record(job, part, &written, started_at).await,
+        };
+        Ok(match found {
+            Ok(found) => found,
+            Err(Stop::Later { after_ms, why }) => Found::Later { after_ms, why },
+            Err(Stop::Refuse(_)) => Found::Unprovable { why: "the company has no CRM any more".into() },
+        })
+    }
+
+    /// Whether an update shows. A record that is gone has not been changed.
+    async fn read_back(&self, job: &EffectJob, written: &Written, id: i64) -> Step<Found> {
+        let sheet = Sheet::of(job.plan.kind);
+        let Some(read) = self.record(job.address.company, sheet, &id.to_string()).await? else { return Ok(Found::Absent) };
+        let outcome = answer::judge(sheet, written, &read, true);
+        Ok(if outcome.unverified.is_empty() { Found::Done(done(id, &outcome)) } else { Found::Absent })
+    }
+
+    async fn find_record(&self, job: &EffectJob, part: &Part, written: &Written, started_at: Timestamp) -> Step<Found> {
+        let company = job.address.company;
+        let sheet = Sheet::of(job.plan.kind);
+        let since = started_at.plus_ms(-CLOCKS_DIFFER_MS).0;
+        let order = Order::default();
+        let mut search = Search { part, contact: written.contact, since, order, hits: vec![], unclear: vec![] };
+        let path = match written.contact.filter(|_| !sheet.is_ticket()) {
+            Some(contact) => format!("/deals?contact_ids={contact}"),
+            None => format!("/{}", sheet.plural),
+        };
+        let mut whole = self.scan(company, &path, PAGES, |row| search.look_at(row)).await?;
+        if let (false, false, Some(name)) = (whole, sheet.is_ticket(), written.view.get("name").and_then(|name| name.as_str())) {
+            // Too many to see them all: a filter by name is the narrowest there is.
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let path = format!("{path}{joint}name={}", encoded(name));
+            whole = self.scan(company, &path, PAGES, |row| search.look_at(row)).await?;
+        }
+        if search.hits.len() + search.unclear.len() > MOST_ALIKE {
+            return Ok(unprovable("too many records look like it"));
+        }
+        let Search { mut hits, unclear, .. } = search;
+        for id in unclear {
+            let read = self.record(company, sheet, &id.to_string()).await?;
+            hits.extend(read.filter(|read| part.reference.as_ref().is_some_and(|reference| bears(read, reference))));
+        }
+        hits.sort_by_key(|hit| record::int_of(hit, "id"));
+        hits.dedup_by_key(|hit| record::int_of(hit, "id"));
+        if part.reference.is_none() {
+            return self.unclaimed(job, part, &hits, whole, |hit| Some(answer::judge(sheet, written, hit, false))).await;
+        }
+        Ok(match hits.as_slice() {
+            [hit] => match record::int_of(hit, "id") {
+                Some(id) => Found::Done(done(id, &answer::judge(sheet, written, hit, false))),
+                None => unprovable("what was found has no id"),
+            },
+            [] if whole => Found::Absent,
+            [] => unprovable("the CRM has too many newer records"),
+            _ => unprovable("more than one record bears our reference"),
+        })
+    }
+
+    async fn find_contact(&self, job: &EffectJob, part: &Part, started_at: Timestamp) -> Step<Found> {
+        let since = started_at.plus_ms(-CLOCKS_DIFFER_MS).0;
+        let query = match Handle::read(&job.customer.handle) {
+            Handle::Phone { forms, .. } => format!("/contacts?phone={}", encoded(forms.first().map_or("", String::as_str))),
+            Handle::Email(email) => format!("/contacts?email={}", encoded(&email)),
+            Handle::Neither => return Ok(unprovable("the customer's handle is nothing to search by")),
+        };
+        let mut hits: Vec<Record> = vec![];
+        let take = |row: &Record| {
+            let created = record::text_of(row, "created_at").and_then(dates::moment_of);
+            let names = [record::text_of(row, "first_name"), record::text_of(row, "last_name")];
+            let name = fold(&names.into_iter().flatten().collect::<Vec<_>>().join(" "));
+            if created.is_none_or(|at| at >= since) && Some(name) == part.shown_name {
+                hits.push(row.clone());
+            }
+            hits.len() <= MOST_ALIKE
+        };
+        let whole = self.scan(job.address.company, &query, PAGES, take).await?;
+        if hits.len() > MOST_ALIKE {
+            return Ok(unprovable("too many contacts look like it"));
+        }
+        self.unclaimed(job, part, &hits, whole, |_| None).await
+    }
+
+    /// A record without our reference is ours only if nobody else of us can have made it.
+    async fn unclaimed(
+        &self,
+        job: &EffectJob,
+        part: &Part,
+        hits: &[Record],
+        whole: bool,
+        outcome: impl Fn(&Record) -> Option<Outcome>,
+    ) -> Step<Found> {
+        let mut free: Vec<(i64, &Record)> = vec![];
+        let mut contested = false;
+        for hit in hits.iter().take(MOST_ALIKE) {
+            let Some(id) = record::int_of(hit, "id") else { continue };
+            let (made, rivals) = self.claimed(job, part, id).await?;
+            contested |= rivals;
+            if !made {
+                free.push((id, hit));
+            }
+        }
+        Ok(match free.as_slice() {
+            [] if whole => Found::Absent,
+            [] => unprovable("the CRM has too many newer records"),
+            [_] if contested => unprovable("another call may have made what was found"),
+            [(id, hit)] => match outcome(hit) {
+                Some(outcome) => Found::Done(done(*id, &outcome)),
+                None => Found::Done(PartDone { record: id.to_string(), answer: "{}".into() }),
+            },
+            _ => unprovable("more than one record looks like it"),
+        })
+    }
+
+    /// Whether another call made this record, and whether one whose outcome is unknown may have.
+    async fn claimed(&self, job: &EffectJob, part: &Part, id: i64) -> Step<(bool, bool)> {
+        let company: CompanyNo = job.address.company;
+        let shown_name = part.shown_name.as_deref().unwrap_or_default();
+        let id = id.to_string();
+        let claims = self.outbox.claims(company, &part.name, &id, shown_name, job.key).await.map_err(Stop::store)?;
+        let others = || claims.iter().filter(|claim| claim.effect != job.key);
+        Ok((others().any(|claim| claim.record.as_ref() == Some(&id)), others().any(|claim| claim.record.is_none())))
+    }
+}
+
+fn done(id: i64, outcome: &Outcome) -> PartDone {
+    PartDone { record: id.to_string(), answer: serde_json::to_string(outcome).unwrap_or_default() }
+}
+
+fn unprovable(why: &str) -> Found {
+    Found::Unprovable { why: why.into() }
+}

@@ -1,0 +1,141 @@
+//! Sends a part, once, and says what that came to. What is sorted as "may have happened" is never sent again from here.
+
+use std::sync::Arc;
+
+use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
+use crate::outbound::{Class, Inner, Outcome as Sorted, Slot, backoff_ms, sort};
+use crate::room::Refusal;
+
+use super::QontakCrm;
+use super::answer;
+use super::contact::CONTACT;
+use super::desk::Session;
+use super::envelope::{self, Envelope};
+use super::record;
+use super::refusals;
+use super::sheet::Sheet;
+use super::stop::Stop;
+use super::written::{Outcome, Written};
+
+/// When the CRM refused the token and there is no other: the way out lets a probe through about then.
+const CREDENTIALS_MS: i64 = 5_000;
+
+impl QontakCrm {
+    /// A slot of the company's; without a CRM none is needed, because nothing will be sent.
+    pub(super) async fn slot_for(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
+        let company = job.address.company;
+        loop {
+            let session = match self.fresh(company).await {
+                Ok(session) => session,
+                Err(Stop::Later { why, .. }) => return Err(why),
+                Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
+            };
+            let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+            // The wait may have been long: a token that ends while the request is under way is worse than waiting again.
+            match self.session(company).await {
+                Ok(now) if now.api.host == session.api.host && !now.credentials.is_stale(self.clock.now()) => {
+                    return Ok(Permit(Box::new(Some(slot))));
+                }
+                Ok(now) if now.api.host == session.api.host && now.access.version == session.access.version => {
+                    return Ok(Permit(Box::new(Some(slot))));
+                }
+                Ok(_) | Err(_) => drop(slot),
+            }
+        }
+    }
+
+    pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
+        let company = job.address.company;
+        let written = Written::parse(&part.request)?;
+        let session = match self.session(company).await {
+            Ok(session) => session,
+            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
+            Err(Stop::Refuse(refusal)) => return Ok(Sent::Refused(answer::refused(&refusal))),
+        };
+        let Ok(slot) = permit.0.downcast::<Option<Slot>>() else { return Err("this permit is not the CRM's".into()) };
+        let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
+            return Ok(not_done(0, false, "the company's CRM has moved"));
+        };
+        let request = self.request(&session, written.method(), &written.path, Some(written.body.get()));
+        let reply = self.outbound.send(slot, request).await;
+        self.hear_inside(company, &session, Class::Write, &reply);
+        let creates = written.record.is_none();
+        let sorted = sort(reply, true, |body| complete_write(body, creates));
+        if !matches!(sorted, Sorted::Credentials { .. } | Sorted::NotDone { .. }) {
+            self.accepted(company);
+        }
+        Ok(match sorted {
+            Sorted::Success { body } => match self.done(job, part, &written, &body) {
+                Some(done) => Sent::Done(done),
+                None => Sent::Doubtful { why: "the answer does not say which record it is".into() },
+            },
+            Sorted::Refused { status, body } => self.refused(job, part, status, envelope::message(&body)).await,
+            Sorted::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
+            Sorted::Credentials { status } => self.unauthorized(job, &session, status).await,
+            Sorted::Ambiguous { why } => Sent::Doubtful { why: why.into() },
+        })
+    }
+
+    /// The part's outcome, from the answer of a write that went well.
+    fn done(&self, job: &EffectJob, part: &Part, written: &Written, body: &[u8]) -> Option<PartDone> {
+        let envelope = Envelope::parse(body)?;
+        let read = envelope.identified();
+        let id = written.record.or_else(|| record::int_of(read?, "id"))?;
+        if part.name == CONTACT {
+            self.desk(job.address.company).remember_contact(&job.customer.handle, id, self.clock.now());
+            return Some(PartDone { record: id.to_string(), answer: "{}".into() });
+        }
+        let sheet = Sheet::of(job.plan.kind);
+        let outcome = match read {
+            Some(read) if written.record.is_none() => answer::judge(sheet, written, read, false),
+            // A ticket's PUT shows all of it; a deal's may be an echo (qontak-api.md 3.2, 3.4).
+            Some(read) if sheet.is_ticket() => answer::judge(sheet, written, read, true),
+            _ => Outcome { view: written.view.clone(), unverified: vec![], unread: true },
+        };
+        Some(PartDone { record: id.to_string(), answer: serde_json::to_string(&outcome).unwrap_or_default() })
+    }
+
+    /// The CRM's "no".
+    async fn refused(&self, job: &EffectJob, part: &Part, status: u16, said: Option<String>) -> Sent {
+        let company = job.address.company;
+        let sheet = Sheet::of(job.plan.kind);
+        if part.name == CONTACT {
+            // The record matters more than its contact: it is made without one.
+            tracing::warn!(event = "crm.contact_refused", company = company.0, status, "the CRM refused a contact");
+            return Sent::Done(PartDone { record: String::new(), answer: "{}".into() });
+        }
+        if !job.plan.creates && matches!(status, 404 | 410) {
+            return Sent::Refused(answer::refused(&refusals::record_gone(sheet.kind)));
+        }
+        self.distrust_template(company, sheet).await;
+        self.desk(company).forget_contact(&job.customer.handle);
+        let refusal: Refusal = refusals::crm_refused(said);
+        Sent::Refused(answer::refused(&refusal))
+    }
+
+    /// 401 and 403: nothing was done. A token that can be refreshed is, once.
+    async fn unauthorized(&self, job: &EffectJob, session: &Session, status: u16) -> Sent {
+        let why = format!("the CRM refuses the token ({status})");
+        if status == 401 {
+            if let Ok(Some(_)) = self.after_refusal(job.address.company, session).await {
+                return not_done(0, false, why);
+            }
+        }
+        not_done(CREDENTIALS_MS, false, why)
+    }
+}
+
+fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
+    Sent::NotDone { after_ms, counts, why: why.into() }
+}
+
+/// A create must say which record it made; an update may answer with `meta` alone (qontak-api.md 1.3).
+fn complete_write(body: &[u8], creates: bool) -> Inner {
+    let Some(envelope) = Envelope::parse(body) else { return Inner::Unreadable };
+    match envelope.inner_status() {
+        Some(status) if status >= 300 => Inner::Status(status),
+        _ if envelope.identified().is_some() => Inner::Complete,
+        _ if !creates && envelope.is_good() => Inner::Complete,
+        _ => Inner::Unreadable,
+    }
+}

@@ -1,0 +1,186 @@
+//! Keeps each company's access current: loads it from the vault, gives its budget to the way out, refreshes its token (one at a
+//! time per company, the new pair stored before it is used; qontak-api.md 1.2). Tells nobody a secret.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::actors::outside::Secret;
+use crate::outbound::{Budget, Class, Inner, Outcome, Request, sort};
+use crate::room::CompanyNo;
+
+use super::QontakCrm;
+use super::desk::{Desk, Session};
+use super::refusals;
+use super::stop::{Step, Stop};
+use super::token::{Credentials, TokenFile};
+use super::url::Api;
+
+/// How often a new pair is tried to be stored before it has to wait for the next occasion.
+const STORE_TRIES: u32 = 5;
+/// An operator has to act; until then it is looked at again after this time.
+const OPERATOR_MS: i64 = 30_000;
+
+/// What a refresh came to.
+#[derive(Debug)]
+enum Renewal {
+    Renewed(Box<TokenFile>),
+    /// The refresh token is no good.
+    Refused,
+}
+
+impl QontakCrm {
+    pub(super) fn desk(&self, company: CompanyNo) -> Arc<Desk> {
+        Arc::clone(&self.desks.entry(company).or_default())
+    }
+
+    /// The company's access as the vault has it now.
+    pub(super) async fn session(&self, company: CompanyNo) -> Step<Arc<Session>> {
+        let desk = self.desk(company);
+        let version = self.vault.crm_version(company).await.map_err(Stop::store)?;
+        let Some(version) = version else {
+            desk.sit(None);
+            return Err(refusals::not_connected().into());
+        };
+        match desk.session() {
+            Some(session) if session.access.version == version => Ok(session),
+            _ => self.load(company, &desk).await,
+        }
+    }
+
+    /// As `session`, with a token that still lasts some minutes if there can be one.
+    pub(super) async fn fresh(&self, company: CompanyNo) -> Step<Arc<Session>> {
+        let session = self.session(company).await?;
+        let (now, desk) = (self.clock.now(), self.desk(company));
+        // A token that could not be refreshed early still works to its end: not every request need try again.
+        let rests = now.0 < desk.rest_until.load(Ordering::Acquire) && !session.credentials.has_ended(now);
+        if rests || !session.credentials.is_stale(now) {
+            return Ok(session);
+        }
+        match self.refresh(company, &session, false).await {
+            Ok(Some(renewed)) => Ok(renewed),
+            Ok(None) | Err(_) => {
+                desk.rest_until.store(now.plus_ms(OPERATOR_MS).0, Ordering::Release);
+                Ok(session)
+            }
+        }
+    }
+
+    async fn load(&self, company: CompanyNo, desk: &Desk) -> Step<Arc<Session>> {
+        let access = self.vault.crm(company).await.map_err(Stop::store)?;
+        let Some(access) = access else { return Err(refusals::not_connected().into()) };
+        let credentials = match Credentials::of(&access) {
+            Ok(credentials) => credentials,
+            Err(why) => return Err(Stop::later(OPERATOR_MS, format!("the company's token file {why}"))),
+        };
+        let api = Api::of(&access.base_url, access.dialect);
+        let options = &access.options;
+        let budget = Budget { per_second: options.per_second, per_minute: options.per_minute, burst: options.burst };
+        self.outbound.set_budget(company, &api.host, budget);
+        let session = Arc::new(Session { access, api, credentials });
+        if let Some(former) = desk.session() {
+            self.outbound.credentials_changed(company, &session.api.host);
+            let same = |a: &Session, b: &Session| a.api == b.api && a.access.options == b.access.options;
+            if !same(&former, &session) {
+                desk.clear().await;
+            }
+        }
+        desk.sit(Some(Arc::clone(&session)));
+        Ok(session)
+    }
+
+    /// After a 401 to a request that `used` signed: another access to try it with once more, if there is one.
+    pub(super) async fn after_refusal(&self, company: CompanyNo, used: &Session) -> Step<Option<Arc<Session>>> {
+        let session = self.session(company).await?;
+        if session.access.version != used.access.version {
+            return Ok(Some(session));
+        }
+        self.refresh(company, used, true).await
+    }
+
+    /// The CRM took our token.
+    pub(super) fn accepted(&self, company: CompanyNo) {
+        if let Some(desk) = self.desks.get(&company) {
+            desk.unproven.store(false, Ordering::Release);
+        }
+    }
+
+    /// Single-flight: whoever waited for another's refresh takes over what that one got. `None`: there is nothing to refresh,
+    /// or the CRM refuses it. `refused`: because of a 401, which helps only once.
+    async fn refresh(&self, company: CompanyNo, used: &Session, refused: bool) -> Step<Option<Arc<Session>>> {
+        let desk = self.desk(company);
+        let _turn = desk.refreshing.lock().await;
+        let session = self.session(company).await?;
+        if session.access.version != used.access.version {
+            return Ok(Some(session));
+        }
+        let Credentials::Refreshable(file) = &session.credentials else { return Ok(None) };
+        if refused && desk.unproven.swap(true, Ordering::AcqRel) {
+            return Ok(None);
+        }
+        let version = session.access.version;
+        let pair = match desk.pending() {
+            Some((from, pair)) if from == version => pair,
+            _ => match self.renew(company, &session, file).await? {
+                Renewal::Renewed(file) => file.to_secret(),
+                Renewal::Refused => {
+                    tracing::warn!(event = "crm.refresh_refused", company = company.0, "the CRM refuses to refresh the token");
+                    self.outbound.credentials_refused(company, &session.api.host);
+                    return Ok(None);
+                }
+            },
+        };
+        // From here on the pair in the vault may be spent: the new one is the only one there is.
+        desk.set_pending(Some((version, pair.clone())));
+        self.store(company, version, &pair).await?;
+        desk.set_pending(None);
+        tracing::info!(event = "crm.token_refreshed", company = company.0);
+        self.session(company).await.map(Some)
+    }
+
+    async fn store(&self, company: CompanyNo, version: i64, pair: &Secret) -> Step<()> {
+        let mut tried = 0;
+        loop {
+            match self.vault.replace_crm_secret(company, version, pair).await {
+                // `false`: somebody set another token meanwhile, which counts more than ours.
+                Ok(_) => return Ok(()),
+                Err(why) if tried == STORE_TRIES => return Err(Stop::store(why)),
+                Err(_) => tried += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(100 << tried)).await;
+        }
+    }
+
+    /// Asks for the next pair, once.
+    async fn renew(&self, company: CompanyNo, session: &Session, file: &TokenFile) -> Step<Renewal> {
+        let slot = self.outbound.slot(company, &session.api.host, Class::Token).await;
+        let request = Request {
+            method: "POST",
+            url: format!("{}{}", session.api.host, session.api.token_path),
+            headers: vec![("accept", Secret::new("application/json".into()))],
+            body: Some(("application/x-www-form-urlencoded", file.refresh_form())),
+            timeout: timeout(session),
+            writes: true,
+        };
+        let now = self.clock.now();
+        let reply = self.outbound.send(slot, request).await;
+        let complete = |body: &[u8]| match file.renewed(body, now) {
+            Some(_) => Inner::Complete,
+            None => Inner::Unreadable,
+        };
+        match sort(reply, true, complete) {
+            Outcome::Success { body } => match file.renewed(&body, now) {
+                Some(renewed) => Ok(Renewal::Renewed(Box::new(renewed))),
+                None => Err(Stop::later(1_000, "the token endpoint's answer cannot be read")),
+            },
+            Outcome::Refused { .. } | Outcome::Credentials { .. } => Ok(Renewal::Refused),
+            Outcome::NotDone { after_ms, why } => Err(Stop::later(after_ms.unwrap_or(1_000), why)),
+            Outcome::Ambiguous { why } => Err(Stop::later(1_000, why)),
+        }
+    }
+}
+
+/// Of one attempt.
+pub(super) fn timeout(session: &Session) -> Duration {
+    Duration::from_millis(session.access.options.attempt_timeout_ms.clamp(100, 600_000).unsigned_abs())
+}

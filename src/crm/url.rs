@@ -1,0 +1,68 @@
+//! Addresses: a company's base and its dialect's mount (qontak-api.md 1.1), and text inside a query. Pure.
+
+use crate::actors::outside::CrmDialect;
+
+/// A company's API, in the parts that are needed apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// `https://host:port`, what budgets and circuits go by.
+    pub host: String,
+    /// From the host on, up to where the resources begin: `/api/v3.1`.
+    pub mount: String,
+    /// Where tokens are refreshed.
+    pub token_path: String,
+}
+
+impl Api {
+    /// `base_url` may already end with the mount.
+    pub fn of(base_url: &str, dialect: CrmDialect) -> Self {
+        let mount = match dialect {
+            CrmDialect::Bearer => "/api/v3.1",
+            CrmDialect::Gateway => "/qontak/crm",
+        };
+        let base = base_url.trim().trim_end_matches('/');
+        let base = base.strip_suffix(mount).unwrap_or(base);
+        let after_scheme = base.find("://").map_or(0, |at| at + 3);
+        let at = base[after_scheme..].find('/').map_or(base.len(), |at| after_scheme + at);
+        let (host, prefix) = base.split_at(at);
+        Self { host: host.into(), mount: format!("{prefix}{mount}"), token_path: format!("{prefix}/oauth/token") }
+    }
+}
+
+/// Text as it may stand in a query or a form.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(b"0123456789ABCDEF"[usize::from(byte >> 4)]));
+            out.push(char::from(b"0123456789ABCDEF"[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_becomes_host_mount_and_token_endpoint() {
+        let api = Api::of("http://127.0.0.1:9090", CrmDialect::Bearer);
+        assert_eq!((api.host.as_str(), api.mount.as_str()), ("http://127.0.0.1:9090", "/api/v3.1"));
+        assert_eq!(api.token_path, "/oauth/token");
+        assert_eq!(
+            Api::of("https://app.example/api/v3.1/", CrmDialect::Bearer),
+            Api::of("https://app.example", CrmDialect::Bearer)
+        );
+        let api = Api::of("https://proxy.example/qontak-live", CrmDialect::Gateway);
+        assert_eq!((api.host.as_str(), api.mount.as_str()), ("https://proxy.example", "/qontak-live/qontak/crm"));
+    }
+
+    #[test]
+    fn text_is_encoded_byte_by_byte() {
+        assert_eq!(encoded("a b&c=ü/+62"), "a%20b%26c%3D%C3%BC%2F%2B62");
+    }
+}

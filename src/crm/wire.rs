@@ -1,0 +1,174 @@
+//! Sends requests in the company's dialect and sorts what comes back: reads here, with a few repeats; writes in `write`, once.
+//! Every request takes a slot of its own. Nothing here puts a token, a URL or a body into a log or an error.
+
+use std::time::Duration;
+
+use crate::actors::outside::{CrmDialect, Secret};
+use crate::outbound::{Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::room::CompanyNo;
+
+use super::QontakCrm;
+use super::desk::Session;
+use super::envelope::Envelope;
+use super::session::timeout;
+use super::sign;
+use super::stop::{Step, Stop};
+use super::token::Credentials;
+
+/// A read that brought nothing is repeated so often.
+const READ_REPEATS: u32 = 3;
+/// A longer wait than this is the lane's, not ours.
+const LONGEST_WAIT_MS: i64 = 2_000;
+/// When the CRM refused the token: the way out lets a probe through about then.
+const CREDENTIALS_MS: i64 = 5_000;
+
+/// What a read came to.
+#[derive(Debug)]
+pub enum Reading {
+    Found(Envelope),
+    /// 404, 422, …: asked again it would say the same.
+    Refused {
+        status: u16,
+    },
+}
+
+impl Reading {
+    /// What was found; `None`: it is not there.
+    pub fn found(self) -> Step<Option<Envelope>> {
+        match self {
+            Self::Found(envelope) => Ok(Some(envelope)),
+            Self::Refused { status: 404 | 410 } => Ok(None),
+            Self::Refused { status } => Err(Stop::later(LONGEST_WAIT_MS, format!("a read was refused with {status}"))),
+        }
+    }
+}
+
+impl QontakCrm {
+    /// Reads `path` (with its query, from the mount on).
+    pub(super) async fn read(&self, company: CompanyNo, path: &str) -> Step<Reading> {
+        let mut repeats = 0;
+        let mut refreshed = false;
+        loop {
+            let session = self.fresh(company).await?;
+            let slot = self.outbound.slot(company, &session.api.host, Class::Read).await;
+            let request = self.request(&session, "GET", path, None);
+            let reply = self.outbound.send(slot, request).await;
+            self.hear_inside(company, &session, Class::Read, &reply);
+            let outcome = sort(reply, false, complete_read);
+            if !matches!(outcome, Outcome::Credentials { .. } | Outcome::NotDone { .. }) {
+                self.accepted(company);
+            }
+            let (after_ms, why) = match outcome {
+                Outcome::Success { body } => match Envelope::parse(&body) {
+                    Some(envelope) => return Ok(Reading::Found(envelope)),
+                    None => (None, "an answer cannot be read".to_owned()),
+                },
+                Outcome::Refused { status, .. } => return Ok(Reading::Refused { status }),
+                Outcome::Credentials { status } => {
+                    if status == 401 && !refreshed && self.after_refusal(company, &session).await?.is_some() {
+                        refreshed = true;
+                        continue;
+                    }
+                    return Err(Stop::later(CREDENTIALS_MS, format!("the CRM refuses the token ({status})")));
+                }
+                Outcome::NotDone { after_ms, why } => (after_ms, why),
+                Outcome::Ambiguous { why } => (None, why),
+            };
+            let wait_ms = after_ms.unwrap_or(0).max(backoff_ms(repeats, self.chance()));
+            if repeats == READ_REPEATS || wait_ms > LONGEST_WAIT_MS {
+                return Err(Stop::later(wait_ms.max(250), why));
+            }
+            repeats += 1;
+            tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
+        }
+    }
+
+    /// Reads a list page by page, until `take` has enough (`false`), the list ends, or `most` pages were read. Whether it ended.
+    pub(super) async fn scan(
+        &self,
+        company: CompanyNo,
+        path: &str,
+        most: i64,
+        mut take: impl FnMut(&super::record::Record) -> bool,
+    ) -> Step<bool> {
+        const PER_PAGE: usize = 100;
+        let joint = if path.contains('?') { '&' } else { '?' };
+        for page in 1..=most {
+            let asked = format!("{path}{joint}page={page}&per_page={PER_PAGE}");
+            let Some(envelope) = self.read(company, &asked).await?.found()? else { return Ok(true) };
+            let Some(rows) = envelope.rows() else {
+                return Err(Stop::later(LONGEST_WAIT_MS, "a list came without its rows"));
+            };
+            if !rows.iter().filter_map(serde_json::Value::as_object).all(&mut take) {
+                return Ok(true);
+            }
+            // Without counters an unfilled page is the last; the CRM may give fewer a page than were asked for.
+            let last = envelope.total_pages().map_or(rows.len() < PER_PAGE, |pages| page >= pages);
+            if rows.is_empty() || last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A request in the company's dialect. `body` is JSON.
+    pub(super) fn request(&self, session: &Session, method: &'static str, path: &str, body: Option<&str>) -> Request {
+        let target = format!("{}{path}", session.api.mount);
+        let mut headers = vec![("accept", Secret::new("application/json".into()))];
+        match &session.credentials {
+            Credentials::Static(token) => headers.push(("authorization", bearer(token))),
+            Credentials::Refreshable(file) => headers.push(("authorization", bearer(&file.access_token))),
+            Credentials::Hmac(client) => {
+                let date = sign::date(self.clock.now());
+                headers.push(("authorization", sign::authorization(client, &date, method, &target)));
+                headers.push(("date", Secret::new(date)));
+                if let Some(body) = body {
+                    headers.push(("digest", Secret::new(sign::digest_of(body.as_bytes()))));
+                }
+            }
+        }
+        if let (CrmDialect::Gateway, Some(sso_id)) = (session.access.dialect, &session.access.options.sso_id) {
+            headers.push(("x-crm-user-sso-id", Secret::new(sso_id.clone())));
+        }
+        Request {
+            method,
+            url: format!("{}{target}", session.api.host),
+            headers,
+            body: body.map(|body| ("application/json", body.as_bytes().to_vec())),
+            timeout: timeout(session),
+            writes: method != "GET",
+        }
+    }
+
+    /// A 200 may carry a 429 or a 401 (qontak-api.md 1.3): bucket, circuit and gate must hear of it.
+    pub(super) fn hear_inside(&self, company: CompanyNo, session: &Session, class: Class, reply: &Reply) {
+        let Reply::Answered(answer) = reply else { return };
+        if !(200..300).contains(&answer.status) {
+            return;
+        }
+        if let Some(status) = Envelope::parse(&answer.body).and_then(|envelope| envelope.inner_status()).filter(|s| *s >= 300) {
+            self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
+        }
+    }
+
+    /// 0 to 1, for jitter: the clock's last digits are chance enough to spread repeats.
+    pub(super) fn chance(&self) -> f64 {
+        let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
+        f64::from(us) / 9_973.0
+    }
+}
+
+fn bearer(token: &Secret) -> Secret {
+    Secret::new(format!("Bearer {}", token.reveal()))
+}
+
+fn complete_read(body: &[u8]) -> Inner {
+    match Envelope::parse(body) {
+        None => Inner::Unreadable,
+        Some(envelope) => match envelope.inner_status() {
+            Some(status) if status >= 300 => Inner::Status(status),
+            _ if envelope.record().is_some() || envelope.rows().is_some() => Inner::Complete,
+            _ => Inner::Unreadable,
+        },
+    }
+}
