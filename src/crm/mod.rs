@@ -110,4 +110,8 @@ impl Crm for QontakCrm {
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {
         answer::unsaid(job, status)
     }
+
+    fn view(&self, company: CompanyNo) -> CrmView {
+        self.outbound.view(company)
+    }
 }
