@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::catalog::Request;
 use crate::room::outbox::{Patience, Rule};
@@ -251,11 +252,11 @@ impl Default for CrmOptions {
 
 /// A secret that no print shows and that is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// For the one place that puts it on the wire or under its seal.
