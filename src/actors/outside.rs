@@ -195,7 +195,7 @@ impl std::fmt::Debug for Permit {
 }
 
 /// How the CRM is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CrmDialect {
     /// `/api/v3.1` with a bearer token (qontak-api.md 1.1).

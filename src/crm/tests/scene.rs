@@ -77,14 +77,7 @@ impl Outbox for MemoryOutbox {
         Box::pin(async { Ok(()) })
     }
 
-    fn claims<'a>(
-        &'a self,
-        _: CompanyNo,
-        _: &'a str,
-        record: &'a str,
-        _: &'a str,
-        _: CallKey,
-    ) -> OutsideFuture<'a, Vec<Claim>> {
+    fn claims<'a>(&'a self, _: CompanyNo, _: &'a str, record: &'a str, _: &'a str, _: CallKey) -> OutsideFuture<'a, Vec<Claim>> {
         let claims = self.claims.lock().unwrap().clone();
         Box::pin(async move {
             Ok(claims.into_iter().filter(|claim| claim.record.as_deref().is_none_or(|made| made == record)).collect())
@@ -304,5 +297,8 @@ impl Told {
 /// Filled custom fields of a record in the book, by name.
 pub fn custom(record: &Value) -> HashMap<String, Value> {
     let fields = record["additional_fields"].as_array().unwrap().iter();
-    fields.filter(|field| !field["value"].is_null()).map(|f| (f["name"].as_str().unwrap().to_owned(), f["value"].clone())).collect()
+    fields
+        .filter(|field| !field["value"].is_null())
+        .map(|f| (f["name"].as_str().unwrap().to_owned(), f["value"].clone()))
+        .collect()
 }
