@@ -14,9 +14,11 @@ use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
 use crate::actors::ports::Clock;
-use crate::actors::{Faults, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::actors::{CrmPorts, Faults, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
 use crate::config::Config;
+use crate::crm::QontakCrm;
+use crate::outbound::Outbound;
 use crate::store::{Pepper, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
 
@@ -182,6 +184,12 @@ impl Running {
     }
 }
 
+/// The adapter to every company's CRM, over one shared HTTP client.
+pub fn build_crm(store: &Store, clock: &Arc<dyn Clock>) -> Result<QontakCrm, StoreError> {
+    let outbound = Outbound::new().map_err(StoreError::Invalid)?;
+    Ok(QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()))
+}
+
 /// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
 fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<(RoomRouter, Threads), StoreError> {
     let threads = Threads::new(config.workers);
@@ -190,7 +198,7 @@ fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
-        crm: None,
+        crm: Some(CrmPorts { crm: Arc::new(build_crm(store, &clock)?), outbox: store.outbox() }),
     };
     Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::room::outbox::{Came, Carriage, End, Move, Patience};
+use crate::room::outbox::{Came, Carriage, End, Move};
 use crate::room::{CallStatus, Settlement, Timestamp};
 
 use super::outside::{Crm, EffectJob, Found, Outbox, Part, PartDone, PartRow, Planned, Sent, Started};
@@ -19,12 +19,11 @@ use super::ports::Clock;
 pub struct CrmPorts {
     pub crm: Arc<dyn Crm>,
     pub outbox: Arc<dyn Outbox>,
-    pub patience: Patience,
 }
 
 impl std::fmt::Debug for CrmPorts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CrmPorts").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("CrmPorts").finish_non_exhaustive()
     }
 }
 
@@ -69,7 +68,8 @@ impl<D: Fn()> Lane<'_, D> {
             return Some(settlement);
         }
         self.parts = recalled.parts;
-        let mut carriage = Carriage::new(self.ports.patience, self.job.since);
+        let patience = self.ask(|| self.ports.crm.patience(self.job.address.company)).await;
+        let mut carriage = Carriage::new(patience, self.job.since);
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
         loop {
@@ -244,7 +244,7 @@ impl<D: Fn()> Lane<'_, D> {
         loop {
             match question().await {
                 Ok(answer) => return answer,
-                Err(why) => tracing::warn!(%why, "the outbox cannot be reached"),
+                Err(why) => tracing::warn!(%why, "the store cannot be reached"),
             }
             tokio::time::sleep(STORE_AGAIN).await;
         }

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::catalog::Request;
-use crate::room::outbox::Rule;
+use crate::room::outbox::{Patience, Rule};
 use crate::room::{
     CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RecordKind, RoomAddress, Settlement, Timestamp,
 };
@@ -168,6 +169,8 @@ pub enum Found {
 
 /// The CRM, for any company. Every method waits for circuit and token bucket by itself; none retries a write.
 pub trait Crm: Send + Sync + 'static {
+    /// How long things may take with this company's CRM.
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience>;
     /// Only reads. `ended`: the parts that are done, in order. Asked anew after every part and after every restart.
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned>;
     /// Waits until a request of this company may leave. Taken before the part is marked started, used by `write`.
@@ -192,7 +195,7 @@ impl std::fmt::Debug for Permit {
 }
 
 /// How the CRM is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CrmDialect {
     /// `/api/v3.1` with a bearer token (qontak-api.md 1.1).
@@ -249,11 +252,11 @@ impl Default for CrmOptions {
 
 /// A secret that no print shows and that is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// For the one place that puts it on the wire or under its seal.

@@ -1,6 +1,8 @@
 //! One step of a room on a draft: decide, apply, call after call, until all of it is one commit. No actor, no clock, no
 //! store: what it needs is passed in, so the simulation runs it as it is.
 
+mod commit;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{self, Admitted};
@@ -10,8 +12,10 @@ use crate::room::{
     ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, tag,
 };
 
-use super::ports::{EndedCall, NewCall, NewTag, RoomColumns, StoredAnswer, TimerChange, TimerKind};
+use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer, TimerChange, TimerKind};
 use super::stored::{answer_of, cancelled, code_of, doubted, lost, parked, poison, refused, succeeded};
+
+pub use commit::Kept;
 
 /// How long a caller's assignment waits for the roster before it is told that the room is queued.
 pub const OFFER_PATIENCE_MS: i64 = 1_500;
@@ -312,10 +316,14 @@ impl<'a> Turn<'a> {
         self.finish(key, answer);
     }
 
+    /// Once a call: one that waits for something else and then ends in the same step has only its end written.
     fn finish(&mut self, key: CallKey, answer: StoredAnswer) {
-        match self.new_calls.iter_mut().find(|new| new.call.key == key) {
-            Some(new) => new.answer = answer,
-            None => self.ended_calls.push(EndedCall { key, answer, at: self.ground.now }),
+        if let Some(new) = self.new_calls.iter_mut().find(|new| new.call.key == key) {
+            new.answer = answer;
+        } else if let Some(ended) = self.ended_calls.iter_mut().find(|ended| ended.key == key) {
+            ended.answer = answer;
+        } else {
+            self.ended_calls.push(EndedCall { key, answer, at: self.ground.now });
         }
     }
 
@@ -333,17 +341,6 @@ impl<'a> Turn<'a> {
         let event = RoomEvent { seq: self.room.version + 1, at, by: by.clone(), cause: cause.clone(), fact };
         self.room.apply(&event);
         self.events.push(event);
-    }
-}
-
-/// The columns of a room's row.
-pub fn columns(room: &Room) -> RoomColumns {
-    RoomColumns {
-        status: room.lifecycle.as_str(),
-        control: room.control.as_str(),
-        assignee: room.assignee().cloned(),
-        assignment: i64::try_from(room.assignment).unwrap_or(i64::MAX),
-        paused: room.paused,
     }
 }
 

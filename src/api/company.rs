@@ -9,7 +9,7 @@ use crate::room::{AiAgentId, Settings, TagPolicy};
 use crate::store::StoreError;
 
 use super::page::{List, Turn};
-use super::problem::{self, Problem};
+use super::problem::{self, Kind, Problem};
 use super::visit::{Answer, Visit};
 use super::{answer, headers, people, strict};
 
@@ -99,26 +99,7 @@ impl From<Settings> for SettingsView {
 }
 
 fn checked(view: SettingsView) -> Result<Settings, Problem> {
-    let bounds = [
-        ("/max_tags_per_room", view.max_tags_per_room, 1_000),
-        ("/max_tags_per_call", view.max_tags_per_call, 100),
-        ("/max_tags_per_company", view.max_tags_per_company, 100_000),
-    ];
-    for (pointer, value, most) in bounds {
-        if !(1..=most).contains(&value) {
-            return Err(strict::bad(pointer, format!("It must be 1 to {most}.")));
-        }
-    }
-    let code = |text: &String| {
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        (1..=40).contains(&text.len()) && text.bytes().all(plain)
-    };
-    let unique = |(index, text)| !view.resolve_reasons[..index].contains(text);
-    let reasons = &view.resolve_reasons;
-    if !(1..=50).contains(&reasons.len()) || !reasons.iter().all(code) || !reasons.iter().enumerate().all(unique) {
-        return Err(strict::bad("/resolve_reasons", "There must be 1 to 50 different codes, each 1 to 40 of a-z, 0-9 and _."));
-    }
-    Ok(Settings {
+    let settings = Settings {
         tag_policy: match view.tag_policy {
             TagRule::CreateIfMissing => TagPolicy::CreateIfMissing,
             TagRule::ExistingOnly => TagPolicy::ExistingOnly,
@@ -127,7 +108,11 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
         max_tags_per_call: view.max_tags_per_call,
         max_tags_per_company: view.max_tags_per_company,
         resolve_reasons: view.resolve_reasons,
-    })
+    };
+    match settings.check() {
+        Ok(()) => Ok(settings),
+        Err(bad) => Err(Problem::field(Kind::InvalidBody, format!("/{}", bad.name), format!("It {}.", bad.rule))),
+    }
 }
 
 fn with_etag(settings: Settings, version: i64) -> Answer {

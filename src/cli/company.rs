@@ -1,5 +1,7 @@
 //! `bellhop company …`: companies and their settings, straight in the database; a running server follows within a second.
 
+mod crm;
+
 use clap::Subcommand;
 use serde_json::{Map, Value};
 
@@ -19,6 +21,9 @@ pub enum CompanyCommand {
     /// Policies of a company
     #[command(subcommand)]
     Settings(SettingsCommand),
+    /// The CRM of a company, and the token it is reached with
+    #[command(subcommand)]
+    Crm(crm::CrmCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,6 +74,7 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
             store.close();
             show(context, &row, &settings, version)?;
         }
+        CompanyCommand::Crm(command) => return crm::run(context, command).await,
     }
     Ok(Exit::Ok)
 }
@@ -129,31 +135,10 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
             (_, Err(_)) => Value::String(text.to_owned()),
         };
     }
-    let settings = serde_json::from_value(Value::Object(values))
+    let settings: Settings = serde_json::from_value(Value::Object(values))
         .map_err(|error| Failure::usage(format!("that is not a setting's value: {error}")))?;
-    within_bounds(&settings)?;
+    settings.check().map_err(|bad| Failure::usage(format!("{} {}", bad.name, bad.rule)))?;
     Ok(settings)
-}
-
-/// The bounds that `Settings` names.
-fn within_bounds(settings: &Settings) -> Result<(), Failure> {
-    let numbers = [
-        ("max_tags_per_room", settings.max_tags_per_room, 1_000),
-        ("max_tags_per_call", settings.max_tags_per_call, 100),
-        ("max_tags_per_company", settings.max_tags_per_company, 100_000),
-    ];
-    if let Some((name, _, most)) = numbers.iter().find(|(_, number, most)| !(1..=*most).contains(number)) {
-        return Err(Failure::usage(format!("{name} must be 1 to {most}")));
-    }
-    let reasons = &settings.resolve_reasons;
-    let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    let fits = |(at, code): (usize, &String)| {
-        (1..=40).contains(&code.len()) && code.bytes().all(letter) && !reasons[..at].contains(code)
-    };
-    if !(1..=50).contains(&reasons.len()) || !reasons.iter().enumerate().all(fits) {
-        return Err(Failure::usage("resolve_reasons must be 1 to 50 different codes, each 1 to 40 of a-z 0-9 _"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

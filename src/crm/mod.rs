@@ -48,6 +48,7 @@ use crate::actors::outside::{
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
+use crate::room::outbox::Patience;
 use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
 pub use check::{CheckProblem, CheckReport, CheckedKind};
@@ -78,6 +79,14 @@ impl QontakCrm {
 }
 
 impl Crm for QontakCrm {
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience> {
+        Box::pin(async move {
+            let access = self.vault.crm(company).await?;
+            let options = access.map(|access| access.options).unwrap_or_default();
+            Ok(Patience { grace_ms: options.grace_ms, ..Patience::default() })
+        })
+    }
+
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(self.next(job, ended))
     }

@@ -45,6 +45,38 @@ impl Default for Settings {
     }
 }
 
+/// A setting with a value it cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting {
+    pub name: &'static str,
+    /// What goes behind the name in a sentence, without its full stop.
+    pub rule: String,
+}
+
+impl Settings {
+    /// Whether every value is within the bounds stated above.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let bounds = [
+            ("max_tags_per_room", self.max_tags_per_room, 1_000),
+            ("max_tags_per_call", self.max_tags_per_call, 100),
+            ("max_tags_per_company", self.max_tags_per_company, 100_000),
+        ];
+        if let Some((name, _, most)) = bounds.into_iter().find(|(_, value, most)| !(1..=*most).contains(value)) {
+            return Err(BadSetting { name, rule: format!("must be 1 to {most}") });
+        }
+        let reasons = &self.resolve_reasons;
+        let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+        let fits = |(at, code): (usize, &String)| {
+            (1..=40).contains(&code.len()) && code.bytes().all(letter) && !reasons[..at].contains(code)
+        };
+        if !(1..=50).contains(&reasons.len()) || !reasons.iter().enumerate().all(fits) {
+            let rule = "must be 1 to 50 different codes, each 1 to 40 of a-z, 0-9 and _".into();
+            return Err(BadSetting { name: "resolve_reasons", rule });
+        }
+        Ok(())
+    }
+}
+
 /// What a person chose to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

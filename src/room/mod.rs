@@ -15,7 +15,7 @@ pub mod tag;
 
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer};
-pub use company::{Agent, Company, Division, Ground, Presence, Settings, TagPolicy};
+pub use company::{Agent, BadSetting, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement};
 pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, Writer};

@@ -314,3 +314,21 @@ fn times_are_told_in_utc() {
     assert_eq!((at(1).ms_since(at(0)), at(0).ms_since(at(1))), (60_000, 0));
     assert_eq!(Timestamp(i64::MAX).plus_ms(i64::MAX), Timestamp(i64::MAX));
 }
+
+#[test]
+fn policies_have_bounds() {
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.check().map_err(|bad| bad.name)
+    };
+    assert_eq!(with(|_| {}), Ok(()));
+    assert_eq!(with(|settings| settings.max_tags_per_room = 1_000), Ok(()));
+    assert_eq!(with(|settings| settings.max_tags_per_room = 1_001), Err("max_tags_per_room"));
+    assert_eq!(with(|settings| settings.max_tags_per_call = 0), Err("max_tags_per_call"));
+    assert_eq!(with(|settings| settings.max_tags_per_company = 100_001), Err("max_tags_per_company"));
+    for codes in [&[][..], &["a", "a"], &["Not Plain"], &[""], &["a_code_that_is_longer_than_forty_characters_"]] {
+        let settings = Settings { resolve_reasons: codes.iter().map(|code| (*code).to_owned()).collect(), ..Settings::default() };
+        assert_eq!(settings.check().map_err(|bad| bad.name), Err("resolve_reasons"), "{codes:?}");
+    }
+}

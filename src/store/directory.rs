@@ -192,6 +192,7 @@ impl Directory {
         expected_version: Option<i64>,
         by: &str,
     ) -> Result<i64, StoreError> {
+        new.check().map_err(|bad| StoreError::Invalid(format!("{} {}.", bad.name, bad.rule)))?;
         self.change(Some(company), by, move |conn| {
             let (_, version) = company_view::settings(conn, company)?;
             if expected_version.is_some_and(|expected| expected != version) {

@@ -1,13 +1,15 @@
 //! The real actors over the memory store: several threads, clients that retry by id, commits that get lost, actors and whole
-//! processes that die, decisions that panic. What is asserted is read from the store at the end, and from what clients were told.
+//! processes that die, decisions that panic. What is asserted is read from the store, when a client is told something and at the
+//! end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bellhop::actors::ports::{Clock, Memory};
+use bellhop::actors::ports::{Clock, Commit, Memory};
 use bellhop::actors::{
-    Batch, CallOutcome, Caller, CommandOutcome, FaultPoint, Faults, RoomRouter, RouterOptions, SystemClock, Threads, clock,
+    Batch, CallOutcome, Caller, CommandOutcome, FaultPoint, Faults, RoomRouter, RoomSummary, RouterOptions, SystemClock, Threads,
+    clock,
 };
 use bellhop::catalog::Admitted;
 use bellhop::room::{AiAgentId, By, CallKey, CallStatus, Cause, Command, Control, Customer, Fact, Room, RoomAddress, Writer};
@@ -22,7 +24,21 @@ const CALLS: u64 = 25;
 /// Calls whose id ends so panic every time they are decided.
 const POISON: &str = "-7";
 
-type Told = Arc<Mutex<HashMap<CallKey, (Admitted, CallStatus, Arc<str>)>>>;
+type ToldCalls = HashMap<CallKey, (Admitted, CallStatus, Arc<str>)>;
+
+/// What the clients of all processes of one life were told, and what they see of the store.
+#[derive(Clone)]
+struct Clients {
+    calls: Arc<Mutex<ToldCalls>>,
+    messages: Arc<Mutex<HashSet<(RoomAddress, String)>>>,
+    router: RoomRouter,
+    store: Arc<MemoryStore>,
+    /// The last process: no faults, so whoever asks long enough is answered.
+    calm: bool,
+}
+
+/// What a commit must never be, told when the life is over: a panic inside the store would only be one more death.
+type Wrong = Arc<Mutex<Vec<String>>>;
 
 pub fn play(seed: u64) {
     std::panic::set_hook(Box::new(|_| {}));
@@ -32,21 +48,29 @@ pub fn play(seed: u64) {
 }
 
 async fn life(seed: u64) {
-    let told: Told = Told::default();
+    let (calls, messages, wrong) = (Arc::default(), Arc::default(), Wrong::default());
     let mut store = MemoryStore::new(Pace::AtOnce);
     store.put_company(world::company());
     // Three processes after each other on one store: the first two die in mid-work.
     for process in 0..3 {
         let calm = process == 2;
-        let (router, arbiters) = start(&store, seed * 3 + process, calm);
+        let (router, arbiters) = start_watched(&store, seed * 3 + process, calm, wrong.clone());
+        let disk = actix::spawn(disk(store.clone()));
         create_rooms(&router).await;
         let timers = actix::spawn(clock::bring_timers(router.clone()));
         actix::spawn(clock::resume_open_calls(router.clone()));
-        let clients = (0..CLIENTS).map(|client| {
+        let (router, store_now) = (router.clone(), store.clone());
+        let clients = Clients {
+            calls: Arc::clone(&calls),
+            messages: Arc::clone(&messages),
+            router: router.clone(),
+            store: store_now,
+            calm,
+        };
+        let work = futures_util::future::join_all((0..CLIENTS).map(|client| {
             let mut dice = Dice::new(seed ^ (process << 40) ^ (client << 48));
-            client_life(router.clone(), told.clone(), move || dice.next())
-        });
-        let work = futures_util::future::join_all(clients);
+            clients.clone().live(move || dice.next())
+        }));
         if calm {
             work.await;
             settle(&router, &store).await;
@@ -57,6 +81,7 @@ async fn life(seed: u64) {
             store.set_full(true);
         }
         timers.abort();
+        disk.abort();
         let next = store.reborn();
         next.set_full(false);
         router.clear();
@@ -64,29 +89,48 @@ async fn life(seed: u64) {
             arbiter.stop();
         }
         if calm {
-            check(&next, &told.lock().unwrap());
+            check(&next, &calls.lock().unwrap(), &messages.lock().unwrap());
+            assert_eq!(*wrong.lock().unwrap(), [""; 0], "what the store was asked to write");
         }
         store = next;
     }
 }
 
+/// A disk that takes its time: what it holds up is written a moment later, with everything that gathered behind it.
+async fn disk(store: Arc<MemoryStore>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if store.is_held() {
+            store.release();
+        }
+    }
+}
+
 pub fn start(store: &Arc<MemoryStore>, seed: u64, calm: bool) -> (RoomRouter, Vec<actix::Arbiter>) {
+    let started = start_watched(store, seed, calm, Wrong::default());
+    store.choose(|_| Fault::None);
+    started
+}
+
+fn start_watched(store: &Arc<MemoryStore>, seed: u64, calm: bool, wrong: Wrong) -> (RoomRouter, Vec<actix::Arbiter>) {
     let threads = Threads::new(2);
     let arbiters: Vec<actix::Arbiter> = (0..2).map(|_| actix::Arbiter::new()).collect();
     for arbiter in &arbiters {
         threads.join(&arbiter.handle());
     }
     store.deliver_to(Arc::new(threads.clone()));
-    if !calm {
-        let mut dice = Dice::new(seed ^ 0xFA17);
-        store.choose(move |_| match dice.roll(40) {
-            0 => Fault::NotWritten,
-            1 => Fault::MaybeWritten { written: true },
-            2 => Fault::MaybeWritten { written: false },
-            3 => Fault::Conflict,
+    let mut dice = Dice::new(seed ^ 0xFA17);
+    store.choose(move |commit| {
+        wrong.lock().unwrap().extend(what_is_wrong(commit));
+        match dice.roll(40) {
+            0 if !calm => Fault::NotWritten,
+            1 if !calm => Fault::MaybeWritten { written: true },
+            2 if !calm => Fault::MaybeWritten { written: false },
+            3 if !calm => Fault::Conflict,
+            4..=9 => Fault::Slow,
             _ => Fault::None,
-        });
-    }
+        }
+    });
     let dice = Mutex::new(Dice::new(seed ^ 0x0FF));
     let faults = Faults::with(move |point| match point {
         FaultPoint::Decide(_, call_id) if call_id.as_str().ends_with(POISON) => panic!("this call is poison"),
@@ -119,47 +163,112 @@ pub async fn create_rooms(router: &RoomRouter) {
     }
 }
 
-/// Posts calls and retries each by its id until it knows; in between it does what operators and customers do.
-async fn client_life(router: RoomRouter, told: Told, mut next: impl FnMut() -> u64) {
-    for n in 0..CALLS {
-        let mut dice = Dice::new(next());
-        let room = world::address(dice.roll(ROOMS));
-        match dice.roll(12) {
-            0 => drop(router.kill(&room)),
-            1 => drop(router.passivate(&room)),
-            2 => drop(tell(&router, &room, Command::Pause { reason: None }).await),
-            3 | 4 => drop(tell(&router, &room, Command::Resume).await),
-            5 => {
-                let message_id = format!("m{n}-{}", dice.next());
-                let message = Command::Message { message_id, from: Writer::Customer, agent_id: None, text: "hello".into() };
-                tell(&router, &room, message).await;
-            }
-            _ => {}
+/// What no store should have to refuse: the room itself knows its own step.
+fn what_is_wrong(commit: &Commit) -> Vec<String> {
+    let mut wrong = vec![];
+    let mut say = |fine: bool, what: &str| {
+        if !fine {
+            wrong.push(format!("{what}: {} to version {}", commit.address.room, commit.version));
         }
-        let admitted = world::call(&mut dice, &room, 40, 0);
-        for _ in 0..20 {
+    };
+    let calls: HashSet<CallKey> = commit.new_calls.iter().map(|new| new.call.key).collect();
+    say(calls.len() == commit.new_calls.len(), "invariant 4: a call twice in one step");
+    let messages: HashSet<_> = commit.messages.iter().collect();
+    say(messages.len() == commit.messages.len(), "invariant 4: a message twice in one step");
+    let ended: HashSet<CallKey> = commit.ended_calls.iter().map(|ended| ended.key).collect();
+    say(ended.len() == commit.ended_calls.len() && ended.is_disjoint(&calls), "a call's state twice in one step");
+    say(commit.version - commit.expected_version == commit.events.len() as i64, "a version that is not its events");
+    wrong
+}
+
+impl Clients {
+    /// Posts calls and retries each by its id until it knows; in between it does what operators and customers do.
+    async fn live(self, mut next: impl FnMut() -> u64) {
+        for n in 0..CALLS {
+            let mut dice = Dice::new(next());
+            let room = world::address(dice.roll(ROOMS));
+            match dice.roll(12) {
+                0 => drop(self.router.kill(&room)),
+                1 => drop(self.router.passivate(&room)),
+                2 => drop(self.tells(&room, Command::Pause { reason: None }).await),
+                3 | 4 => drop(self.tells(&room, Command::Resume).await),
+                5 => self.writes(&room, format!("m{n}-{}", dice.next()), dice.rarely(2)).await,
+                _ => {}
+            }
+            let admitted = world::call(&mut dice, &room, 40, &Room::default());
+            // A client that lost patience, and its other half that did not: the same call, twice on its way or more.
+            let posts = (0..=dice.roll(3)).map(|_| self.posts(&room, &admitted));
+            futures_util::future::join_all(posts).await;
+        }
+    }
+
+    /// One call until its answer.
+    async fn posts(&self, room: &RoomAddress, admitted: &Admitted) {
+        for _ in 0..self.attempts() {
             let batch = Batch { calls: vec![admitted.clone()], caller: caller() };
-            match router.call(room.clone(), batch, Duration::from_millis(30)).await {
+            match self.router.call(room.clone(), batch, Duration::from_millis(30)).await {
                 CallOutcome::Answered(answers) | CallOutcome::Accepted(answers) => {
                     let answer = &answers.get().calls[0];
-                    hear(&told, &admitted, answer.status, &answer.body);
-                    break;
+                    self.are_told(room, &answers.get().room);
+                    return self.hear(admitted, answer.status, &answer.body);
                 }
-                CallOutcome::KeyReused { .. } => break,
+                CallOutcome::KeyReused { .. } => return,
                 CallOutcome::UnknownRoom => panic!("a room that was made is unknown"),
                 _ => tokio::task::yield_now().await,
             }
         }
+        assert!(!self.calm, "nobody answers {}", admitted.call.call_id);
     }
-}
 
-fn hear(told: &Told, admitted: &Admitted, status: CallStatus, body: &Arc<str>) {
-    let mut told = told.lock().unwrap();
-    let earlier = told.get(&admitted.call.key).filter(|(_, status, _)| status.is_final());
-    if let Some((_, before, text)) = earlier {
-        assert_eq!((*before, text), (status, body), "the same call is answered the same, whoever asks and whenever");
+    fn attempts(&self) -> u32 {
+        if self.calm { 1_000 } else { 20 }
     }
-    told.insert(admitted.call.key, (admitted.clone(), status, body.clone()));
+
+    /// A customer's message, sent again until it is known to have arrived, and sometimes once more.
+    async fn writes(&self, room: &RoomAddress, message_id: String, twice: bool) {
+        let message =
+            Command::Message { message_id: message_id.clone(), from: Writer::Customer, agent_id: None, text: "hello".into() };
+        for _ in 0..self.attempts() {
+            let (one, other) =
+                tokio::join!(self.tells(room, message.clone()), async { twice && self.tells(room, message.clone()).await });
+            if one || other {
+                self.messages.lock().unwrap().insert((room.clone(), message_id));
+                return;
+            }
+        }
+        assert!(!self.calm, "nobody takes {message_id}");
+    }
+
+    /// `true`: it is known to have been done.
+    async fn tells(&self, room: &RoomAddress, command: Command) -> bool {
+        let cause = Cause::Request("req".into());
+        match self.router.command(room.clone(), command, caller(), cause).await {
+            CommandOutcome::Done { room: summary, .. } => {
+                self.are_told(room, &summary);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Every answer speaks of the room at a version; the store has it by then.
+    fn are_told(&self, room: &RoomAddress, summary: &RoomSummary) {
+        let durable = self.store.events(room).len() as i64;
+        assert!(summary.version <= durable, "invariant 3: told of version {} at {durable} of {}", summary.version, room.room);
+    }
+
+    fn hear(&self, admitted: &Admitted, status: CallStatus, body: &Arc<str>) {
+        let mut told = self.calls.lock().unwrap();
+        let earlier = told.get(&admitted.call.key).filter(|(_, status, _)| status.is_final());
+        if let Some((_, before, text)) = earlier {
+            // Two posts of one call may be answered in either order.
+            if status.is_final() {
+                assert_eq!((*before, text), (status, body), "the same call is answered the same, whoever asks and whenever");
+            }
+            return;
+        }
+        told.insert(admitted.call.key, (admitted.clone(), status, body.clone()));
+    }
 }
 
 /// Lets everything that waits go on and waits until it did.
@@ -178,7 +287,12 @@ async fn settle(router: &RoomRouter, store: &MemoryStore) {
     panic!("these calls never ended: {open:?}");
 }
 
-fn check(store: &MemoryStore, told: &HashMap<CallKey, (Admitted, CallStatus, Arc<str>)>) {
+fn check(store: &MemoryStore, told: &ToldCalls, messages: &HashSet<(RoomAddress, String)>) {
+    for (room, told) in messages {
+        let arrived = |fact: &Fact| matches!(fact, Fact::MessageReceived { message_id, .. } if message_id == told);
+        let count = store.events(room).iter().filter(|event| arrived(&event.fact)).count();
+        assert_eq!(count, 1, "a message that was acknowledged is in the journal, once: {told}");
+    }
     let calls = store.calls();
     let mut rows: HashMap<CallKey, _> = HashMap::new();
     for row in &calls {

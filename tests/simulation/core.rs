@@ -9,7 +9,7 @@ use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
 use bellhop::room::{
     AgentId, By, CallKey, CallStatus, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent,
-    Timestamp, Writer,
+    Seen, Timestamp, Writer,
 };
 
 use super::dice::Dice;
@@ -112,7 +112,7 @@ impl Play {
                     Some(parked) => Work::Tell(Command::CancelCall { call_id: parked.call_id.clone() }),
                     None => Work::Tell(Command::Nudge),
                 },
-                _ => Work::Call(Box::new(world::call(&mut self.dice, &kept.address, 12, kept.room.last_inbound_seq))),
+                _ => Work::Call(Box::new(world::call(&mut self.dice, &kept.address, 12, &kept.room))),
             });
         }
         self.take(index, &works);
@@ -149,7 +149,8 @@ impl Play {
         assert_eq!(kept.room, before, "invariant 1: a draft does not change the room");
         let ask = turn.ask_roster;
         let Turn { room, events, new_calls, ended_calls, opened, .. } = turn;
-        check_events(&before, &room, &events, &new_calls);
+        let known: Vec<&Admitted> = by_key.values().chain(kept.calls.values().map(|(admitted, _)| admitted)).collect();
+        check_events(&before, &room, &events, &new_calls, &known);
         if !lands {
             return;
         }
@@ -158,6 +159,8 @@ impl Play {
             let earlier = kept.calls.insert(call.key, (by_key[&call.key].clone(), answer));
             assert!(earlier.is_none(), "invariant 4: a call is written once");
         }
+        let distinct: HashSet<CallKey> = ended_calls.iter().map(|ended| ended.key).collect();
+        assert_eq!(distinct.len(), ended_calls.len(), "a commit tells each call's state once: a database may take either");
         for ended in ended_calls {
             let (_, answer) = kept.calls.get_mut(&ended.key).expect("an ended call was written");
             assert!(!answer.status.is_final(), "a final answer never changes");
@@ -321,13 +324,29 @@ enum Work {
     Tell(Command),
 }
 
-fn check_events(before: &Room, after: &Room, events: &[RoomEvent], new_calls: &[NewCall]) {
+/// What the caller of this event's call had seen.
+fn seen_by(cause: &Cause, calls: &[&Admitted]) -> Option<Seen> {
+    let Cause::Call(call_id) = cause else { return None };
+    calls.iter().find(|admitted| admitted.call.call_id == *call_id).map(|admitted| admitted.call.seen)
+}
+
+fn resolves(event: &RoomEvent) -> bool {
+    matches!(event.fact, Fact::ConversationResolved { .. })
+}
+
+fn check_events(before: &Room, after: &Room, events: &[RoomEvent], new_calls: &[NewCall], calls: &[&Admitted]) {
     let mut folded = before.clone();
     for (n, event) in events.iter().enumerate() {
         assert_eq!(event.seq, before.version + 1 + n as i64, "the journal has no gap");
         assert!(event.at >= folded.last_event_at, "time does not go back in a room");
         assert!(!event.by.to_text().is_empty() && !event.cause.id().is_empty(), "invariant 12: who and why");
         let (epoch, control) = (folded.epoch, folded.control.clone());
+        if let Some(seen) = seen_by(&event.cause, calls)
+            && matches!(event.fact, Fact::RoomQueued { .. } | Fact::ConversationResolved { .. })
+        {
+            assert!(seen.epoch.is_none_or(|seen| seen >= epoch), "invariant 7: begun under an earlier control epoch: {event:?}");
+            assert!(seen.seq.is_none_or(|seen| seen >= folded.last_inbound_seq) || !resolves(event), "unseen words were closed");
+        }
         folded.apply(event);
         assert_eq!(
             folded.epoch,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bellhop::actors::outside::{Crm, CrmView, EffectJob, Found, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent};
-use bellhop::room::outbox::Rule;
+use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{CallKey, CallStatus, CompanyNo, Next, Refusal, ResultJson, RoomAddress, Settlement, Timestamp};
 
 use super::dice::Dice;
@@ -136,6 +136,11 @@ fn done(part: &Part) -> PartDone {
 }
 
 impl Crm for World {
+    fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
+        let grace_ms = i64::try_from(LATEST_MS).unwrap() + 4;
+        Box::pin(async move { Ok(Patience { grace_ms, ..Patience::default() }) })
+    }
+
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(async move {
             let parts =

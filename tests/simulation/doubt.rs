@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter};
 use bellhop::catalog::Admitted;
-use bellhop::room::{Cause, Command, Fact, Writer};
+use bellhop::room::{Cause, Command, Fact, Room, Writer};
 use bellhop::store::memory::{Fault, MemoryStore, Pace};
 
 use super::actors::{caller, create_rooms, start};
@@ -18,7 +18,7 @@ fn what_may_have_been_accepted_is_never_called_refused() {
     actix::System::new().block_on(async {
         for (fault, written) in FAULTS {
             let doubted = Doubted::begin().await;
-            let call = world::call(&mut Dice::new(1), &world::address(0), 40, 0);
+            let call = world::call(&mut Dice::new(1), &world::address(0), 40, &Room::default());
             let told = doubted.by(fault, asks(doubted.router.clone(), call.clone())).await;
             match fault {
                 Fault::NotWritten => assert!(matches!(told, CallOutcome::Unavailable), "this one is known: {told:?}"),

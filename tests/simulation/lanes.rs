@@ -9,12 +9,12 @@ use bellhop::actors::ports::{Clock, Memory};
 use bellhop::actors::{Batch, CallOutcome, CrmPorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
 use bellhop::catalog::dialect::{self, Dialect};
 use bellhop::catalog::{Admission, Admitted, admit};
-use bellhop::room::outbox::{Patience, Rule};
+use bellhop::room::outbox::Rule;
 use bellhop::room::{AiAgentId, CallKey, CallStatus, Company, Fact, RoomAddress, Seen};
 use bellhop::store::memory::{MemoryStore, Pace};
 
 use super::actors::{caller, create_rooms};
-use super::crm_world::{LATEST_MS, World};
+use super::crm_world::World;
 use super::dice::Dice;
 use super::world;
 
@@ -60,9 +60,7 @@ fn start(store: &Arc<MemoryStore>, crm: &Arc<World>) -> (RoomRouter, Vec<actix::
     let arbiters = vec![actix::Arbiter::new()];
     threads.join(&arbiters[0].handle());
     store.deliver_to(Arc::new(threads.clone()));
-    let patience = Patience { grace_ms: i64::try_from(LATEST_MS).unwrap() + 4, ..Patience::default() };
-    let options =
-        RouterOptions { crm: Some(CrmPorts { crm: crm.clone(), outbox: store.clone(), patience }), ..RouterOptions::default() };
+    let options = RouterOptions { crm: Some(CrmPorts { crm: crm.clone(), outbox: store.clone() }), ..RouterOptions::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let memory: Arc<dyn Memory> = store.clone();
     (RoomRouter::new(options, store.clone(), memory, clock, threads), arbiters)

@@ -26,7 +26,9 @@ const KEPT: &[u64] = &[];
 fn run(name: &str, count: u64, one: impl Fn(u64)) {
     for seed in KEPT.iter().copied().chain(0..count) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| one(seed))) {
-            eprintln!("simulation `{name}` failed with seed {seed}");
+            // The hook may be silent: planned panics are.
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            eprintln!("simulation `{name}` failed with seed {seed}: {}", text.unwrap_or("it panicked"));
             std::panic::resume_unwind(panic);
         }
     }

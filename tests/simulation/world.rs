@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bellhop::catalog::dialect::{self, Dialect};
 use bellhop::catalog::{Admission, Admitted, admit};
 use bellhop::room::{
-    Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, Presence, RoomAddress, RoomId, Seen, Settings,
+    Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, Presence, Room, RoomAddress, RoomId, Seen, Settings,
 };
 
 use super::dice::Dice;
@@ -38,7 +38,7 @@ pub fn address(room: u64) -> RoomAddress {
 }
 
 /// A call a model might make, with an id out of few, so that ids meet again.
-pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, last_inbound: i64) -> Admitted {
+pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> Admitted {
     let id = dice.roll(ids);
     // What an id means is fixed by the id in nine of ten cases.
     let mut meaning = Dice::new(if dice.rarely(10) { dice.next() } else { id });
@@ -52,7 +52,11 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, last_inbound: i64) ->
     let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
     let ai_agent = AiAgentId::trusted("sales");
     let key_id: Arc<str> = "key_1".into();
-    let seen = Seen { epoch: None, seq: dice.rarely(3).then(|| (last_inbound - dice.roll(2) as i64).max(0)) };
+    // Some callers say what they had seen, and some of these had not seen all.
+    let seen = Seen {
+        epoch: dice.rarely(4).then(|| (looked_at.epoch - dice.roll(2) as i64).max(1)),
+        seq: dice.rarely(3).then(|| (looked_at.last_inbound_seq - dice.roll(2) as i64).max(0)),
+    };
     let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, crm: false };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,

@@ -1,2 +1,11 @@
-//! What the way out promises: the table of outcomes row by row, the bucket's bound over seeds, circuits, and the whole over real
-//! loopback sockets.
+//! What the way out promises: the table of outcomes row by row, the bucket's bound over seeds, circuits and gate, the order of
+//! those who wait, and the whole over real loopback sockets.
+
+mod breaker;
+mod bucket;
+mod headers;
+mod line;
+mod outcome;
+mod peer;
+mod pressure;
+mod sockets;

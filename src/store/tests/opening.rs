@@ -166,6 +166,9 @@ fn the_directory_keeps_companies_apart() {
                 Err(StoreError::Conflict(_))
             ));
             assert_eq!(directory.set_settings(acme.no, changed.clone(), None, "key_x").await.unwrap(), 2);
+            let bad = Settings { max_tags_per_room: 0, ..Settings::default() };
+            assert!(matches!(directory.set_settings(acme.no, bad, None, "key_x").await, Err(StoreError::Invalid(_))));
+            assert_eq!(directory.settings(acme.no).await.unwrap(), (changed.clone(), 2), "and nothing was written");
             let (division, ana) = (DivisionId::new("div_1").unwrap(), AgentId::new("agt_1").unwrap());
             let mut agent = Agent {
                 id: ana.clone(),

@@ -176,6 +176,22 @@ fn writes_that_come_together_share_a_transaction_and_each_has_its_answer() {
             assert_eq!(mixed.iter().filter(|one| one.is_err()).count(), 1);
             assert!(mixed[7].is_err() && outbox.recall(jobs[8].key).await.unwrap().parts[0].idle);
         });
+        // And one that the database itself refuses, which undoes the transaction of all.
+        let poison = if place.is_sqlite() {
+            "CREATE TRIGGER poison BEFORE INSERT ON effect_parts WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        } else {
+            "ALTER TABLE effect_parts ADD CHECK (name <> 'poison')"
+        };
+        place.conn().batch_execute(poison).unwrap();
+        let parts: Vec<Part> =
+            (0..300).map(|n| Part { name: if n == 9 { "poison" } else { "deal" }.into(), ..part(1, "b") }).collect();
+        wait(async {
+            let all = jobs.iter().zip(&parts).map(|(job, part)| outbox.start(job, part, Timestamp(3)));
+            let all = futures_util::future::join_all(all).await;
+            let failed: Vec<usize> = (0..300).filter(|n| all[*n].is_err()).collect();
+            assert_eq!(failed, [9]);
+            assert_eq!(outbox.recall(jobs[8].key).await.unwrap().parts.len(), 2);
+        });
         serving.store.close();
         assert!(wait(outbox.start(&jobs[0], &sent, Timestamp(3))).is_err(), "a closed store says so");
     });
@@ -214,7 +230,8 @@ fn what_was_started_outlives_the_process() {
         wait(serving.store.outbox().start(&effect, &part(0, "a"), Timestamp(5))).unwrap();
         serving.store.close();
         drop(serving);
-        let heir = Serving::at(place).store.outbox();
+        let again = Serving::at(place);
+        let heir = again.store.outbox();
         assert_eq!(wait(heir.recall(effect.key)).unwrap().parts[0].started_at, Timestamp(5));
         assert_eq!(wait(heir.finish(effect.key, 0, Some(&made("1")), Timestamp(6))), Ok(()), "and the new owner goes on");
     });
