@@ -93,6 +93,7 @@ pub struct Ticket {
     phase: AtomicU8,
     doubtful: AtomicBool,
     interim: Mutex<Option<Committed<Answers>>>,
+    durable: tokio::sync::Notify,
 }
 
 impl Ticket {
@@ -124,6 +125,14 @@ impl Ticket {
             *interim = Some(so_far);
         }
         self.phase.store(DURABLE, Ordering::Release);
+        self.durable.notify_one();
+    }
+
+    /// Ends once there are answers so far.
+    pub async fn is_accepted(&self) {
+        while self.phase.load(Ordering::Acquire) != DURABLE {
+            self.durable.notified().await;
+        }
     }
 
     /// The answers so far, if they are durable.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::catalog::Request;
 use crate::room::outbox::{Patience, Rule};
@@ -194,7 +195,7 @@ impl std::fmt::Debug for Permit {
 }
 
 /// How the CRM is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CrmDialect {
     /// `/api/v3.1` with a bearer token (qontak-api.md 1.1).
@@ -251,11 +252,11 @@ impl Default for CrmOptions {
 
 /// A secret that no print shows and that is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// For the one place that puts it on the wire or under its seal.

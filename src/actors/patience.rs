@@ -88,9 +88,16 @@ impl RoomRouter {
                     if let Some(so_far) = ticket.interim() {
                         return CallOutcome::Accepted(so_far);
                     }
-                    match timeout_at(Instant::now() + STORE_PATIENCE, &mut answer).await {
-                        Ok(reply) => reply,
-                        Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
+                    let store_end = Instant::now() + STORE_PATIENCE;
+                    tokio::select! {
+                        biased;
+                        reply = timeout_at(store_end, &mut answer) => match reply {
+                            Ok(reply) => reply,
+                            Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
+                        },
+                        () = ticket.is_accepted() => {
+                            return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted);
+                        }
                     }
                 }
             };

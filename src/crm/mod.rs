@@ -87,10 +87,6 @@ impl Crm for QontakCrm {
         })
     }
 
-    fn view(&self, company: CompanyNo) -> CrmView {
-        self.outbound.view(company)
-    }
-
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(self.next(job, ended))
     }
@@ -109,5 +105,9 @@ impl Crm for QontakCrm {
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {
         answer::unsaid(job, status)
+    }
+
+    fn view(&self, company: CompanyNo) -> CrmView {
+        self.outbound.view(company)
     }
 }

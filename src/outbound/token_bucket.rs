@@ -39,8 +39,7 @@ pub struct TokenBucket {
 }
 
 fn limits(budget: Budget) -> ([Limit; 2], u32) {
-    // `clamp` keeps what is not a number; `max` does not.
-    let sane = |rate: f64| rate.max(0.001).min(10_000.0) / SECOND;
+    let sane = |rate: f64| if rate.is_nan() { 0.001 } else { rate.clamp(0.001, 10_000.0) } / SECOND;
     let burst = budget.burst.max(1);
     let second = Limit { rate: sane(budget.per_second), burst: f64::from(burst), level: 0.0 };
     let minute = Limit { rate: sane(budget.per_minute / 60.0), burst: f64::from(burst.max(MINUTE_BURST)), level: 0.0 };

@@ -87,7 +87,9 @@ fn no_window_ever_holds_more_than_it_may() {
             }
         }
         let allowed = Budget { burst: of.burst.max(1), ..of };
-        assert!(excess(&sent, allowed, 0) <= 1e-6, "seed {seed}: {of:?}");
+        // A microsecond is one tick of this clock.
+        let excess = excess(&sent, allowed, 1);
+        assert!(excess <= 1e-6, "seed {seed}: {excess} too many of {of:?}");
     }
 }
 
@@ -109,7 +111,8 @@ fn lateness_neither_adds_up_nor_bursts() {
             bucket.sent(now);
             sent.push(now);
         }
-        assert!(excess(&sent, of, 50_000) <= 1e-6, "seed {seed}: {of:?}");
+        let excess = excess(&sent, of, 50_000);
+        assert!(excess <= 1e-6, "seed {seed}: {excess} too many of {of:?}");
     }
     for (rate, burst) in [(5.0, 1), (5.0, 5), (50.0, 1), (200.0, 10)] {
         let of = budget(rate, rate * 60.0, burst);
@@ -175,7 +178,7 @@ fn a_429_halves_the_rate_and_answers_give_it_back() {
     }
     assert_eq!(bucket.reserve(now), now + 1_600_000, "a sixteenth at least");
     bucket.give_back(now);
-    for _ in 0..48 {
+    for _ in 0..46 {
         bucket.answered(now);
     }
     assert!(bucket.is_slowed());

@@ -100,9 +100,7 @@ fn a_place_given_up_is_the_next_ones() {
     assert_eq!(until(&mut line, second, 0), Some(S), "in the same instant");
     line.leave(second, 0);
     assert_eq!(line.waiting(), 0);
-    // Nothing stays reserved for nobody.
-    let third = join(&mut line, Class::Write);
-    assert!(go(&mut line, third, 10 * S).is_none(), "the reservation is made when somebody looks");
+    assert_eq!(line.bucket.level(10 * S), 1.0, "nothing stays reserved for nobody");
 }
 
 #[test]

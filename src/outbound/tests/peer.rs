@@ -23,11 +23,14 @@ pub enum Deed {
     Say(Vec<u8>),
     /// Reads the request, says these bytes, then resets.
     SayAndReset(Vec<u8>),
+    /// Reads the request, says these bytes and nothing more.
+    SayAndHold(Vec<u8>),
     /// Resets without reading.
     Reset,
-    /// Reads the request and never answers.
-    Silence,
 }
+
+/// Reads the request and never answers.
+pub const SILENCE: Deed = Deed::SayAndHold(vec![]);
 
 pub struct Peer {
     pub host: String,
@@ -92,8 +95,9 @@ async fn treat(mut stream: TcpStream, deed: Deed) {
             stream.set_zero_linger().unwrap();
         }
         Deed::Reset => stream.set_zero_linger().unwrap(),
-        Deed::Silence => {
+        Deed::SayAndHold(bytes) => {
             read(&mut stream).await;
+            let _ = stream.write_all(&bytes).await;
             std::future::pending::<()>().await;
         }
     }

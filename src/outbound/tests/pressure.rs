@@ -9,7 +9,7 @@ use crate::room::CompanyNo;
 
 use super::super::{Budget, Class, Outbound, Reply, Request};
 use super::bucket::excess;
-use super::peer::{COMPANY, Deed, FAST, Peer, answer, json};
+use super::peer::{COMPANY, Deed, FAST, Peer, SILENCE, answer, json};
 
 const OTHER: CompanyNo = CompanyNo(2);
 /// Long enough that what can go on does, short beside the shortest of the waits here (5 s).
@@ -66,8 +66,9 @@ async fn a_refused_token_holds_the_company_back_until_it_changes() {
 
 #[tokio::test]
 async fn a_silent_server_is_given_a_rest_by_its_company_alone() {
-    let (silent, well) = (Peer::start(vec![Deed::Silence]).await, Peer::start(vec![Deed::Say(json(200, "{}"))]).await);
+    let (silent, well) = (Peer::start(vec![SILENCE]).await, Peer::start(vec![Deed::Say(json(200, "{}"))]).await);
     let out = Outbound::new().unwrap();
+    out.set_budget(COMPANY, &well.host, FAST);
     for _ in 0..5 {
         assert_eq!(circuit(&out.view(COMPANY), Class::Write).replace("unknown", "closed"), "closed");
         silent.hear_within(&out, Duration::from_millis(30)).await;
@@ -87,7 +88,7 @@ async fn a_server_that_is_gone_is_given_a_rest_too() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let (out, peer) = (Outbound::new().unwrap(), Peer::start(vec![Deed::Silence]).await);
+    let (out, peer) = (Outbound::new().unwrap(), Peer::start(vec![SILENCE]).await);
     out.set_budget(COMPANY, &host, FAST);
     for _ in 0..5 {
         let slot = out.slot(COMPANY, &host, Class::Write).await;
@@ -108,7 +109,7 @@ async fn an_inner_429_slows_as_an_outer_one() {
 
 #[tokio::test]
 async fn a_dropped_slot_and_a_dropped_attempt_leave_nothing_behind() {
-    let peer = Peer::start(vec![Deed::Silence]).await;
+    let peer = Peer::start(vec![SILENCE]).await;
     let out = Outbound::new().unwrap();
     out.set_budget(COMPANY, &peer.host, Budget { per_second: 1_000.0, per_minute: 60_000.0, burst: 1 });
     for _ in 0..20 {

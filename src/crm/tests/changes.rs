@@ -1,0 +1,167 @@
+//! `update_deal` and `update_ticket`: only what was asked for changes, only this customer's records are touched.
+
+use serde_json::{Value, json};
+
+use super::scene::{LARAS, Scene, Told, custom};
+use crate::actors::outside::EffectJob;
+
+/// An update of the room's own record.
+fn own(scene: &Scene, name: &str, id: &str, arguments: Value) -> EffectJob {
+    let mut job = scene.job(name, arguments);
+    job.plan.target = Some(id.to_owned());
+    job.plan.linked = true;
+    job
+}
+
+async fn deal(scene: &Scene) -> (String, Told) {
+    let arguments = json!({
+        "name": "Solar", "amount": 1_000, "owner": "Ratri Contoh", "company": "Toko Rekaan", "close_date": "2026-12-31",
+        "custom_fields": [{"field": "Partner tier", "value": "Gold"}, {"field": "Contract start", "value": "2026-12-02"},
+            {"field": "Interests", "value": "Travel,Motor"}, {"field": "Place", "value": "-6.2,106.8"}],
+    });
+    let told = scene.call("create_deal", arguments).await;
+    (told.result()["deal"]["id"].as_str().unwrap().to_owned(), told)
+}
+
+#[actix_web::test]
+async fn an_update_changes_what_was_asked_and_keeps_the_rest_whatever_a_put_means() {
+    for (replaces, meta_only) in [(false, false), (false, true), (true, false), (true, true)] {
+        let scene = Scene::new();
+        let knobs = json!({"put_replaces": replaces, "deal_put_meta_only": meta_only});
+        scene.control("PUT", "knobs", Some(knobs)).await;
+        let (id, _) = deal(&scene).await;
+        let before = scene.book("deals").await[0].clone();
+        let told = scene.carry(&own(&scene, "update_deal", &id, json!({"amount": 2_500_000, "stage": "Qualified"}))).await;
+        let changed = json!([
+            {"field": "stage", "from": "New lead", "to": "Qualified"},
+            {"field": "amount", "from": 1_000, "to": 2_500_000},
+        ]);
+        assert_eq!((&told.result()["changed"], &told.result()["warnings"]), (&changed, &json!(null)), "{replaces} {meta_only}");
+        assert_eq!(told.result()["deal"]["owner"], "Ratri Contoh");
+        let mut after = scene.book("deals").await[0].clone();
+        assert_eq!((&after["size"], &after["crm_stage_name"]), (&json!("2500000.0"), &json!("Qualified")));
+        for key in ["size", "crm_stage_id", "crm_stage_name", "updated_at"] {
+            after[key] = before[key].clone();
+        }
+        assert_eq!(after, before, "nothing else moved ({replaces} {meta_only})");
+        scene.heard().await;
+    }
+}
+
+#[actix_web::test]
+async fn what_already_stands_there_is_not_written_again() {
+    let scene = Scene::new();
+    let (id, _) = deal(&scene).await;
+    let same = json!({"amount": 1_000.0, "owner": "ratri contoh", "close_date": "2026-12-31", "company": "Toko Rekaan",
+        "stage": "new lead", "custom_fields": [{"field": "Interests", "value": "Motor, Travel"}, {"field": "partner tier", "value": "gold"}]});
+    let told = scene.carry(&own(&scene, "update_deal", &id, same)).await;
+    assert_eq!(told.result()["changed"], json!([]));
+    assert_eq!(scene.writes().await, 1);
+}
+
+#[actix_web::test]
+async fn custom_fields_and_pipelines_change_with_from_and_to() {
+    let scene = Scene::new();
+    let (id, _) = deal(&scene).await;
+    let changes =
+        json!({"pipeline": "Renewals", "owner": "Bagas Misal", "custom_fields": [{"field": "Partner tier", "value": "Silver"}]});
+    let told = scene.carry(&own(&scene, "update_deal", &id, changes)).await;
+    let changed = told.result()["changed"].as_array().unwrap();
+    for line in [
+        json!({"field": "pipeline", "from": "Sales", "to": "Renewals"}),
+        json!({"field": "stage", "from": "New lead", "to": "Due"}),
+        json!({"field": "owner", "from": "Ratri Contoh", "to": "Bagas Misal"}),
+        json!({"field": "Partner tier", "from": "Gold", "to": "Silver"}),
+    ] {
+        assert!(changed.contains(&line), "{line} {changed:?}");
+    }
+    assert_eq!(custom(&scene.book("deals").await[0])["Partner tier"], "9101");
+    let told = scene.carry(&own(&scene, "update_deal", &id, json!({"pipeline": "Sales", "stage": "Proposal"}))).await;
+    assert_eq!(told.body["error"]["missing"], json!(["Proposal number"]));
+}
+
+#[actix_web::test]
+async fn another_customers_record_is_as_unknown_as_none_at_all() {
+    let scene = Scene::new();
+    let theirs = scene.carry(&scene.job_of("6281200000003", "create_deal", json!({"name": "Theirs"}))).await;
+    let theirs = theirs.result()["deal"]["id"].as_str().unwrap().to_owned();
+    let other = scene.call("update_deal", json!({"deal": theirs, "amount": 1})).await;
+    let none = scene.call("update_deal", json!({"deal": "999999", "amount": 1})).await;
+    assert_eq!((other.code(), &other.body), ("not_this_customers", &none.body));
+    let stranger = scene.carry(&scene.job_of("web-visitor", "update_deal", json!({"deal": theirs, "amount": 1}))).await;
+    assert_eq!(stranger.body, none.body);
+    let own = scene.carry(&scene.job_of("081200000003", "update_deal", json!({"deal": theirs, "amount": 1}))).await;
+    assert_eq!(own.result()["changed"][0]["field"], "amount");
+    assert_eq!(scene.writes().await, 2);
+}
+
+#[actix_web::test]
+async fn without_an_id_the_customers_only_open_one_is_meant() {
+    let scene = Scene::new();
+    assert_eq!(scene.call("update_deal", json!({"amount": 1})).await.code(), "no_deal");
+    assert_eq!(scene.call("update_ticket", json!({"name": "x"})).await.code(), "no_ticket");
+    scene.call("create_deal", json!({"name": "Won one", "stage": "Won"})).await.result();
+    scene.carry(&scene.job_of("6281200000003", "create_deal", json!({"name": "Theirs"}))).await.result();
+    assert_eq!(scene.call("update_deal", json!({"amount": 1})).await.code(), "no_deal", "won is not open, theirs is not ours");
+    scene.call("create_deal", json!({"name": "First"})).await.result();
+    let told = scene.call("update_deal", json!({"amount": 1})).await;
+    assert_eq!((&told.result()["deal"]["name"], &told.link["intent"]), (&json!("First"), &json!(null)));
+    scene.call("create_deal", json!({"name": "Second"})).await.result();
+    let told = scene.call("update_deal", json!({"amount": 2})).await;
+    assert_eq!(told.code(), "ambiguous_deal");
+    let notes: Vec<&str> =
+        told.body["error"]["candidates"].as_array().unwrap().iter().map(|c| c["note"].as_str().unwrap()).collect();
+    assert_eq!(notes, ["Second, New lead", "First, New lead"]);
+    let id = told.candidates()[1].to_owned();
+    let told = scene.call("update_deal", json!({"deal": id, "amount": 2})).await;
+    assert_eq!(told.result()["deal"]["name"], "First");
+}
+
+#[actix_web::test]
+async fn a_ticket_is_found_by_its_number_and_judged_by_the_answer() {
+    let scene = Scene::new();
+    let made = scene.call("create_ticket", json!({"name": "Broken", "due_date": "2026-01-10", "category": "Complaint"})).await;
+    let number = made.result()["ticket"]["number"].as_str().unwrap().to_lowercase();
+    let before = scene.book("tickets").await[0].clone();
+    let told = scene
+        .call("update_ticket", json!({"ticket": format!("#{number}"), "stage": "In progress", "due_date": "2026-02-01"}))
+        .await;
+    let changed = json!([
+        {"field": "stage", "from": "New", "to": "In Progress"}, {"field": "due_date", "from": "2026-01-10", "to": "2026-02-01"},
+    ]);
+    assert_eq!(told.result()["changed"], changed);
+    let after = &scene.book("tickets").await[0];
+    for key in ["crm_lead_ids", "ticket_category_id", "user_id", "name", "ticket_pipeline_id", "additional_fields"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    let reads_of_it = scene
+        .heard()
+        .await
+        .iter()
+        .filter(|line| line.starts_with("GET") && line.ends_with(&format!("/{}", before["id"])))
+        .count();
+    assert_eq!(reads_of_it, 1, "the answer to a ticket's PUT is enough");
+    let told = scene.carry(&scene.job_of("6281200000003", "update_ticket", json!({"ticket": number, "name": "x"}))).await;
+    assert_eq!(told.code(), "not_this_customers");
+    let told = scene.call("update_ticket", json!({"stage": "done"})).await;
+    assert_eq!(told.result()["ticket"]["stage"], "Done");
+    assert_eq!(scene.call("update_ticket", json!({"stage": "New"})).await.code(), "no_ticket", "done is not open");
+}
+
+#[actix_web::test]
+async fn a_record_that_is_gone_is_said_to_be() {
+    let scene = Scene::new();
+    let told = scene.carry(&own(&scene, "update_deal", "424242", json!({"amount": 1}))).await;
+    assert_eq!(told.code(), "record_gone");
+}
+
+#[actix_web::test]
+async fn the_rooms_own_record_needs_no_contact() {
+    let scene = Scene::new();
+    let made = scene.carry(&scene.job_of("web-visitor", "create_deal", json!({"name": "X"}))).await;
+    let id = made.result()["deal"]["id"].as_str().unwrap().to_owned();
+    let mut job = scene.job_of("web-visitor", "update_deal", json!({"deal": id, "amount": 5}));
+    job.plan.linked = true;
+    assert_eq!(scene.carry(&job).await.result()["changed"][0]["to"], 5);
+    assert_ne!(job.customer.handle, LARAS);
+}

@@ -1,0 +1,112 @@
+//! A company's token: refreshed before its end and once on a 401, by one at a time, stored before it is used; and the other
+//! dialect. A refusal uses up nothing.
+
+use serde_json::json;
+
+use super::scene::{COMPANY, Scene, TOKEN};
+use crate::actors::outside::{Crm, CrmDialect, Planned, Secret, Sent};
+use crate::standin::Signer;
+
+/// A pair whose access token ends so many seconds from now.
+fn pair(ends_in_s: i64) -> Secret {
+    let end = jiff::Timestamp::now().as_second() + ends_in_s;
+    Secret::new(json!({"access_token": TOKEN, "refresh_token": "canary-refresh-1", "expires_at": end}).to_string())
+}
+
+fn refreshable(ends_in_s: i64) -> Scene {
+    Scene::with(|options| options.crm_refresh_tokens = vec!["canary-refresh-1".into()], |access| access.secret = pair(ends_in_s))
+}
+
+async fn refreshes(scene: &Scene) -> usize {
+    scene.heard().await.iter().filter(|line| line.ends_with("/oauth/token")).count()
+}
+
+#[actix_web::test]
+async fn a_token_near_its_end_is_refreshed_once_by_many() {
+    let scene = refreshable(60);
+    let jobs: Vec<_> = (0..20).map(|n| scene.job("create_deal", json!({"name": format!("n{n}")}))).collect();
+    let told = futures_util::future::join_all(jobs.iter().map(|job| scene.carry(job))).await;
+    told.iter().for_each(|told| assert_eq!(told.status, "succeeded"));
+    assert_eq!(refreshes(&scene).await, 1);
+    let access = scene.vault.0.lock().unwrap().clone().unwrap();
+    assert_eq!(access.version, 2);
+    assert!(!access.secret.reveal().contains("canary-refresh-1"), "the spent one is gone");
+}
+
+#[actix_web::test]
+async fn a_401_refreshes_once_for_all_who_got_one() {
+    let scene = refreshable(20_000);
+    scene.call("create_deal", json!({"name": "warm"})).await.result();
+    scene.control("POST", "revoke", Some(json!({"token": TOKEN}))).await;
+    let jobs: Vec<_> = (0..10).map(|n| scene.job("create_deal", json!({"name": format!("n{n}")}))).collect();
+    let told = futures_util::future::join_all(jobs.iter().map(|job| scene.carry(job))).await;
+    told.iter().for_each(|told| assert_eq!(told.status, "succeeded"));
+    assert_eq!((refreshes(&scene).await, scene.book("deals").await.len()), (1, 11));
+}
+
+#[actix_web::test]
+async fn a_401_to_a_write_uses_up_no_attempt() {
+    let scene = refreshable(20_000);
+    let job = scene.job("create_deal", json!({"name": "X"}));
+    let part = scene.part(&job).await;
+    scene.fault(json!({"route": "POST /api/v3.1/deals", "fault": "unauthorized_once"})).await;
+    assert!(matches!(scene.send(&job, &part).await, Sent::NotDone { after_ms: 0, counts: false, .. }));
+    assert!(matches!(scene.send(&job, &part).await, Sent::Done(_)));
+    assert_eq!(refreshes(&scene).await, 1);
+}
+
+#[actix_web::test]
+async fn a_static_token_that_is_refused_waits_for_its_company() {
+    let scene = Scene::new();
+    let job = scene.job("create_deal", json!({"name": "X"}));
+    let part = scene.part(&job).await;
+    scene.control("POST", "revoke", Some(json!({"token": TOKEN}))).await;
+    assert!(matches!(scene.send(&job, &part).await, Sent::NotDone { after_ms: 1_000.., counts: false, .. }));
+    assert_eq!(scene.crm.view(COMPANY).token, "refused");
+    assert_eq!(refreshes(&scene).await, 0);
+}
+
+#[actix_web::test]
+async fn a_refresh_token_that_is_refused_is_not_tried_for_ever() {
+    let scene = Scene::with(|_| {}, |access| access.secret = pair(-10));
+    scene.control("POST", "revoke", Some(json!({"token": TOKEN}))).await;
+    let job = scene.job("create_deal", json!({"name": "X"}));
+    let planned = tokio::time::timeout(std::time::Duration::from_secs(8), scene.crm.plan(&job, &[])).await;
+    assert!(matches!(planned, Err(_) | Ok(Ok(Planned::Later { .. }))));
+    assert!(refreshes(&scene).await <= 3);
+}
+
+#[actix_web::test]
+async fn the_gateway_is_spoken_to_with_signatures() {
+    let signer = Signer { client_id: "client-1".into(), client_secret: "canary-hmac".into() };
+    let scene = Scene::with(
+        |options| {
+            options.signer = Some(signer);
+            options.strict_digest = true;
+        },
+        |access| {
+            access.dialect = CrmDialect::Gateway;
+            access.options.sso_id = Some("sso-1".into());
+            access.secret = Secret::new(json!({"client_id": "client-1", "client_secret": "canary-hmac"}).to_string());
+        },
+    );
+    scene.call("create_deal", json!({"name": "Solar ü & more", "amount": 5})).await.result();
+    let told = scene.call("update_deal", json!({"amount": 6})).await;
+    assert_eq!(told.result()["changed"][0]["to"], 6);
+    assert!(scene.heard().await.iter().all(|line| line.contains(" /qontak/crm/")));
+    assert_eq!(scene.crm.check(COMPANY).await.unwrap().credentials, "hmac");
+}
+
+#[actix_web::test]
+async fn another_token_takes_effect_at_once() {
+    let scene = Scene::with(|options| options.crm_tokens = vec![TOKEN.into(), "canary-second".into()], |_| {});
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    {
+        let mut access = scene.vault.0.lock().unwrap();
+        let access = access.as_mut().unwrap();
+        (access.secret, access.version) = (Secret::new("canary-second".into()), 5);
+    }
+    scene.call("create_deal", json!({"name": "Y"})).await.result();
+    let second = scene.control("GET", "records?kind=deals&org=1", None).await;
+    assert_eq!((second.as_array().unwrap().len(), &second[0]["name"]), (1, &json!("Y")));
+}
