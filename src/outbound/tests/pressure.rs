@@ -122,6 +122,12 @@ async fn a_dropped_slot_and_a_dropped_attempt_leave_nothing_behind() {
     }
     let view = out.view(COMPANY);
     assert_eq!((view.waiting, view.oldest_waiting_ms, circuit(&view, Class::Write)), (0, 0, "closed"));
+    let full = async {
+        while out.view(COMPANY).bucket_level < 1.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(MOMENT, full).await.is_ok(), "something is still held");
 }
 
 /// Forty wait at once, at twenty a second: in their order, at the rate, and seen to wait.

@@ -93,8 +93,10 @@ fn stale_versions_and_owners_write_nothing() {
         let mut twin = room.clone();
         assert_eq!(serving.one(room.calls(&["b"])), None);
         assert_eq!(serving.one(twin.calls(&["c"])), Some(Rejection::Stale), "an old version");
-        let (mut late, mut foreign) = (room.clone(), room.clone());
-        (late.owner, foreign.address) = (room.owner - 1, address(2, "r"));
+        let (mut late, mut foreign, mut ahead) = (room.clone(), room.clone(), room.clone());
+        (late.owner, foreign.address, ahead.version) = (room.owner - 1, address(2, "r"), room.version + 3);
+        // Nothing but the compare stops this one: its events' numbers are free.
+        assert_eq!(serving.one(ahead.calls(&["c"])), Some(Rejection::Stale), "a version that never was");
         assert_eq!(serving.one(late.calls(&["d"])), Some(Rejection::Stale), "an old owner");
         assert_eq!(serving.one(foreign.calls(&["e"])), Some(Rejection::Stale), "another company's room");
         let mut race = Draft::new(&serving.journal, 1, "r");

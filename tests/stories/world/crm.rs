@@ -43,9 +43,7 @@ impl StandIn {
 
     /// What really exists there.
     pub fn records(&self, kind: &str) -> Vec<Value> {
-        let answer = self.door.get(&format!("/_standin/records?kind={kind}"));
-        assert_eq!(answer.http, 200, "{answer:?}");
-        answer.body["data"].as_array().unwrap().clone()
+        self.list(&format!("/_standin/records?kind={kind}"))
     }
 
     pub fn deals(&self) -> Vec<Value> {
@@ -81,9 +79,23 @@ impl StandIn {
         assert!(matches!(answer.http, 200 | 204), "{answer:?}");
     }
 
-    /// Every request it has had.
+    /// Every fault it has, with how often it was played.
+    pub fn faults(&self) -> Vec<Value> {
+        self.list("/_standin/faults")
+    }
+
+    /// Every request it has had, as far back as it remembers.
     pub fn journal(&self) -> Vec<Value> {
-        let answer = self.door.get("/_standin/journal");
+        self.list("/_standin/journal")
+    }
+
+    /// Those of them that `chosen` (a query) names.
+    pub fn journal_of(&self, chosen: &str) -> Vec<Value> {
+        self.list(&format!("/_standin/journal?{chosen}"))
+    }
+
+    fn list(&self, path: &str) -> Vec<Value> {
+        let answer = self.door.get(path);
         assert_eq!(answer.http, 200, "{answer:?}");
         answer.body["data"].as_array().unwrap().clone()
     }
