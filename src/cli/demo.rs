@@ -1,6 +1,10 @@
-//! `bellhop demo`: one process, a temporary database, a real server on a free loopback port, a scripted AI agent that posts
-//! over HTTP what a model would. At the end a second connection to the database checks the client's own log against the journal.
+//! `bellhop demo`: one process, a temporary database, a real server and a stand-in CRM on free loopback ports, a scripted AI agent
+//! that posts over HTTP what a model would. At the end a second connection to the database checks the client's own log against
+//! the journal, and the stand-in is asked what really exists there.
 
+mod book;
+mod cast;
+mod crm_story;
 mod robot;
 mod story;
 mod traffic;
@@ -17,17 +21,20 @@ use super::output::{Output, Paint};
 use super::{Context, Exit, Failure, Outcome, http};
 use crate::app::{Running, Signals, store_options};
 use crate::config::{Config, Environment, Flags};
-use crate::room::{Agent, AgentId, AiAgentId, CallId, CompanyNo, Division, DivisionId, Presence, RoomId};
-use crate::store::{Role, Store};
+use crate::room::{CallId, CompanyNo, RoomId};
+use crate::standin::{self, Options};
+use crate::store::Store;
+use book::Book;
+use cast::Cast;
 use robot::{Ack, Robot};
 use verdict::{Break, JournalCopy, Line, Verdict};
 
 /// The group of people the story hands over to.
 const DIVISION: &str = "Support";
 /// The story must be over by then, whatever happens.
-const STORY_AT_MOST: Duration = Duration::from_secs(25);
-/// From the end of `--for` to the end of everything.
-const REST_AT_MOST: Duration = Duration::from_secs(20);
+const STORY_AT_MOST: Duration = Duration::from_secs(32);
+/// So long the traffic may need for its last calls, and then all calls together for their end.
+const REST_AT_MOST: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -59,13 +66,6 @@ struct Stage<'a> {
     leisurely: bool,
 }
 
-/// Keys and names made before the server starts.
-struct Cast {
-    company: CompanyNo,
-    agent_key: String,
-    admin_key: String,
-}
-
 /// A folder that goes away with its holder.
 struct Folder(PathBuf);
 
@@ -90,10 +90,14 @@ pub async fn run(context: &Context, args: DemoArgs) -> Outcome {
     let folder = Folder::make(&context.environment)?;
     let config = settings(&folder.0)?;
     let mut signals = Signals::listen()?;
-    let cast = cast(&config).await?;
+    let token = uuid::Uuid::now_v7().to_string();
+    let standin = standin::start(Options { crm_tokens: vec![token.clone()], ..Options::default() })
+        .map_err(|error| Failure::new(Exit::Unreachable, format!("the stand-in CRM cannot listen: {error}")))?;
+    let crm_url = standin.url();
+    let cast = cast::assemble(&config, &crm_url, &token).await?;
     let running = Running::start(&config).await?;
     let outcome = {
-        let play = play(context, &args, &config, &cast, &running);
+        let play = play(context, &args, &config, &cast, &running, &crm_url);
         tokio::select! {
             outcome = play => outcome,
             () = signals.next() => Err(Failure::new(Exit::Interrupted, "interrupted")),
@@ -110,8 +114,12 @@ pub async fn run(context: &Context, args: DemoArgs) -> Outcome {
         }
         other => other,
     };
+    let stop = async {
+        running.stop().await;
+        standin.stop().await;
+    };
     tokio::select! {
-        () = running.stop() => {}
+        () = stop => {}
         () = signals.next() => {}
     }
     outcome
@@ -129,35 +137,15 @@ fn settings(folder: &Path) -> Result<Config, Failure> {
     Ok(Config::load(&Flags { config: None, values }, &Environment::default())?)
 }
 
-async fn cast(config: &Config) -> Result<Cast, Failure> {
-    let store = Store::open_beside(store_options(config, true)?)?;
-    let directory = store.directory();
-    let company = directory.create_company("demo", "demo").await?.no;
-    let (_, agent_key) = directory.create_key(company, Role::Agent, Some(AiAgentId::trusted("sales")), "demo").await?;
-    let (_, admin_key) = directory.create_key(company, Role::Admin, None, "demo").await?;
-    let division = Division { id: DivisionId::trusted("div_support"), name: DIVISION.to_owned() };
-    directory.put_division(company, division.clone(), "demo").await?;
-    let agent = Agent {
-        id: AgentId::trusted("agt_sari"),
-        name: "Sari".to_owned(),
-        email: "sari@example.com".to_owned(),
-        divisions: vec![division.id],
-        status: Presence::Online,
-        capacity: 100,
-    };
-    directory.put_agent(company, agent, "demo").await?;
-    store.close();
-    Ok(Cast { company, agent_key, admin_key })
-}
-
-async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, running: &Running) -> Outcome {
+async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, running: &Running, crm_url: &str) -> Outcome {
     let output = context.output;
     let (url, key) = (running.url(), &cast.admin_key);
     output.tell(&format!(
-        "{}  one process, a temporary database, a scripted AI agent",
+        "{}  one process, a temporary database, a scripted AI agent, a stand-in CRM",
         output.paint(Paint::Strong, "bellhop demo")
     ));
     output.tell(&format!("   docs  {url}/docs\n   api   {url}/v1\n   key   {key}"));
+    output.tell(&format!("   crm   {crm_url}/_standin/records?kind=deals   (what really exists there; also kind=tickets)"));
     output.tell(&format!(
         "   try   curl -s {url}/v1/rooms/demo-0/function-calls -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{{\"calls\":[{{\"call_id\":\"try-1\",\"name\":\"create_tag\",\"arguments\":{{\"tags\":[\"hello\"]}}}}]}}'"
     ));
@@ -167,18 +155,26 @@ async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, 
     let stage = Stage { output, running, company: cast.company, leisurely };
     let until = Instant::now() + args.for_time.unwrap_or_default();
     let told = Cell::new(false);
+    let book = Book::at(crm_url)?;
     let story = async {
-        let result = tokio::time::timeout(STORY_AT_MOST, story::tell(&stage, &robot)).await;
+        book.loses_answers().await?;
+        let result = tokio::time::timeout(STORY_AT_MOST, story::tell(&stage, &robot, &book)).await;
+        // The last chapter ended every fault.
+        let spoiled = book.loses_answers().await;
         told.set(true);
+        spoiled?;
         result.unwrap_or_else(|_| Err(Failure::new(Exit::Failed, "the story did not end in time")))
     };
     let stop = |now: Instant| told.get() && now >= until;
-    let at_most = args.for_time.unwrap_or_default().max(STORY_AT_MOST) + REST_AT_MOST / 2;
+    let at_most = args.for_time.unwrap_or_default().max(STORY_AT_MOST) + REST_AT_MOST;
     let both = async { tokio::join!(story, traffic::run(&robot, &stop)) };
     let (surprises, traffic) =
         tokio::time::timeout(at_most, both).await.map_err(|_| Failure::new(Exit::Failed, "the server did not answer in time"))?;
     let mut surprises = surprises?;
     traffic?;
+    book.is_well_again().await?;
+    let unwell = robot.ends(REST_AT_MOST).await?;
+    surprises.extend(unwell.iter().map(|call| format!("a call did not end well: {call}")));
 
     let log = robot.log();
     let mut journal = read_journal(config, cast.company, &log).await?;
@@ -187,7 +183,19 @@ async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, 
     {
         surprises.push("there was nothing to break".into());
     }
-    let verdict = verdict::compare(&log, &journal);
+    let balance = book::balance(&robot.wishes(), &book.records().await?);
+    let played = book.played().await?;
+    output.tell(&format!(
+        "\nThe stand-in's own book: {} deals and tickets wished for, {} there once · {} too many · {} missing\n   on the way: answers lost {} · 429 said {} · requests left in the dark {}",
+        balance.wished,
+        balance.once,
+        zero(output, balance.doubled),
+        zero(output, balance.missing),
+        played.lost_answers,
+        played.throttled,
+        played.in_the_dark
+    ));
+    let verdict = verdict::compare(&log, &journal).and(balance);
     output.result(&verdict, || summary(output, &verdict, &url));
     for surprise in &surprises {
         output.note(&format!("bellhop: not as told: {surprise}"));
@@ -201,10 +209,15 @@ async fn play(context: &Context, args: &DemoArgs, config: &Config, cast: &Cast, 
     Ok(if verdict.is_clean() && surprises.is_empty() { Exit::Ok } else { Exit::Failed })
 }
 
+/// A number that must be 0.
+fn zero(output: Output, count: u64) -> String {
+    output.paint(if count == 0 { Paint::Good } else { Paint::Bad }, &count.to_string())
+}
+
 fn summary(output: Output, verdict: &Verdict, url: &str) -> String {
-    let zero = |count: u64| output.paint(if count == 0 { Paint::Good } else { Paint::Bad }, &count.to_string());
+    let zero = |count: u64| zero(output, count);
     format!(
-        "\n{} calls acknowledged; the journal, read by a second connection, has: lost {} · doubled {} · out of order {}\nnext: open {url}/docs, or bellhop serve",
+        "\n{} calls acknowledged; held against the journal, read by a second connection, and against that book: lost {} · doubled {} · out of order {}\nnext: open {url}/docs, or bellhop serve",
         verdict.calls,
         zero(verdict.lost),
         zero(verdict.doubled),
@@ -217,7 +230,7 @@ async fn read_journal(config: &Config, company: CompanyNo, log: &[Ack]) -> Resul
     let store = Store::open_beside(store_options(config, false)?)?;
     let queries = store.queries();
     let mut journal = JournalCopy::default();
-    for room in story::ROOMS.iter().map(|room| (*room).to_owned()).chain(traffic::rooms()) {
+    for room in story::ROOMS.iter().chain(&crm_story::ROOMS).map(|room| (*room).to_owned()).chain(traffic::rooms()) {
         let id = RoomId::trusted(&room);
         let lines = journal.rooms.entry(room).or_default();
         loop {
@@ -232,7 +245,10 @@ async fn read_journal(config: &Config, company: CompanyNo, log: &[Ack]) -> Resul
                 Line {
                     seq: event.seq,
                     tags: tags.collect(),
-                    kind: event.kind,
+                    kind: match payload["on"].as_str() {
+                        Some(on) => format!("{} {on}", event.kind),
+                        None => event.kind,
+                    },
                     call: (event.cause_kind == "call").then_some(event.cause),
                 }
             }));

@@ -2,15 +2,21 @@
 //! so that it can be held against the journal afterwards.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::book::Wish;
 use crate::cli::Failure;
 use crate::cli::http::{Client, Request};
+use crate::room::CallStatus;
 
 /// How long one call is said again while the server is busy or a room comes back.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a call that goes on is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// One call that the server answered for. Times are microseconds since the demo began.
 #[derive(Clone, Debug)]
@@ -36,11 +42,33 @@ pub struct Robot {
     begun: Instant,
     requests: Cell<u64>,
     log: RefCell<Vec<Ack>>,
+    /// New records that acknowledged calls asked for.
+    wishes: RefCell<BTreeSet<Wish>>,
+    /// Ids of acknowledged calls that were not at their end yet.
+    open: RefCell<Vec<String>>,
+}
+
+/// Whether nothing more will happen to this call by itself.
+fn has_ended(call: &Value) -> bool {
+    call["status"].as_str().and_then(CallStatus::parse).is_some_and(CallStatus::is_final)
 }
 
 impl Robot {
     pub fn new(calling: Client, beside: Client) -> Self {
-        Self { calling, beside, begun: Instant::now(), requests: Cell::new(0), log: RefCell::default() }
+        Self {
+            calling,
+            beside,
+            begun: Instant::now(),
+            requests: Cell::new(0),
+            log: RefCell::default(),
+            wishes: RefCell::default(),
+            open: RefCell::default(),
+        }
+    }
+
+    /// Everything new that was asked for, and promised.
+    pub fn wishes(&self) -> BTreeSet<Wish> {
+        self.wishes.borrow().clone()
     }
 
     /// Everything acknowledged so far.
@@ -54,7 +82,12 @@ impl Robot {
 
     /// Makes the room, with a customer in it.
     pub async fn open(&self, room: &str, name: &str) -> Result<(), Failure> {
-        let body = json!({ "channel": "web_chat", "customer": { "handle": format!("{room}@example.com"), "name": name } });
+        self.open_for(room, name, &format!("{room}@example.com")).await
+    }
+
+    /// The same, with a customer who may be known elsewhere.
+    pub async fn open_for(&self, room: &str, name: &str, handle: &str) -> Result<(), Failure> {
+        let body = json!({ "channel": "web_chat", "customer": { "handle": handle, "name": name } });
         self.say(&Request::put(&["v1", "rooms", room], body)).await.map(|_| ())
     }
 
@@ -78,6 +111,7 @@ impl Robot {
         let request = self.next();
         let path = ["v1", "rooms", room, "function-calls"];
         let headers = [("prefer", format!("wait={wait_s}"))];
+        let asked = body["calls"].clone();
         let sent_us = self.begun.elapsed().as_micros();
         let body = said(&self.calling, &Request { headers: &headers, ..Request::post(&path, body) }).await?;
         let acked_us = self.begun.elapsed().as_micros();
@@ -93,6 +127,12 @@ impl Robot {
                 replayed: call["replayed"] == Value::Bool(true),
                 added: added.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
             });
+            if let Some(wish) = Wish::of(&asked[index]).filter(|_| call["status"] != "refused") {
+                self.wishes.borrow_mut().insert(wish);
+            }
+            if let Some(id) = call["call_id"].as_str().filter(|_| !has_ended(call)) {
+                self.open.borrow_mut().push(id.to_owned());
+            }
         }
         Ok(body)
     }
@@ -100,6 +140,42 @@ impl Robot {
     /// One call; answers its object in `calls`.
     pub async fn call(&self, room: &str, call: Value) -> Result<Value, Failure> {
         Ok(self.calls(room, &[call], 10).await?["calls"][0].take())
+    }
+
+    /// One call, waited for until it ends, even past the answer that says it still runs.
+    pub async fn call_to_end(&self, room: &str, call: Value) -> Result<Value, Failure> {
+        let answer = self.call(room, call).await?;
+        match answer["call_id"].as_str().filter(|_| !has_ended(&answer)) {
+            Some(id) => self.end_of(id).await,
+            None => Ok(answer),
+        }
+    }
+
+    /// A call as it stands at its end. Whoever asks sets the limit.
+    pub async fn end_of(&self, call_id: &str) -> Result<Value, Failure> {
+        loop {
+            let call = self.read(&["v1", "function-calls", call_id]).await?;
+            if has_ended(&call) {
+                return Ok(call);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until every acknowledged call has ended, at most so long. Answers those that have not, or not well.
+    pub async fn ends(&self, at_most: Duration) -> Result<Vec<Value>, Failure> {
+        let until = tokio::time::Instant::now() + at_most;
+        let mut unwell = vec![];
+        for id in self.open.take() {
+            let call = match tokio::time::timeout_at(until, self.end_of(&id)).await {
+                Ok(call) => call?,
+                Err(_) => self.read(&["v1", "function-calls", &id]).await?,
+            };
+            if call["status"] != "succeeded" {
+                unwell.push(call);
+            }
+        }
+        Ok(unwell)
     }
 
     pub async fn actor(&self, room: &str, verb: &str) -> Result<Value, Failure> {

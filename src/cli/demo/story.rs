@@ -1,17 +1,19 @@
-//! The story of the demo: six things a newcomer should see once, each told from real answers of the real server.
+//! The story of the demo: what a newcomer should see once, each told from real answers of the real server. Here is what a room
+//! does; `crm_story` goes on with the CRM.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::book::Book;
 use super::robot::{Robot, create_tag};
-use super::{DIVISION, Stage};
+use super::{DIVISION, Stage, crm_story};
 use crate::cli::Failure;
 use crate::cli::output::Paint;
 use crate::room::{RoomAddress, RoomId};
 
-/// The rooms that the story makes, for the comparison afterwards.
+/// The rooms that these chapters make, for the comparison afterwards.
 pub const ROOMS: [&str; 6] = ["demo-busy", "demo-twice", "demo-crash", "demo-pause", "demo-person", "demo-resolve"];
 /// Calls posted at one room at once.
 const AT_ONCE: usize = 50;
@@ -19,7 +21,7 @@ const AT_ONCE: usize = 50;
 const TAGS: usize = 25;
 
 /// Tells it all. What did not happen as told is named at the end, not hidden.
-pub async fn tell(stage: &Stage<'_>, robot: &Robot) -> Result<Vec<String>, Failure> {
+pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book) -> Result<Vec<String>, Failure> {
     let mut surprises = vec![];
     for (room, name) in ROOMS.iter().zip(["Ana", "Ben", "Cleo", "Dewi", "Eka", "Fay"]) {
         robot.open(room, name).await?;
@@ -31,18 +33,19 @@ pub async fn tell(stage: &Stage<'_>, robot: &Robot) -> Result<Vec<String>, Failu
     pause(stage, robot, &mut surprises).await?;
     person(stage, robot, &mut surprises).await?;
     resolve(stage, robot, &mut surprises).await?;
+    crm_story::tell(stage, robot, book, &mut surprises).await?;
     Ok(surprises)
 }
 
-fn expect(surprises: &mut Vec<String>, holds: bool, what: &str, found: &Value) {
+pub fn expect(surprises: &mut Vec<String>, holds: bool, what: &str, found: &Value) {
     if !holds {
         surprises.push(format!("{what}: {found}"));
     }
 }
 
-async fn chapter(stage: &Stage<'_>, number: usize, title: &str) {
+pub async fn chapter(stage: &Stage<'_>, number: usize, title: &str) {
     if stage.leisurely {
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
     }
     stage.output.tell(&format!("\n{}", stage.output.paint(Paint::Strong, &format!("{number}. {title}"))));
 }
@@ -170,7 +173,7 @@ async fn resolve(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) 
     Ok(())
 }
 
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Object(fields) => fields.get("name").or_else(|| fields.get("id")).map_or_else(|| value.to_string(), plain),

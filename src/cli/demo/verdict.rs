@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::book::Balance;
 use super::robot::Ack;
 
 /// An event of a room, as far as it matters here.
 #[derive(Clone, Debug)]
 pub struct Line {
     pub seq: i64,
+    /// With what it waits for, when it is about waiting: a call may wait for one thing after another.
     pub kind: String,
     /// The call it was done for.
     pub call: Option<String>,
@@ -32,15 +34,20 @@ pub struct JournalCopy {
 pub struct Verdict {
     /// Different calls that were acknowledged.
     pub calls: u64,
-    /// Acknowledged, but without a row, an event or the tag it is said to have added.
+    /// Acknowledged, but without a row, an event or the tag it is said to have added; or wished for and not in the CRM.
     pub lost: u64,
-    /// Admitted more than once, or an effect that is there twice.
+    /// Admitted more than once, or an effect that is there twice, also in the CRM.
     pub doubled: u64,
     /// Calls that stand after one that was sent only when they were already acknowledged, and gaps in `seq`.
     pub out_of_order: u64,
 }
 
 impl Verdict {
+    /// With what the other side's book says.
+    pub fn and(self, book: Balance) -> Self {
+        Self { lost: self.lost + book.missing, doubled: self.doubled + book.doubled, ..self }
+    }
+
     pub fn is_clean(&self) -> bool {
         self.lost == 0 && self.doubled == 0 && self.out_of_order == 0
     }
@@ -206,6 +213,13 @@ mod tests {
         assert_eq!(broken(Break::Double), Verdict { calls: 3, doubled: 1, ..Verdict::default() });
         let reordered = broken(Break::Reorder);
         assert_eq!((reordered.lost, reordered.doubled, reordered.out_of_order > 0), (0, 0, true));
+    }
+
+    #[test]
+    fn what_the_other_side_has_twice_or_not_counts() {
+        let (log, journal) = sample();
+        let book = Balance { wished: 3, once: 1, doubled: 2, missing: 1 };
+        assert_eq!(compare(&log, &journal).and(book), Verdict { calls: 3, lost: 1, doubled: 2, out_of_order: 0 });
     }
 
     #[test]
