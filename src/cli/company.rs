@@ -1,6 +1,6 @@
 //! `bellhop company …`: companies and their settings, straight in the database; a running server follows within a second.
 
-mod crm;
+pub mod crm;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};

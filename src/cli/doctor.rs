@@ -1,5 +1,7 @@
 //! `bellhop doctor`: looks at this machine and its configuration, changes nothing, and says the next command for what is wrong.
 
+mod crm;
+
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
@@ -171,6 +173,7 @@ async fn database(config: &Config) -> Vec<Check> {
     if companies.is_empty() {
         checks.push(check("companies", Level::Warn, "there is no company yet", Some("bellhop company create NAME")));
     }
+    checks.extend(crm::checks(&store, &companies).await);
     checks.push(clock(companies.iter().map(|company| company.created_at.0).max()));
     store.close();
     checks

@@ -1,7 +1,9 @@
 //! `bellhop replay FILE`: posts recorded conversations the way the channel and the model did. Rooms run side by side, the
-//! messages of one room in order; what is said again carries the same ids. The file is streamed, never held.
+//! messages of one room in order, each after the calls before it have ended; what is said again carries the same ids. The file is
+//! streamed, never held.
 
 mod conversation;
+mod ends;
 mod set_up;
 mod tally;
 
@@ -34,9 +36,12 @@ pub struct ReplayArgs {
     /// Rooms at once, 1 to 256
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     rooms: u16,
-    /// Seconds to go on saying one request again while the server is busy or away
+    /// Seconds to go on saying one request again while the server is busy or away, and to wait for the end of one call
     #[arg(long, default_value_t = 60)]
     patience_s: u64,
+    /// Seconds after which the server may say that a call still runs, 0 to 30
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=30))]
+    wait_s: u16,
 }
 
 pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
@@ -50,7 +55,8 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     }
     let length = file.get_ref().metadata().map_or(0, |found| found.len());
     let bar = context.output.progress(length, "{bar:30} {percent}% {msg} {elapsed}");
-    let replay = Replay { client, patience: Duration::from_secs(args.patience_s), tally: RefCell::new(tally) };
+    let prefer = format!("wait={}", args.wait_s);
+    let replay = Replay { client, patience: Duration::from_secs(args.patience_s), prefer, tally: RefCell::new(tally) };
     replay.all(file, usize::from(args.rooms), context, &bar).await?;
     bar.finish_and_clear();
 
@@ -60,6 +66,10 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     if !tally.complete() {
         let short = tally.calls.abs_diff(tally.results).max(tally.missing_results);
         context.output.note(&format!("bellhop: {short} of {} calls did not get exactly one result", tally.calls));
+        return Ok(Exit::Failed);
+    }
+    if tally.unfinished > 0 {
+        context.output.note(&format!("bellhop: {} calls still run", tally.unfinished));
         return Ok(Exit::Failed);
     }
     if tally.bad_lines > 0 || tally.failed_requests > 0 {
@@ -106,6 +116,8 @@ fn read_line(lines: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<usize, F
 struct Replay {
     client: Client,
     patience: Duration,
+    /// Of the header `Prefer`.
+    prefer: String,
     tally: RefCell<Tally>,
 }
 
@@ -183,9 +195,13 @@ impl Replay {
                     let sent = tool_call_ids.len() as u64;
                     self.tally.borrow_mut().calls += sent;
                     let path = ["v1", "rooms", room, "function-calls"];
-                    let headers = [("turn-id", turn_id)];
+                    let headers = [("turn-id", turn_id), ("prefer", self.prefer.clone())];
                     let request = Request { headers: &headers, ..Request::post(&path, message) };
                     let answer = if made { self.say(room, &request).await? } else { None };
+                    let answer = match answer {
+                        Some(body) => Some(self.to_its_end(room, body).await?),
+                        None => None,
+                    };
                     let mut tally = self.tally.borrow_mut();
                     match answer {
                         Some(body) => tally.answered(&tool_call_ids, &body),

@@ -1,16 +1,17 @@
 //! A harmless look whether a company's CRM can be used, for `company crm check` and `doctor`: reads the templates and says what
 //! it found. Writes nothing and shows no secret.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::actors::outside::CrmDialect;
+use crate::actors::outside::{Crm, CrmDialect};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::sheet::{DEAL, Sheet, TICKET};
-use super::stop::Stop;
+use super::stop::{Step, Stop};
 use super::template::Template;
 
 /// Longer than this nobody waits at a terminal.
@@ -44,27 +45,45 @@ pub struct CheckedKind {
 pub enum CheckProblem {
     #[error("the company has no CRM: set one with `bellhop company crm set`")]
     NotConnected,
+    /// Somebody is there and does not take our token.
+    #[error("{host} refuses the token; give a new one with `bellhop company crm set`")]
+    TokenRefused { host: String },
+    #[error("no usable answer came from {host}: {why}")]
+    NoAnswer { host: String, why: Arc<str> },
     #[error("the CRM cannot be used: {0}")]
-    Unusable(String),
-    #[error("the CRM did not answer within {} s", PATIENCE.as_secs())]
-    NoAnswer,
+    Unusable(Arc<str>),
 }
 
 impl QontakCrm {
     /// Reads the company's templates, past every cache.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        tokio::time::timeout(PATIENCE, self.look(company)).await.unwrap_or(Err(CheckProblem::NoAnswer))
+        let too_long = || Stop::later(0, format!("nothing within {} s", PATIENCE.as_secs()));
+        let looked = tokio::time::timeout(PATIENCE, self.look(company)).await.unwrap_or_else(|_| Err(too_long()));
+        looked.map_err(|stop| match stop {
+            Stop::Refuse(_) => CheckProblem::NotConnected,
+            Stop::Later { why, .. } => self.problem(company, why),
+        })
     }
 
-    async fn look(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        let problem = |stop: Stop| match stop {
-            Stop::Refuse(_) => CheckProblem::NotConnected,
-            Stop::Later { why, .. } => CheckProblem::Unusable(why.to_string()),
-        };
-        let session = self.fresh(company).await.map_err(problem)?;
+    /// What the way out has seen tells a refusal from silence.
+    fn problem(&self, company: CompanyNo, why: Arc<str>) -> CheckProblem {
+        let Some(session) = self.desk(company).session() else { return CheckProblem::Unusable(why) };
+        let (host, seen) = (session.api.host.clone(), self.view(company));
+        let came = |outcome: &str| seen.attempts.get(outcome).copied().unwrap_or_default() > 0;
+        if seen.token == "refused" {
+            CheckProblem::TokenRefused { host }
+        } else if seen.throttled > 0 || came("success") || came("refused") || seen.attempts.is_empty() {
+            CheckProblem::Unusable(why)
+        } else {
+            CheckProblem::NoAnswer { host, why }
+        }
+    }
+
+    async fn look(&self, company: CompanyNo) -> Step<CheckReport> {
+        let session = self.fresh(company).await?;
         let begun = Some(self.clock.now());
-        let deals = self.template(company, &DEAL, &session, begun).await.map_err(problem)?;
-        let tickets = self.template(company, &TICKET, &session, begun).await.map_err(problem)?;
+        let deals = self.template(company, &DEAL, &session, begun).await?;
+        let tickets = self.template(company, &TICKET, &session, begun).await?;
         let reference_field = session.access.options.reference_field.as_str();
         Ok(CheckReport {
             dialect: session.access.dialect,

@@ -1,8 +1,15 @@
 //! The commands, as a person and as a script use them.
 
-use crate::world::{World, create_tag};
+use serde_json::Value;
 
-on_both_databases!(commands_work_beside_a_running_server, a_wrong_command_says_how_it_is_used);
+use crate::world::crm::TOKEN;
+use crate::world::{World, create_tag, port};
+
+on_both_databases!(
+    commands_work_beside_a_running_server,
+    a_wrong_command_says_how_it_is_used,
+    a_crm_is_looked_at_from_the_command_line,
+);
 
 pub fn commands_work_beside_a_running_server(world: &mut World) {
     let room = world.a_room("web-1");
@@ -42,4 +49,47 @@ pub fn a_wrong_command_says_how_it_is_used(world: &mut World) {
         let completions = world.runs(&["completions", shell]);
         assert!(completions.code == Some(0) && completions.said.contains("serve"), "{shell}");
     }
+}
+
+/// How `company crm check` and `doctor` ended, and what the doctor says of the CRM.
+fn looks(world: &World) -> ((Option<i32>, Value), (Option<i32>, Value)) {
+    let url = world.database().url();
+    let checked = world.runs(&["company", "crm", "check", "acme", "--database-url", &url, "--json"]);
+    let listen = format!("127.0.0.1:{}", port::free());
+    let doctor = world.runs(&["doctor", "--listen", &listen, "--database-url", &url, "--json"]);
+    for said in [&checked, &doctor] {
+        assert!(!said.said.contains(TOKEN) && !said.complained.contains(TOKEN), "{said:?}");
+    }
+    let document = doctor.json();
+    let line = document["checks"].as_array().unwrap().iter().find(|check| check["name"] == "crm").cloned();
+    ((checked.code, checked.json()), (doctor.code, line.unwrap_or_default()))
+}
+
+pub fn a_crm_is_looked_at_from_the_command_line(world: &mut World) {
+    let ((code, _), (doctor, line)) = looks(world);
+    assert_eq!((code, doctor, line), (Some(5), Some(0), Value::Null), "a company without a CRM");
+
+    world.has_a_crm();
+    // No server is needed: it is looked at straight from the database.
+    world.dies();
+    let ((code, found), (doctor, line)) = looks(world);
+    assert_eq!((code, doctor, &line["status"]), (Some(0), Some(0), &"ok".into()), "{found} {line}");
+    assert_eq!((&found["usable"], &found["crm"]["credentials"]), (&true.into(), &"static".into()), "{found}");
+    assert_eq!(found["crm"]["deals"]["pipelines"][0], "Sales", "{found}");
+    assert_eq!((world.crm().was_asked("POST", ""), world.crm().was_asked("PUT", "")), (0, 0), "it only reads");
+
+    world.is_told_the_token(TOKEN, &["--reference-field", "no such field"]);
+    let ((code, found), (doctor, line)) = looks(world);
+    assert_eq!((code, doctor, &line["status"]), (Some(0), Some(0), &"warn".into()), "{line}");
+    assert_eq!(found["warnings"].as_array().unwrap().len(), 1, "{found}");
+
+    world.is_told_the_token("a-token-nobody-knows", &[]);
+    let ((code, why), (doctor, line)) = looks(world);
+    assert_eq!((code, doctor, &line["status"]), (Some(7), Some(8), &"fail".into()), "{why} {line}");
+    assert!(why["error"]["message"].as_str().unwrap().contains("refuses the token"), "{why}");
+    assert!(line["next"].as_str().unwrap().contains("company crm set acme"), "{line}");
+
+    world.loses_its_crm();
+    let ((code, why), (doctor, line)) = looks(world);
+    assert_eq!((code, doctor, &line["status"]), (Some(4), Some(8), &"fail".into()), "{why} {line}");
 }

@@ -2,12 +2,14 @@
 //! conversations are this repository's own, in the shape of what a real model produced: tool-call ids used again with other
 //! arguments, and tools that nobody offers. `BELLHOP_REPLAY_FILE` names another file.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::world::World;
 use crate::world::conversation::{Conversation, conversations, left_in};
 
-on_both_databases!(the_second_replay_changes_nothing);
+on_both_databases!(the_second_replay_changes_nothing, what_conversations_wish_for_is_in_the_crm_once);
 
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conversations.jsonl");
 
@@ -46,6 +48,72 @@ pub fn the_second_replay_changes_nothing(world: &mut World) {
         "{} rooms, {messages} messages, {replayed} calls in their rooms, {at_the_door} at the door, {events} events",
         first.len()
     );
+}
+
+/// With a CRM behind it that loses an answer, and a server that says of every call for it "still running".
+pub fn what_conversations_wish_for_is_in_the_crm_once(world: &mut World) {
+    let file = std::env::var("BELLHOP_REPLAY_FILE").unwrap_or_else(|_| OWN.into());
+    let conversations = conversations(&file);
+    world.has_a_crm();
+    world.crm().has_once("POST /api/v3.1/deals", "lose_answer");
+    let first_time = replays(world, &file, &["--set-up", "--wait-s", "0"]);
+    assert!(first_time["waited_for"].as_u64().unwrap() > 0, "\"still running\" is not a result: {first_time}");
+    assert_eq!(first_time["results_by_status"].get("running"), None, "{first_time}");
+
+    let told = Told::of(world, &conversations);
+    assert_eq!(told.records.len(), told.wishes.len(), "one record for every wish: {:?}", told.wishes);
+    let there = |world: &World| [("deal", world.crm().deals()), ("ticket", world.crm().tickets())];
+    let book = there(world);
+    let rows = || book.iter().flat_map(|(kind, rows)| rows.iter().map(move |row| (kind, row)));
+    let ids: Vec<String> = rows().map(|(kind, row)| format!("{kind} {}", row["id"])).collect();
+    assert_eq!(ids.len(), told.records.len(), "{ids:?}");
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), told.records, "what the calls were told is what is there");
+    let has_contact = |row: &Value| row["crm_lead_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| *id != json!(0)));
+    let linked = rows().filter(|(_, row)| has_contact(row)).count();
+    assert_eq!(linked + told.warned, told.records.len(), "linked with the customer, or a warning");
+    world.crm().knew_every_key();
+
+    world.dies_and_comes_back();
+    let second_time = replays(world, &file, &["--wait-s", "0"]);
+    for same in ["calls", "results", "results_by_status", "results_by_code", "results_by_action"] {
+        assert_eq!(first_time[same], second_time[same], "{same}");
+    }
+    assert_eq!(second_time["waited_for"], 0, "{second_time}");
+    assert_eq!(there(world), book, "the second replay adds and changes nothing");
+    let [deals, tickets] = book.each_ref().map(|(_, rows)| rows.len());
+    eprintln!("{first_time}\n{deals} deals, {tickets} tickets, {linked} linked, {} with a warning", told.warned);
+}
+
+/// What the calls of conversations were told about deals and tickets.
+#[derive(Default)]
+struct Told {
+    /// Kind and id of every record.
+    records: BTreeSet<String>,
+    /// Room, kind and name of every record that was asked for.
+    wishes: BTreeSet<(String, String, String)>,
+    /// Records that are not linked with their customer, and said so.
+    warned: usize,
+}
+
+impl Told {
+    fn of(world: &World, conversations: &[Conversation]) -> Self {
+        let mut told = Self::default();
+        for room in conversations.iter().map(|conversation| &conversation.room_id) {
+            let answer = world.admin().get(&format!("/v1/function-calls?room_id={room}&limit=200"));
+            assert_eq!((answer.http, &answer.body["page"]["next"]), (200, &Value::Null), "{answer:?}");
+            for call in answer.body["data"].as_array().unwrap() {
+                let Some(kind) = call["name"].as_str().and_then(|name| name.strip_prefix("create_")) else { continue };
+                let record = &call["result"][kind];
+                let (Some(id), Some(name)) = (record["id"].as_str(), record["name"].as_str()) else { continue };
+                assert_eq!(call["status"], "succeeded", "{call}");
+                told.wishes.insert((room.clone(), kind.to_owned(), name.trim().to_lowercase()));
+                if told.records.insert(format!("{kind} {id}")) {
+                    told.warned += usize::from(call["result"]["warnings"].to_string().contains("contact"));
+                }
+            }
+        }
+        told
+    }
 }
 
 /// What `replay` counted.

@@ -1,6 +1,8 @@
 //! `bellhop company crm …`: how a company's CRM is reached, straight in the database; a running server follows within a second.
 //! The token is read from a file, sealed, and never printed again, not even in an error.
 
+pub mod check;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,12 @@ pub enum CrmCommand {
     Set(Box<SetArgs>),
     /// Print how it is reached, without the token
     Show {
+        company: String,
+        #[command(flatten)]
+        store: StoreFlags,
+    },
+    /// Ask it for what a call would need, write nothing, and say what was found
+    Check {
         company: String,
         #[command(flatten)]
         store: StoreFlags,
@@ -112,6 +120,12 @@ pub async fn run(context: &Context, command: CrmCommand) -> Outcome {
             let shown = show(context, &store, &company).await;
             store.close();
             shown
+        }
+        CrmCommand::Check { company, store } => {
+            let store = context.store_beside(&store)?;
+            let checked = check::run(context, &store, &company).await;
+            store.close();
+            checked
         }
         CrmCommand::Clear { company, store } => {
             let store = context.store_beside(&store)?;
@@ -288,7 +302,13 @@ mod tests {
         let set = "bellhop company crm set acme --base-url http://127.0.0.1:9090 --token-file FILE --database-url sqlite:b.db";
         let more = "--dialect gateway --per-second 2.5 --per-minute 50 --burst 1 --reference-field ref --deal-pipeline Sales \
                     --ticket-pipeline Help --create-contacts --grace-ms 0 --attempt-timeout-ms 500 --sso-id 7 --json";
-        for line in [set, &format!("{set} {more}"), "bellhop company crm show acme", "bellhop company crm clear acme --json"] {
+        for line in [
+            set,
+            &format!("{set} {more}"),
+            "bellhop company crm show acme",
+            "bellhop company crm check acme",
+            "bellhop company crm clear acme --json",
+        ] {
             assert!(Cli::try_parse_from(line.split_whitespace()).is_ok(), "{line}");
         }
         let given = |flag: &str| {

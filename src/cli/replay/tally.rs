@@ -20,6 +20,10 @@ pub struct Tally {
     pub results_by_code: BTreeMap<String, u64>,
     pub results_by_action: BTreeMap<String, u64>,
     pub replayed: u64,
+    /// Calls whose first answer said that they still run.
+    pub waited_for: u64,
+    /// Of these, those that had not ended when patience did; must be 0.
+    pub unfinished: u64,
     pub unknown_tools: BTreeMap<String, u64>,
     /// Calls without a result; must be 0.
     pub missing_results: u64,
@@ -107,8 +111,8 @@ impl Tally {
             format!("conversations  {} in {seconds:.1} s", self.conversations),
             format!("messages       {}", self.messages),
             format!(
-                "calls          {} sent, {} results, {} replayed, {} retries",
-                self.calls, self.results, self.replayed, self.retries
+                "calls          {} sent, {} results, {} replayed, {} retries, {} waited for",
+                self.calls, self.results, self.replayed, self.retries, self.waited_for
             ),
             format!("by status      {}", list(&self.results_by_status)),
             format!("by code        {}", list(&self.results_by_code)),

@@ -142,6 +142,11 @@ impl World {
         }
     }
 
+    /// Nobody answers where the CRM was.
+    pub fn loses_its_crm(&mut self) {
+        self.crm = None;
+    }
+
     pub fn crm(&self) -> &StandIn {
         self.crm.as_ref().expect("a story with a CRM")
     }
