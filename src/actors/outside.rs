@@ -84,7 +84,7 @@ pub struct Recalled {
     pub settlement: Option<(u32, Settlement)>,
 }
 
-/// Whether a part may be sent now.
+/// Whether a write of the outbox was ours to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
     Yes,
@@ -106,9 +106,9 @@ pub trait Outbox: Send + Sync + 'static {
     /// Marks a part started (again), before its first byte. Inserts the effect's row at its first part.
     fn start<'a>(&'a self, job: &'a EffectJob, part: &'a Part, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// `None`: the attempt certainly did nothing.
-    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// The effect's end of this try (`job.retries`), before the room is told.
-    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// Parts called `name` of other effects of the company: those that made `record`, and those that may have made a record of
     /// this folded name but whose outcome is not known. At most 100.
     fn claims<'a>(

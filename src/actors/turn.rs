@@ -13,12 +13,14 @@ use crate::room::{
 };
 
 use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer, TimerChange, TimerKind};
-use super::stored::{answer_of, cancelled, code_of, doubted, lost, parked, poison, refused, succeeded};
+use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
 
 pub use commit::Kept;
 
 /// How long a caller's assignment waits for the roster before it is told that the room is queued.
 pub const OFFER_PATIENCE_MS: i64 = 1_500;
+/// Calls of one room that may wait at once: a parked call is in nobody's mailbox any more, so no other bound holds it.
+pub const MOST_PARKED: usize = 1_024;
 
 /// Calls that wait, with their arguments; the room itself only knows their ids.
 pub type OpenCalls = HashMap<CallKey, Admitted>;
@@ -141,7 +143,7 @@ impl<'a> Turn<'a> {
             }
             Command::SettleEffect { call_id, succeeded, record, reason } => {
                 if let Some(effect) = self.room.effect(call_id).cloned() {
-                    let settlement = effect.settled_by_hand(self.room.episode, *succeeded, record.as_deref(), reason);
+                    let settlement = effect.settled_by_hand(*succeeded, record.as_deref(), reason);
                     self.settle_by_hand(&effect, answer_of(&settlement), by, cause);
                 }
             }
@@ -195,6 +197,10 @@ impl<'a> Turn<'a> {
             Decision::Parked { facts: vec![], on: ParkedOn::Pause }
         } else {
             catalog::decide(&self.room, call, &admitted.request, &self.ground)
+        };
+        let decision = match decision {
+            Decision::Parked { .. } if !was_parked && self.room.parked.len() >= MOST_PARKED => Decision::Refused(crowded()),
+            decision => decision,
         };
         match decision {
             Decision::Done { facts, result } => {

@@ -69,12 +69,12 @@ impl Outbox for MemoryOutbox {
         Box::pin(async { Ok(Started::Yes) })
     }
 
-    fn finish<'a>(&'a self, _: CallKey, _: u32, _: Option<&'a PartDone>, _: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn finish<'a>(&'a self, _: CallKey, _: u32, _: Option<&'a PartDone>, _: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(async { Ok(Started::Yes) })
     }
 
-    fn settle<'a>(&'a self, _: &'a EffectJob, _: &'a Settlement, _: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn settle<'a>(&'a self, _: &'a EffectJob, _: &'a Settlement, _: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(async { Ok(Started::Yes) })
     }
 
     fn claims<'a>(&'a self, _: CompanyNo, _: &'a str, record: &'a str, _: &'a str, _: CallKey) -> OutsideFuture<'a, Vec<Claim>> {

@@ -161,7 +161,12 @@ impl Room {
 
     /// Makes it.
     pub fn opens(&self) -> Answer {
-        self.door.send("PUT", &self.path(""), Some(&json!({"channel": "web_chat", "customer": {"handle": self.id}})))
+        self.is_with(&self.id)
+    }
+
+    /// Makes it, or says whose it is.
+    pub fn is_with(&self, handle: &str) -> Answer {
+        self.door.send("PUT", &self.path(""), Some(&json!({"channel": "web_chat", "customer": {"handle": handle}})))
     }
 
     pub fn gets(&self, call: Call) -> Answer {
