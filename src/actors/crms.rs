@@ -1,7 +1,8 @@
-//! Finds the CRM's actor of a company, starts it at first need, and starts it anew when it died.
+//! Finds the CRM's actor of a company, starts it at first need, and starts it anew when it died. One that is new knows of no
+//! effect. **Invariant:** an effect reaches an actor only after all older open ones of its room have.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::{Actor, Addr};
 use dashmap::DashMap;
@@ -12,20 +13,39 @@ use super::crm_actor::{CrmActor, CrmWord};
 use super::outside::EffectJob;
 use super::router::Inner;
 
+#[derive(Clone, Debug)]
+struct Known {
+    /// No two actors of this process have the same; from 1.
+    number: u64,
+    actor: Addr<CrmActor>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Crms {
-    actors: DashMap<CompanyNo, Addr<CrmActor>, ahash::RandomState>,
+    actors: DashMap<CompanyNo, Known, ahash::RandomState>,
+    started: AtomicU64,
     /// One was found dead, and its rooms have not handed over again.
     died: AtomicBool,
 }
 
 impl Crms {
-    pub fn carry(&self, router: &Arc<Inner>, job: EffectJob) {
-        self.say(router, job.address.company, CrmWord::Carry(Box::new(job)));
+    /// Hands over effects of one room, in order. `only_to`: the actor of this number, because it knows all older ones; when
+    /// there is another by now nothing is handed over (`None`), and all that is open must come. The number it went to.
+    pub fn carry(&self, router: &Arc<Inner>, company: CompanyNo, jobs: Vec<EffectJob>, only_to: Option<u64>) -> Option<u64> {
+        self.say(router, company, |known| {
+            if only_to.is_some_and(|number| number != known.number) {
+                return None;
+            }
+            jobs.into_iter().for_each(|job| known.actor.do_send(CrmWord::Carry(Box::new(job))));
+            Some(known.number)
+        })
     }
 
     pub fn applied(&self, router: &Arc<Inner>, room: &RoomAddress, key: CallKey) {
-        self.say(router, room.company, CrmWord::Applied { room: room.room.clone(), key });
+        self.say(router, room.company, |known| {
+            known.actor.do_send(CrmWord::Applied { room: room.room.clone(), key });
+            None
+        });
     }
 
     pub fn clear(&self) {
@@ -34,28 +54,33 @@ impl Crms {
 
     /// Makes the company's actor panic; `false` when there is none.
     pub fn kill(&self, company: CompanyNo) -> bool {
-        self.actors.get(&company).map(|actor| actor.do_send(CrmWord::Die)).is_some()
+        self.actors.get(&company).map(|known| known.actor.do_send(CrmWord::Die)).is_some()
     }
 
     /// Whether one died since the last time: what it knew is gone, so every room must hand its open effects over again.
     pub fn take_deaths(&self) -> bool {
         let before = self.actors.len();
-        self.actors.retain(|_, actor| actor.connected());
+        self.actors.retain(|_, known| known.actor.connected());
         self.died.swap(false, Ordering::AcqRel) || self.actors.len() < before
     }
 
-    fn say(&self, router: &Arc<Inner>, company: CompanyNo, word: CrmWord) {
+    /// `what` is said under the lock of the company's place: nobody else's word comes between.
+    fn say(&self, router: &Arc<Inner>, company: CompanyNo, what: impl FnOnce(&Known) -> Option<u64>) -> Option<u64> {
         let Some(ports) = &router.options.crm else {
             tracing::error!("an effect was decided in a process without a CRM");
-            return;
+            return None;
         };
-        let mut actor = self.actors.entry(company).or_insert_with(|| start(router, company, ports.clone()));
-        if !actor.connected() {
+        let start = || {
+            let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
+            Known { number, actor: start(router, company, ports.clone()) }
+        };
+        let mut known = self.actors.entry(company).or_insert_with(start);
+        if !known.actor.connected() {
             tracing::error!("a CRM's actor died and is made again");
             self.died.store(true, Ordering::Release);
-            *actor = start(router, company, ports.clone());
+            *known = start();
         }
-        actor.do_send(word);
+        what(&known)
     }
 }
 

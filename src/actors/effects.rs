@@ -9,15 +9,20 @@ use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
 
 impl RoomActor {
-    /// What this commit asked for goes to its lane.
+    /// What this commit asked for goes to its lane; to a lane that is new goes all that is open, or it would overtake.
     pub(super) fn hand_over_new(&self, events: &[RoomEvent]) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
-        for event in events {
-            if let Fact::EffectRequested { call_id, .. } = &event.fact
-                && let Some(effect) = room.effect(call_id)
-            {
-                self.hand_over(room, effect);
-            }
+        let asked = events.iter().filter_map(|event| match &event.fact {
+            Fact::EffectRequested { call_id, .. } => room.effect(call_id),
+            _ => None,
+        });
+        let jobs: Vec<EffectJob> = asked.filter_map(|effect| self.job(room, effect)).collect();
+        if jobs.is_empty() {
+            return;
+        }
+        let known_to = Some(self.handed_to.get());
+        if self.inner.crms.carry(&self.inner, self.address.company, jobs, known_to).is_none() {
+            self.hand_over_open();
         }
     }
 
@@ -25,16 +30,20 @@ impl RoomActor {
     pub(super) fn hand_over_open(&self) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
         let open = room.outside.iter().flat_map(|outside| &outside.effects).filter(|effect| !effect.stranded);
-        open.for_each(|effect| self.hand_over(room, effect));
+        let jobs: Vec<EffectJob> = open.filter_map(|effect| self.job(room, effect)).collect();
+        if !jobs.is_empty() {
+            let to = self.inner.crms.carry(&self.inner, self.address.company, jobs, None);
+            self.handed_to.set(to.unwrap_or_default());
+        }
     }
 
-    fn hand_over(&self, room: &Room, effect: &OpenEffect) {
+    fn job(&self, room: &Room, effect: &OpenEffect) -> Option<EffectJob> {
         let key = CallKey::of(self.address.company, &effect.call_id);
         let Some(admitted) = self.open.get(&key) else {
             tracing::error!(call_id = %effect.call_id, "an effect's call is not open");
-            return;
+            return None;
         };
-        let job = EffectJob {
+        Some(EffectJob {
             key,
             address: self.address.clone(),
             call: admitted.call.clone(),
@@ -46,8 +55,7 @@ impl RoomActor {
             epoch: effect.epoch,
             since: effect.since,
             retries: effect.retries,
-        };
-        self.inner.crms.carry(&self.inner, job);
+        })
     }
 
     /// The room knows the effect's end, whether it just wrote it down or had done so before. One that is nudged may be awake

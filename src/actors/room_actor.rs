@@ -2,6 +2,7 @@
 //! in `turn`, what comes back from the journal in `settle`; here is only whose turn it is.
 //! **Invariant:** one commit under way at most; memory moves only when it landed.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -108,6 +109,8 @@ pub struct RoomActor {
     panics: HashMap<CallKey, u8>,
     condemned: HashSet<CallKey>,
     suspect: Option<CallKey>,
+    /// Number of the CRM's actor that knows every open effect of this room; 0: none does.
+    pub(super) handed_to: Cell<u64>,
 }
 
 impl RoomActor {
@@ -129,6 +132,7 @@ impl RoomActor {
             panics: HashMap::new(),
             condemned: HashSet::new(),
             suspect: None,
+            handed_to: Cell::new(0),
         }
     }
 
