@@ -121,8 +121,9 @@ pub struct Carriage {
 }
 
 impl Carriage {
-    pub fn new(patience: Patience, since: Timestamp) -> Self {
-        Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched: false }
+    /// `touched`: a part of it was started before, by whomever; then it may have happened and cannot simply expire.
+    pub fn new(patience: Patience, since: Timestamp, touched: bool) -> Self {
+        Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched }
     }
 
     /// Whether the outcome is unknown at this moment.
@@ -231,7 +232,7 @@ mod tests {
 
     /// One that finds a part started at `started_at`, without an outcome.
     fn inherits(rule: Rule, started_at: Timestamp) -> Carriage {
-        let mut carriage = Carriage::new(Patience::default(), started_at);
+        let mut carriage = Carriage::new(Patience::default(), started_at, true);
         assert_eq!(carriage.next(NOW), Move::Plan);
         carriage.came(Came::PartStarted(rule, started_at), NOW);
         carriage
@@ -274,7 +275,7 @@ mod tests {
     #[test]
     fn nothing_expires_after_it_was_sent() {
         let Patience { deadline_ms, attempts, .. } = Patience::default();
-        let mut carriage = Carriage::new(Patience::default(), NOW);
+        let mut carriage = Carriage::new(Patience::default(), NOW, false);
         assert_eq!(carriage.next(at(deadline_ms)), Move::Settle(End::Expired));
         carriage.came(Came::Part(Rule::Once), NOW);
         assert_eq!(carriage.next(NOW), Move::Send);
