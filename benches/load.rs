@@ -3,7 +3,7 @@
 //! on one machine, because only their ratio means something elsewhere. It must never count an answer it has not checked.
 //!
 //! `cargo bench --bench load -- [--json] [--quick] [--rounds 5] [--seconds 5] [--half-load] [--connections 1,16,64,256]
-//! [--store sqlite|postgres|none] [--folder DIR]`
+//! [--store sqlite|postgres|none] [--folder DIR] [--stored-rooms 1000000]`
 //!
 //! Three kinds of process: this one asks the questions; itself again as `--ceiling`; itself again as `--generator`, so that
 //! the generator's own share of the machine can be told apart. Durable settings are the server's defaults: what they are is
@@ -54,6 +54,8 @@ struct Plan {
     half_load: bool,
     json: bool,
     folder: PathBuf,
+    /// After everything else: so many more rooms in SQLite's store, a new start, and the 64-connections point again.
+    stored_rooms: Option<u32>,
 }
 
 fn main() {
@@ -83,6 +85,7 @@ impl Plan {
             },
             half_load: has("--half-load"),
             json: has("--json"),
+            stored_rooms: value("--stored-rooms").map(|text| text.parse().unwrap()),
             folder: value("--folder").map_or_else(std::env::temp_dir, PathBuf::from),
         }
     }
@@ -111,7 +114,29 @@ fn measure(plan: &Plan) {
     if plan.half_load {
         lines.extend(half_load(plan, &points, &subjects));
     }
+    if let Some(rooms) = plan.stored_rooms {
+        lines.extend(stored_rooms(plan, &points, &mut subjects, rooms));
+    }
     report::print(&lines, plan.json, syncs);
+}
+
+/// The same point as in `half_load` at full speed, with a million strangers' rooms in the store.
+fn stored_rooms(plan: &Plan, points: &[Point], subjects: &mut [Subject], rooms: u32) -> Vec<Line> {
+    for subject in subjects.iter_mut() {
+        if let Some(ready) = subject.stores_more_rooms(rooms) {
+            eprintln!("{} rooms more in {}: ready {} ms after its start", rooms, subject.name, ready.as_millis());
+        }
+    }
+    let many = points.iter().filter(|point| point.rooms > 1);
+    let Some(full) = many.min_by_key(|point| point.connections.abs_diff(64)) else { return vec![] };
+    let mut point = Point::new(full.connections, full.rooms, subjects.len());
+    point.name = "stored";
+    for _ in 0..plan.rounds {
+        for (index, subject) in subjects.iter().enumerate() {
+            point.measured[index].push(run(&subject.load(point.connections, point.rooms, plan.seconds)));
+        }
+    }
+    point.lines(subjects)
 }
 
 /// The latency at half of what each server could do at 64 connections (or the most there were), many rooms.
@@ -127,7 +152,11 @@ fn half_load(plan: &Plan, points: &[Point], subjects: &[Subject]) -> Vec<Line> {
             half.measured[index].push(run(&load));
         }
     }
-    half.lines(subjects)
+    let mut lines = half.lines(subjects);
+    for line in &mut lines {
+        line.commit_p99_us = subjects.iter().find(|subject| subject.name == line.store).and_then(Subject::commit_p99_us);
+    }
+    lines
 }
 
 /// One generator, as a process of its own.

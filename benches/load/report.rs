@@ -23,7 +23,9 @@ pub struct Line {
     name: &'static str,
     connections: usize,
     rooms: usize,
-    store: &'static str,
+    pub store: &'static str,
+    /// 99th percentile of the server's own group commits of the last minute, where it was asked for.
+    pub commit_p99_us: Option<f64>,
     median: Measured,
     ceiling: Measured,
 }
@@ -42,6 +44,7 @@ impl Point {
                 connections: self.connections,
                 rooms: self.rooms,
                 store: subject.name,
+                commit_p99_us: None,
                 median: *median,
                 ceiling: medians[0],
             })
@@ -95,11 +98,14 @@ pub fn print(lines: &[Line], json: bool, syncs: f64) {
             100.0 * m.rps / c.rps,
             100.0 * m.generator_cpu
         );
+        if let Some(commit) = line.commit_p99_us {
+            table += &format!("{:<10} {:<9} group commits: p99 {commit:.0} us\n", "", line.store);
+        }
         if json {
             let object = json!({
                 "bench": line.name, "connections": line.connections, "rooms": line.rooms, "store": line.store,
                 "rps": m.rps.round(), "p50_us": p50, "p99_us": p99, "ceiling_rps": c.rps.round(), "ratio": m.rps / c.rps,
-                "generator_cpu": m.generator_cpu, "ceiling_generator_cpu": c.generator_cpu, "fdatasync_per_s": syncs.round(),
+                "generator_cpu": m.generator_cpu, "ceiling_generator_cpu": c.generator_cpu, "fdatasync_per_s": syncs.round(), "commit_p99_us": line.commit_p99_us.map(f64::round),
             });
             println!("{object}");
         }

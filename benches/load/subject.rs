@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 
 use tempfile::TempDir;
 
@@ -20,13 +24,13 @@ pub struct Subject {
     port: u16,
     key: String,
     // In this order: the process ends before its folder goes.
-    _running: Running,
-    _folder: Option<TempDir>,
+    running: Running,
+    folder: Option<TempDir>,
 }
 
 enum Running {
     Ceiling(Child),
-    Server { _server: Server },
+    Server(Server),
 }
 
 impl Drop for Running {
@@ -46,7 +50,7 @@ impl Subject {
         eventually("the ceiling listens", || Wire::connect(port).ok());
         // As long as a real key, so that as many bytes travel.
         let key = format!("bh_live_{}", "k".repeat(49));
-        Self { name: "ceiling", port, key, _running: running, _folder: None }
+        Self { name: "ceiling", port, key, running, folder: None }
     }
 
     /// `None` where there is no PostgreSQL.
@@ -64,13 +68,7 @@ impl Subject {
         };
         let (admin, agent) = (key(&["admin"]), key(&["agent", "--ai-agent", "sales"]));
         let server = Server::start(folder.path(), &url, port::free(), &[]).unwrap_or_else(|words| panic!("serve: {words}"));
-        let subject = Self {
-            name: store,
-            port: server.port,
-            key: agent,
-            _running: Running::Server { _server: server },
-            _folder: Some(folder),
-        };
+        let subject = Self { name: store, port: server.port, key: agent, running: Running::Server(server), folder: Some(folder) };
         subject.makes_its_rooms(&admin);
         Some(subject)
     }
@@ -95,5 +93,37 @@ impl Subject {
         let run = format!("l{}r{:04}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
         debug_assert!(TAGS.len() <= 30, "a room holds no more tags");
         Load { port: self.port, key: self.key.clone(), connections, rooms, seconds, rate: 0.0, run }
+    }
+
+    /// Puts so many more rooms into SQLite's file, as wide as a real one, and starts the server again. How long that start
+    /// took; `None` for the other subjects.
+    pub fn stores_more_rooms(&mut self, rooms: u32) -> Option<Duration> {
+        let (Running::Server(server), Some(folder), "sqlite") = (&mut self.running, &self.folder, self.name) else { return None };
+        server.is_killed();
+        let file = folder.path().join("bellhop.db");
+        let mut database = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+        database
+            .batch_execute(&format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rooms})
+                 INSERT INTO rooms (room_key, company, room_id, version, epoch, owner_epoch, status, control, assignment, paused, snapshot, created_at)
+                 SELECT randomblob(16), r.company, 'stored-' || i, r.version, r.epoch, r.owner_epoch, r.status, r.control, 0, 0, r.snapshot, r.created_at
+                 FROM n, (SELECT * FROM rooms LIMIT 1) AS r; PRAGMA wal_checkpoint(TRUNCATE);"
+            ))
+            .unwrap();
+        drop(database);
+        let begin = Instant::now();
+        let url = format!("sqlite:{}", file.display());
+        *server = Server::start(folder.path(), &url, self.port, &[]).unwrap_or_else(|words| panic!("serve: {words}"));
+        Some(begin.elapsed())
+    }
+
+    /// As the server's own metrics tell it; `None` for the ceiling.
+    pub fn commit_p99_us(&self) -> Option<f64> {
+        let mut wire = Wire::connect(self.port).unwrap();
+        wire.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let answer = wire.receive().unwrap();
+        let line =
+            answer.body.lines().find(|line| line.starts_with("bellhop_journal_commit_duration_seconds{quantile=\"0.99\"}"))?;
+        line.rsplit(' ').next()?.parse::<f64>().ok().map(|seconds| seconds * 1e6)
     }
 }

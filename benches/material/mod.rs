@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use bellhop::actors::Caller;
 use bellhop::actors::ports::Commit;
-use bellhop::actors::turn::{OpenCalls, Turn, columns};
+use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::dialect;
 use bellhop::catalog::{Admission, Admitted, admit};
 use bellhop::room::{
@@ -108,27 +108,8 @@ impl Draft {
         let (open, condemned) = (OpenCalls::new(), HashSet::new());
         let mut turn = Turn::begin(&self.address, &self.room, Ground { now: NOW, company }, &open, &condemned);
         take(&mut turn);
-        let timers = turn.timers();
-        let Turn { room, events, new_calls, ended_calls, messages, new_tags, .. } = turn;
-        let commit = Commit {
-            address: self.address.clone(),
-            key: self.key,
-            expected_version: self.room.version,
-            version: room.version,
-            epoch: room.epoch,
-            owner_epoch,
-            events,
-            new_calls,
-            ended_calls,
-            messages,
-            new_tags,
-            timers,
-            columns: columns(&room),
-            snapshot: serde_json::to_vec(&room).unwrap(),
-            thread: 0,
-            room: None,
-        };
-        self.room = room;
-        Box::new(commit)
+        let (commit, kept) = turn.into_commit(self.key, owner_epoch).unwrap();
+        self.room = kept.room;
+        commit
     }
 }

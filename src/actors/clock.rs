@@ -27,7 +27,7 @@ const LONGEST_LOOK_AWAY: Duration = Duration::from_millis(250);
 /// A timer that was brought and is still there is brought again after this time.
 const REPEAT_AFTER_MS: i64 = 2_000;
 
-/// Brings every due timer to its room, until the process ends.
+/// Brings every due timer to its room, and wakes the rooms of a lane that died, until the process ends.
 pub async fn bring_timers(router: RoomRouter) {
     let mut brought: std::collections::HashMap<(crate::room::RoomAddress, TimerKind, Timestamp), Timestamp> = Default::default();
     loop {
@@ -42,6 +42,9 @@ pub async fn bring_timers(router: RoomRouter) {
                 }
             }
             Err(why) => tracing::warn!(%why, "the timers cannot be read"),
+        }
+        if router.0.crms.take_deaths() {
+            actix::spawn(resume_open_calls(router.clone()));
         }
         tokio::time::sleep(LONGEST_LOOK_AWAY).await;
     }
@@ -60,7 +63,7 @@ async fn bring(router: &RoomRouter, timer: DueTimer) {
     }
 }
 
-/// Wakes every room that has open calls, once after a start, a slice at a time.
+/// Wakes every room that has open calls and has it hand over what is open, a slice at a time: after a start, and when a lane died.
 pub async fn resume_open_calls(router: RoomRouter) {
     let mut after: Option<RoomKey> = None;
     loop {

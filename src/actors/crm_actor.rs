@@ -1,5 +1,6 @@
 //! One actor per company that carries its rooms' effects to the CRM: one lane per room, in order; many rooms at once. A lane
-//! outlives its room's actor. It keeps nothing on disk itself: rooms hand their open effects over again whenever they wake.
+//! outlives its room's actor. It keeps nothing on disk itself: rooms hand their open effects over again whenever they wake, and
+//! when the clock has seen that this actor died.
 //! **Invariant:** of one room, the next effect begins only when the one before it is settled.
 
 use std::collections::{HashMap, VecDeque};
@@ -35,6 +36,8 @@ pub enum CrmWord {
         room: RoomId,
         key: CallKey,
     },
+    /// Panic here and now: how the tests kill an actor.
+    Die,
 }
 
 #[derive(Default)]
@@ -198,6 +201,7 @@ impl Handler<CrmWord> for CrmActor {
         match word {
             CrmWord::Carry(job) => self.take(*job, ctx),
             CrmWord::Applied { room, key } => self.applied(&room, key),
+            CrmWord::Die => panic!("told to die"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Finds the CRM's actor of a company, starts it at first need, and starts it anew when it died.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::{Actor, Addr};
 use dashmap::DashMap;
@@ -12,7 +13,11 @@ use super::outside::EffectJob;
 use super::router::Inner;
 
 #[derive(Debug, Default)]
-pub(super) struct Crms(DashMap<CompanyNo, Addr<CrmActor>, ahash::RandomState>);
+pub(super) struct Crms {
+    actors: DashMap<CompanyNo, Addr<CrmActor>, ahash::RandomState>,
+    /// One was found dead, and its rooms have not handed over again.
+    died: AtomicBool,
+}
 
 impl Crms {
     pub fn carry(&self, router: &Arc<Inner>, job: EffectJob) {
@@ -24,7 +29,19 @@ impl Crms {
     }
 
     pub fn clear(&self) {
-        self.0.clear();
+        self.actors.clear();
+    }
+
+    /// Makes the company's actor panic; `false` when there is none.
+    pub fn kill(&self, company: CompanyNo) -> bool {
+        self.actors.get(&company).map(|actor| actor.do_send(CrmWord::Die)).is_some()
+    }
+
+    /// Whether one died since the last time: what it knew is gone, so every room must hand its open effects over again.
+    pub fn take_deaths(&self) -> bool {
+        let before = self.actors.len();
+        self.actors.retain(|_, actor| actor.connected());
+        self.died.swap(false, Ordering::AcqRel) || self.actors.len() < before
     }
 
     fn say(&self, router: &Arc<Inner>, company: CompanyNo, word: CrmWord) {
@@ -32,10 +49,10 @@ impl Crms {
             tracing::error!("an effect was decided in a process without a CRM");
             return;
         };
-        let mut actor = self.0.entry(company).or_insert_with(|| start(router, company, ports.clone()));
+        let mut actor = self.actors.entry(company).or_insert_with(|| start(router, company, ports.clone()));
         if !actor.connected() {
-            // Rooms hand their open effects over again when they wake; this one does so now.
             tracing::error!("a CRM's actor died and is made again");
+            self.died.store(true, Ordering::Release);
             *actor = start(router, company, ports.clone());
         }
         actor.do_send(word);

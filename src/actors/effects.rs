@@ -50,10 +50,16 @@ impl RoomActor {
         self.inner.crms.carry(&self.inner, job);
     }
 
-    /// The room knows the effect's end, whether it just wrote it down or had done so before.
+    /// The room knows the effect's end, whether it just wrote it down or had done so before. One that is nudged may be awake
+    /// while its lane is gone: what is open is handed over again, which a lane that knows it takes for nothing new.
     pub(super) fn answer_lane(&self, work: &Work) {
         let Work::Command(tell) = work else { return };
-        let Command::EffectSettled { call_id, .. } = &*tell.command else { return };
-        self.inner.crms.applied(&self.inner, &self.address, CallKey::of(self.address.company, call_id));
+        match &*tell.command {
+            Command::EffectSettled { call_id, .. } => {
+                self.inner.crms.applied(&self.inner, &self.address, CallKey::of(self.address.company, call_id));
+            }
+            Command::Nudge => self.hand_over_open(),
+            _ => {}
+        }
     }
 }

@@ -39,6 +39,7 @@ pub struct Live {
     version: AtomicI64,
     epoch: AtomicI64,
     parked: AtomicU32,
+    pending_effects: AtomicU32,
     paused: AtomicBool,
     oldest: AtomicI64,
     detail: Mutex<Detail>,
@@ -50,6 +51,8 @@ impl Live {
         self.epoch.store(room.epoch, Ordering::Relaxed);
         self.parked.store(u32::try_from(room.parked.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.paused.store(room.paused, Ordering::Relaxed);
+        let pending = room.outside.as_ref().map_or(0, |outside| outside.effects.iter().filter(|effect| !effect.stranded).count());
+        self.pending_effects.store(u32::try_from(pending).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// Since when the oldest work waits or is under way.
@@ -98,7 +101,7 @@ impl Live {
             version: self.version.load(Ordering::Relaxed),
             epoch: self.epoch.load(Ordering::Relaxed),
             owner_epoch,
-            pending_effects: 0,
+            pending_effects: self.pending_effects.load(Ordering::Relaxed),
             parked: self.parked.load(Ordering::Relaxed),
             paused,
             draining,

@@ -85,8 +85,11 @@ impl<D: Fn()> Lane<'_, D> {
                     Some(came) => came,
                     None => return None,
                 },
-                Move::LookUp => self.look_up().await,
-                Move::Settle(end) => return Some(self.settle(end).await),
+                Move::LookUp => match self.look_up().await {
+                    Some(came) => came,
+                    None => return None,
+                },
+                Move::Settle(end) => return self.settle(end).await,
             };
             carriage.came(came, self.clock.now());
             if came == Came::Doubtful || matches!(came, Came::PartStarted(..)) {
@@ -131,7 +134,7 @@ impl<D: Fn()> Lane<'_, D> {
         let Some(part) = named.clone().or_else(|| self.open_row().map(|row| row.part.clone())) else {
             return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: true });
         };
-        let _turn = self.at_once.acquire().await;
+        // The permit first: lanes that wait for an open circuit must not keep others from looking theirs up.
         let permit = match self.ports.crm.permit(self.job).await {
             Ok(permit) => permit,
             Err(why) => {
@@ -139,6 +142,7 @@ impl<D: Fn()> Lane<'_, D> {
                 return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false });
             }
         };
+        let _turn = self.at_once.acquire().await;
         let at = self.clock.now();
         match self.ports.outbox.start(self.job, &part, at).await {
             Ok(Started::Yes) => {}
@@ -154,14 +158,14 @@ impl<D: Fn()> Lane<'_, D> {
         self.row_started(&part, at);
         let sent = self.ports.crm.write(self.job, &part, permit).await;
         Some(match sent {
-            Ok(Sent::Done(done)) => self.done(done).await,
+            Ok(Sent::Done(done)) => self.done(done).await?,
             Ok(Sent::NotDone { after_ms, counts, why }) => {
                 tracing::info!(%why, after_ms, "the CRM did not take it");
-                self.idle().await;
+                self.idle().await?;
                 Came::NotDone { after_ms, counts }
             }
             Ok(Sent::Refused(settlement)) => {
-                self.idle().await;
+                self.idle().await?;
                 self.given = Some(settlement);
                 Came::End
             }
@@ -172,12 +176,14 @@ impl<D: Fn()> Lane<'_, D> {
         })
     }
 
-    async fn look_up(&mut self) -> Came {
-        let Some(row) = self.open_row().cloned() else { return Came::Done };
+    /// `None`: another process owns the effect.
+    async fn look_up(&mut self) -> Option<Came> {
+        let Some(row) = self.open_row().cloned() else { return Some(Came::Done) };
         let _turn = self.at_once.acquire().await;
-        match self.ports.crm.look_up(self.job, &row.part, row.started_at).await {
-            Ok(Found::Done(done)) => self.done(done).await,
-            Ok(Found::Absent) => Came::Absent,
+        let asked_at = self.clock.now();
+        Some(match self.ports.crm.look_up(self.job, &row.part, row.started_at).await {
+            Ok(Found::Done(done)) => self.done(done).await?,
+            Ok(Found::Absent) => Came::Absent(asked_at),
             Ok(Found::Unprovable { why }) => {
                 tracing::warn!(%why, "it cannot be told whether the CRM took it");
                 Came::Unprovable
@@ -190,10 +196,11 @@ impl<D: Fn()> Lane<'_, D> {
                 tracing::warn!(%why, "the CRM cannot be asked now");
                 Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false }
             }
-        }
+        })
     }
 
-    async fn settle(&mut self, end: End) -> Settlement {
+    /// `None`: another process owns the effect; what it writes down counts.
+    async fn settle(&mut self, end: End) -> Option<Settlement> {
         let unsaid = |status| self.ports.crm.unsaid(self.job, status);
         let settlement = match (end, self.given.take()) {
             (End::Given, Some(given)) => given,
@@ -201,8 +208,8 @@ impl<D: Fn()> Lane<'_, D> {
             (End::Dead, _) => unsaid(CallStatus::Dead),
             (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
         };
-        self.ask(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await;
-        settlement
+        self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
+        Some(settlement)
     }
 
     fn open_row(&self) -> Option<&PartRow> {
@@ -219,21 +226,30 @@ impl<D: Fn()> Lane<'_, D> {
         }
     }
 
-    async fn done(&mut self, done: PartDone) -> Came {
-        let Some(no) = self.open_row().map(|row| row.part.no) else { return Came::Done };
-        self.ask(|| self.ports.outbox.finish(self.job.key, no, Some(&done), self.clock.now())).await;
+    async fn done(&mut self, done: PartDone) -> Option<Came> {
+        let Some(no) = self.open_row().map(|row| row.part.no) else { return Some(Came::Done) };
+        self.ours(|| self.ports.outbox.finish(self.job.key, no, Some(&done), self.clock.now())).await?;
         if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
             row.done = Some(done);
         }
-        Came::Done
+        Some(Came::Done)
     }
 
-    async fn idle(&mut self) {
-        let Some(no) = self.open_row().map(|row| row.part.no) else { return };
-        self.ask(|| self.ports.outbox.finish(self.job.key, no, None, self.clock.now())).await;
+    async fn idle(&mut self) -> Option<()> {
+        let Some(no) = self.open_row().map(|row| row.part.no) else { return Some(()) };
+        self.ours(|| self.ports.outbox.finish(self.job.key, no, None, self.clock.now())).await?;
         if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
             row.idle = true;
         }
+        Some(())
+    }
+
+    /// As `ask`, for a write. `None`: another process owns the effect, and asking again would never end.
+    async fn ours<'f, F>(&self, write: impl FnMut() -> F) -> Option<()>
+    where
+        F: Future<Output = Result<Started, Arc<str>>> + 'f,
+    {
+        (self.ask(write).await == Started::Yes).then_some(())
     }
 
     /// Asks the store until it answers: nothing may go on before it has.

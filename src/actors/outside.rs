@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::catalog::Request;
 use crate::room::outbox::{Patience, Rule};
@@ -83,7 +84,7 @@ pub struct Recalled {
     pub settlement: Option<(u32, Settlement)>,
 }
 
-/// Whether a part may be sent now.
+/// Whether a write of the outbox was ours to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
     Yes,
@@ -105,9 +106,9 @@ pub trait Outbox: Send + Sync + 'static {
     /// Marks a part started (again), before its first byte. Inserts the effect's row at its first part.
     fn start<'a>(&'a self, job: &'a EffectJob, part: &'a Part, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// `None`: the attempt certainly did nothing.
-    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// The effect's end of this try (`job.retries`), before the room is told.
-    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// Parts called `name` of other effects of the company: those that made `record`, and those that may have made a record of
     /// this folded name but whose outcome is not known. At most 100.
     fn claims<'a>(
@@ -194,7 +195,7 @@ impl std::fmt::Debug for Permit {
 }
 
 /// How the CRM is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CrmDialect {
     /// `/api/v3.1` with a bearer token (qontak-api.md 1.1).
@@ -251,11 +252,11 @@ impl Default for CrmOptions {
 
 /// A secret that no print shows and that is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// For the one place that puts it on the wire or under its seal.

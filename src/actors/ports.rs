@@ -219,8 +219,6 @@ pub trait Memory: Send + Sync + 'static {
     fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>>;
     /// Timers due at or before `until`, oldest first, at most `limit`.
     fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>>;
-    /// When the next timer is due.
-    fn next_timer(&self) -> PortFuture<Option<Timestamp>>;
     /// Rooms that have open calls, to be woken after a start; at most `limit`, after `after`.
     fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>>;
 }

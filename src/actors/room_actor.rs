@@ -15,9 +15,9 @@ use super::batch::{Answers, Waiter};
 use super::faults::FaultPoint;
 use super::inspect::Live;
 use super::messages::{Die, Invoke, Settle, Sleep, Tell};
-use super::ports::{Commit, Job, KnownCall};
+use super::ports::{Job, KnownCall};
 use super::router::Inner;
-use super::turn::{OpenCalls, Slot, Turn, columns};
+use super::turn::{Kept, OpenCalls, Slot, Turn};
 
 /// A step takes at most so many calls.
 pub const MAX_STEP_CALLS: usize = 256;
@@ -172,7 +172,7 @@ impl RoomActor {
     fn begin(&mut self, ctx: &mut Context<Self>) {
         let works = self.take_work();
         let Memory::Loaded { key, room: before, .. } = &self.memory else { return };
-        let (key, expected_version) = (*key, before.version);
+        let key = *key;
         let now = self.inner.clock.now().max(before.last_event_at);
         let company = self.inner.companies.view(self.address.company);
         let ground = Ground { now, company: &company };
@@ -201,32 +201,13 @@ impl RoomActor {
             let step = Step { works: works.into_iter().zip(plans).collect(), room, opened: OpenCalls::new(), ask_roster };
             return self.nothing_to_commit(step);
         }
-        let mut snapshot = Vec::with_capacity(512);
-        if serde_json::to_writer(&mut snapshot, &turn.room).is_err() {
+        let Ok((mut commit, kept)) = turn.into_commit(key, self.inner.journal.owner_epoch()) else {
             tracing::error!(room = %self.address.room, "a room could not be written as JSON");
             self.work.extend(works);
             return self.refuse_waiting();
-        }
-        let timers = turn.timers();
-        let Turn { room, events, new_calls, ended_calls, messages, new_tags, opened, ask_roster, .. } = turn;
-        let commit = Box::new(Commit {
-            address: self.address.clone(),
-            key,
-            expected_version,
-            version: room.version,
-            epoch: room.epoch,
-            owner_epoch: self.inner.journal.owner_epoch(),
-            events,
-            new_calls,
-            ended_calls,
-            messages,
-            new_tags,
-            timers,
-            columns: columns(&room),
-            snapshot,
-            thread: self.thread,
-            room: Some(ctx.address()),
-        });
+        };
+        (commit.thread, commit.room) = (self.thread, Some(ctx.address()));
+        let Kept { room, opened, ask_roster } = kept;
         self.step = Some(Step { works: works.into_iter().zip(plans).collect(), room, opened, ask_roster });
         if self.inner.journal.submit(Job::Commit(commit)).is_err() {
             self.refuse_step();

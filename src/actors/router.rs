@@ -175,6 +175,11 @@ impl RoomRouter {
         self.0.rooms.get(room).map(|entry| entry.actor.do_send(Die)).is_some()
     }
 
+    /// Makes the actor of the company's CRM panic. For tests; `false` when there is none.
+    pub fn kill_crm(&self, company: CompanyNo) -> bool {
+        self.0.crms.kill(company)
+    }
+
     /// How the company's CRM stands; `None`: this process has none.
     pub fn crm(&self, company: CompanyNo) -> Option<CrmView> {
         self.0.options.crm.as_ref().map(|ports| ports.crm.view(company))

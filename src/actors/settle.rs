@@ -36,38 +36,38 @@ impl RoomActor {
     }
 
     fn landed(&mut self, commit: &Committed<Box<Commit>>) {
-        let Some(step) = self.step.take() else { return };
+        self.clear_suspicion();
+        let Some(Step { works, room: after, opened, ask_roster }) = self.step.take() else { return };
         let Memory::Loaded { room, durable, .. } = &mut self.memory else { return };
-        let before = std::mem::replace(&mut **room, step.room.clone());
+        let before = std::mem::replace(&mut **room, after);
         *durable = commit.with(|_| ());
         self.refusals = 0;
         let landed: &Commit = commit.get();
         for ended in landed.ended_calls.iter().filter(|ended| ended.answer.status.is_final()) {
             self.open.remove(&ended.key);
         }
-        let opened = step.opened;
-        self.open.extend(opened.into_iter().filter(|(_, admitted)| is_parked(&step.room, admitted)));
+        self.open.extend(opened.into_iter().filter(|(_, admitted)| is_parked(room, admitted)));
         if !landed.new_tags.is_empty() {
             self.inner.companies.add_tags(self.address.company, &landed.new_tags);
         }
-        self.live.room_is(&step.room);
-        self.live.last_active.store(step.room.last_event_at.0, Ordering::Relaxed);
-        self.tell_roster(&before, &step.room, step.ask_roster);
+        self.live.room_is(room);
+        let (summary, at) = (RoomSummary::of(&self.address.room, room), room.last_event_at);
+        self.live.last_active.store(at.0, Ordering::Relaxed);
+        self.tell_roster(&before, ask_roster);
         self.hand_over_new(&landed.events);
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
-        let summary = RoomSummary::of(&self.address.room, &step.room);
-        for (work, plan) in step.works {
+        for (work, plan) in works {
             match (work, plan) {
                 (Work::Calls(invoke), Plan::Answer(slots)) => {
                     let answers = commit
                         .with(|commit| self.answers(&invoke.waiter, &slots, &summary, &commit.new_calls, &commit.ended_calls));
                     answers.get().calls.iter().for_each(counters::call);
-                    self.live.finished(&answers.get().calls, step.room.last_event_at);
+                    self.live.finished(&answers.get().calls, at);
                     self.answer(invoke, answers);
                 }
                 (work, plan) => {
-                    self.answer_offer(&work, &step.room);
+                    self.answer_offer(&work);
                     self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
@@ -76,7 +76,6 @@ impl RoomActor {
         self.live.begins(None);
         self.known = None;
         self.known_messages.clear();
-        self.clear_suspicion();
         if landed.events.iter().any(|event| matches!(event.fact, Fact::EffectRetried { .. })) {
             // The retried call's arguments are in its row.
             self.forget();
@@ -100,7 +99,7 @@ impl RoomActor {
                     answered.push((known.map_or_else(|| durable.with(|()| write()), |known| known.with(|_| write())), invoke));
                 }
                 (work, plan) => {
-                    self.answer_offer(&work, &step.room);
+                    self.answer_offer(&work);
                     self.answer_lane(&work);
                     self.reply(work, plan, &summary);
                 }
@@ -340,7 +339,8 @@ impl RoomActor {
     }
 
     /// Every offer is confirmed or given back, even one that changed nothing.
-    fn answer_offer(&self, work: &Work, room: &Room) {
+    fn answer_offer(&self, work: &Work) {
+        let Memory::Loaded { room, .. } = &self.memory else { return };
         let Work::Command(tell) = work else { return };
         let Command::Offer { agent, assignment, .. } = &*tell.command else { return };
         if slot(room) == Some(*assignment) {
@@ -350,7 +350,8 @@ impl RoomActor {
         }
     }
 
-    fn tell_roster(&self, before: &Room, after: &Room, ask: bool) {
+    fn tell_roster(&self, before: &Room, ask: bool) {
+        let Memory::Loaded { room: after, .. } = &self.memory else { return };
         let (was, is) = (slot(before), slot(after));
         if let (Some(wanted), true) = (after.wanted(), ask || after.wanted() != before.wanted()) {
             self.inner.rosters.reserve(&self.inner, &self.address, wanted);

@@ -66,3 +66,8 @@ pub fn code_of(answer: &StoredAnswer) -> Option<String> {
     let rest = answer.body.strip_prefix(r#"{"error":{"code":""#)?;
     rest.split('"').next().map(str::to_owned)
 }
+
+/// Of a call that would have to wait behind too many others.
+pub fn crowded() -> Refusal {
+    Refusal::new("too_many_waiting", Next::RetryLater, "Too many calls of this conversation wait already. Nothing was done.")
+}

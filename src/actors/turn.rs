@@ -1,6 +1,8 @@
 //! One step of a room on a draft: decide, apply, call after call, until all of it is one commit. No actor, no clock, no
 //! store: what it needs is passed in, so the simulation runs it as it is.
 
+mod commit;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{self, Admitted};
@@ -10,11 +12,15 @@ use crate::room::{
     ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, tag,
 };
 
-use super::ports::{EndedCall, NewCall, NewTag, RoomColumns, StoredAnswer, TimerChange, TimerKind};
-use super::stored::{answer_of, cancelled, code_of, doubted, lost, parked, poison, refused, succeeded};
+use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer, TimerChange, TimerKind};
+use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
+
+pub use commit::Kept;
 
 /// How long a caller's assignment waits for the roster before it is told that the room is queued.
 pub const OFFER_PATIENCE_MS: i64 = 1_500;
+/// Calls of one room that may wait at once: a parked call is in nobody's mailbox any more, so no other bound holds it.
+pub const MOST_PARKED: usize = 1_024;
 
 /// Calls that wait, with their arguments; the room itself only knows their ids.
 pub type OpenCalls = HashMap<CallKey, Admitted>;
@@ -137,7 +143,7 @@ impl<'a> Turn<'a> {
             }
             Command::SettleEffect { call_id, succeeded, record, reason } => {
                 if let Some(effect) = self.room.effect(call_id).cloned() {
-                    let settlement = effect.settled_by_hand(self.room.episode, *succeeded, record.as_deref(), reason);
+                    let settlement = effect.settled_by_hand(*succeeded, record.as_deref(), reason);
                     self.settle_by_hand(&effect, answer_of(&settlement), by, cause);
                 }
             }
@@ -191,6 +197,10 @@ impl<'a> Turn<'a> {
             Decision::Parked { facts: vec![], on: ParkedOn::Pause }
         } else {
             catalog::decide(&self.room, call, &admitted.request, &self.ground)
+        };
+        let decision = match decision {
+            Decision::Parked { .. } if !was_parked && self.room.parked.len() >= MOST_PARKED => Decision::Refused(crowded()),
+            decision => decision,
         };
         match decision {
             Decision::Done { facts, result } => {
@@ -337,17 +347,6 @@ impl<'a> Turn<'a> {
         let event = RoomEvent { seq: self.room.version + 1, at, by: by.clone(), cause: cause.clone(), fact };
         self.room.apply(&event);
         self.events.push(event);
-    }
-}
-
-/// The columns of a room's row.
-pub fn columns(room: &Room) -> RoomColumns {
-    RoomColumns {
-        status: room.lifecycle.as_str(),
-        control: room.control.as_str(),
-        assignee: room.assignee().cloned(),
-        assignment: i64::try_from(room.assignment).unwrap_or(i64::MAX),
-        paused: room.paused,
     }
 }
 

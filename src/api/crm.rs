@@ -4,7 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actors::outside::{CircuitView, CrmView};
+use crate::actors::outside::{CircuitView, CrmDialect, CrmView};
 
 use super::view::iso;
 use super::visit::{Answer, Visit};
@@ -14,6 +14,14 @@ use super::{answer, problem};
 #[derive(Serialize, ToSchema)]
 pub struct CrmShape {
     connected: bool,
+    base_url: Option<String>,
+    /// `bearer` or `gateway`.
+    dialect: Option<CrmDialect>,
+    /// Requests a second and a minute, at most.
+    per_second: Option<f64>,
+    per_minute: Option<f64>,
+    /// Effects of which something was sent and whose end is not known yet.
+    effects_open: i64,
     /// Requests that could leave at once.
     bucket_level: f64,
     bucket_capacity: u32,
@@ -45,11 +53,16 @@ fn circuit(view: CircuitView) -> CircuitShape {
 
 pub async fn get(visit: Visit) -> Answer {
     let company = visit.key.company;
-    let connected = visit.api.queries.company(company).await?.crm;
+    let access = visit.api.queries.crm(company).await?;
     let CrmView { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token } =
         visit.api.router.crm(company).unwrap_or_default();
     let shape = CrmShape {
-        connected,
+        connected: access.is_some(),
+        dialect: access.as_ref().map(|access| access.dialect),
+        per_second: access.as_ref().map(|access| access.options.per_second),
+        per_minute: access.as_ref().map(|access| access.options.per_minute),
+        effects_open: access.as_ref().map_or(0, |access| access.effects_open),
+        base_url: access.map(|access| access.base_url),
         bucket_level,
         bucket_capacity,
         circuits: circuits.into_iter().map(circuit).collect(),

@@ -1,7 +1,9 @@
 //! What every action on a record of the CRM has in common: shared arguments, and how a room decides about making and changing
 //! one. Knows no CRM: a decision ends as an `EffectPlan`.
 
-use crate::room::{Decision, EffectPlan, Fact, FunctionCall, Link, ParkedOn, RecordKind, ResultJson, Room, tag};
+use crate::room::{
+    Decision, EffectPlan, Fact, FunctionCall, Link, Next, OpenEffect, ParkedOn, RecordKind, Refusal, ResultJson, Room, tag,
+};
 
 use super::arguments::{Field, Kind, optional};
 
@@ -26,6 +28,11 @@ pub fn create(room: &Room, call: &FunctionCall, kind: RecordKind, name: &str, pi
         let being_made = |plan: &EffectPlan| plan.creates && plan.kind == kind && plan.intent.as_ref() == Some(&intent);
         if outside.effects.iter().any(|effect| !effect.stranded && being_made(&effect.plan)) {
             return Decision::Parked { facts: vec![], on: behind(kind) };
+        }
+        // It may be there already, or a colleague may have it made: what waited behind it, or asks anew, must not make a second.
+        let left = |effect: &OpenEffect| effect.stranded && effect.episode == room.episode && being_made(&effect.plan);
+        if outside.effects.iter().any(left) {
+            return Decision::Refused(left_to_people(kind));
         }
     }
     request(call, EffectPlan { kind, creates: true, intent: Some(intent), target: None, linked: false })
@@ -56,6 +63,15 @@ fn behind(kind: RecordKind) -> ParkedOn {
         RecordKind::Deal => ParkedOn::Deal,
         RecordKind::Ticket => ParkedOn::Ticket,
     }
+}
+
+fn left_to_people(kind: RecordKind) -> Refusal {
+    let kind = kind.as_str();
+    let message = format!(
+        "An earlier call to make this {kind} waits for a colleague, who will see whether it was made. Nothing was done now. \
+         Do not send it again."
+    );
+    Refusal::new("waits_for_colleague", Next::WaitForHuman, message)
 }
 
 fn already_existed(result: &str) -> String {

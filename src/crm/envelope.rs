@@ -61,8 +61,7 @@ pub fn message(body: &[u8]) -> Option<String> {
     let top = |key: &str| body.get(key)?.as_str();
     let listed = || body.get("error")?.get("messages")?.get(0)?.as_str();
     let places = [meta("developer_message"), meta("message"), top("error_description"), top("error"), top("message"), listed()];
-    let said = places.into_iter().flatten().map(|text| shown_within(text, LONGEST_MESSAGE)).find(|text| !text.is_empty());
-    said
+    places.into_iter().flatten().map(|text| shown_within(text, LONGEST_MESSAGE)).find(|text| !text.is_empty())
 }
 
 #[cfg(test)]

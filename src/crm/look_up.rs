@@ -71,9 +71,7 @@ impl Search<'_> {
         match &self.part.reference {
             // A list that leaves custom fields out, or empty, says nothing of our mark.
             Some(reference) if record::custom_fields(row).next().is_some() => {
-                if bears(row, reference) {
-                    self.hits.push(row.clone());
-                }
+                self.hits.extend(bears(row, reference).then(|| row.clone()));
             }
             Some(_) => self.unclear.extend(record::int_of(row, "id").filter(|_| self.is_alike(row))),
             None if self.is_alike(row) => self.hits.push(row.clone()),
@@ -231,4 +229,56 @@ fn done(id: i64, outcome: &Outcome) -> PartDone {
 
 fn unprovable(why: &str) -> Found {
     Found::Unprovable { why: why.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::outbox::Rule;
+
+    fn part() -> Part {
+        let (request, shown_name) = (String::new(), Some("twin".to_owned()));
+        Part { no: 0, name: "deal".into(), rule: Rule::Once, request, reference: None, shown_name }
+    }
+
+    /// How many rows, created at these seconds, are looked at by a search for what was made at 100 or later.
+    fn looked_at(part: &Part, created: &[i64]) -> usize {
+        let (order, hits, unclear) = (Order::default(), vec![], vec![]);
+        let mut search = Search { part, contact: None, since: 100_000_000, order, hits, unclear };
+        let row = |second: &i64| {
+            let at = jiff::Timestamp::from_second(*second).unwrap().to_string();
+            Record::from_iter([("created_at".to_owned(), serde_json::json!(at))])
+        };
+        created.iter().map(row).take_while(|row| search.look_at(row)).count()
+    }
+
+    #[test]
+    fn a_list_is_left_at_the_first_old_row_only_if_it_has_its_newest_first() {
+        assert_eq!(looked_at(&part(), &[120, 110, 90, 80, 70]), 2);
+        assert_eq!(looked_at(&part(), &[90, 80, 70]), 1, "a fall must have been seen");
+        assert_eq!(looked_at(&part(), &[10, 20, 90, 110, 120]), 5, "oldest first: all of it");
+        assert_eq!(looked_at(&part(), &[110, 90, 90, 130]), 1);
+        assert_eq!(looked_at(&part(), &[90, 120, 80, 110]), 4, "no order at all");
+    }
+
+    #[test]
+    fn a_row_that_hides_its_custom_fields_is_read_by_itself() {
+        let marked = Part { reference: Some("bh-x".into()), ..part() };
+        let row = |extra: serde_json::Value| {
+            let mut row = serde_json::json!({"id": 1, "name": "Twin", "crm_lead_ids": []});
+            row["additional_fields"] = extra;
+            row.as_object().unwrap().clone()
+        };
+        for (fields, hits, unclear) in [
+            (serde_json::json!([{"id": 8, "value": "bh-x"}]), 1, 0),
+            (serde_json::json!([{"id": 8, "value": "bh-y"}]), 0, 0),
+            (serde_json::json!([]), 0, 1),
+            (serde_json::json!(null), 0, 1),
+        ] {
+            let mut search =
+                Search { part: &marked, contact: None, since: 0, order: Order::default(), hits: vec![], unclear: vec![] };
+            search.look_at(&row(fields));
+            assert_eq!((search.hits.len(), search.unclear.len()), (hits, unclear));
+        }
+    }
 }

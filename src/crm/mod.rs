@@ -83,7 +83,7 @@ impl Crm for QontakCrm {
         Box::pin(async move {
             let access = self.vault.crm(company).await?;
             let options = access.map(|access| access.options).unwrap_or_default();
-            Ok(Patience { grace_ms: options.grace_ms, ..Patience::default() })
+            Ok(Patience { attempt_ms: options.attempt_timeout_ms, grace_ms: options.grace_ms, ..Patience::default() })
         })
     }
 

@@ -97,12 +97,13 @@ impl QontakCrm {
             with_contact.insert("crm_lead_ids".into(), json!([contact.id().unwrap_or_default()]));
         }
         let no = ended.last().map_or(0, |row| row.part.no + 1);
-        if contact == Contact::Nobody && !ended.iter().any(|row| row.part.name == CONTACT) {
-            if let Some(part) = self.contact_part(job, session, no)? {
-                // Nobody is made for a record that would then be refused.
-                required::check(sheet, &place.shelved.template, &place.pipeline, &place.stage, &with_contact)?;
-                return Ok(Planned::Write(part));
-            }
+        if contact == Contact::Nobody
+            && !ended.iter().any(|row| row.part.name == CONTACT)
+            && let Some(part) = self.contact_part(job, session, no)?
+        {
+            // Nobody is made for a record that would then be refused.
+            required::check(sheet, &place.shelved.template, &place.pipeline, &place.stage, &with_contact)?;
+            return Ok(Planned::Write(part));
         }
         if let Some(id) = contact.id() {
             draft.body.insert("crm_lead_ids".into(), json!([id]));

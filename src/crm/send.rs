@@ -116,10 +116,10 @@ impl QontakCrm {
     /// 401 and 403: nothing was done. A token that can be refreshed is, once.
     async fn unauthorized(&self, job: &EffectJob, session: &Session, status: u16) -> Sent {
         let why = format!("the CRM refuses the token ({status})");
-        if status == 401 {
-            if let Ok(Some(_)) = self.after_refusal(job.address.company, session).await {
-                return not_done(0, false, why);
-            }
+        if status == 401
+            && let Ok(Some(_)) = self.after_refusal(job.address.company, session).await
+        {
+            return not_done(0, false, why);
         }
         not_done(CREDENTIALS_MS, false, why)
     }

@@ -80,8 +80,9 @@ impl QontakCrm {
         let session = Arc::new(Session { access, api, credentials });
         if let Some(former) = desk.session() {
             self.outbound.credentials_changed(company, &session.api.host);
-            let same = |a: &Session, b: &Session| a.api == b.api && a.access.options == b.access.options;
-            if !same(&former, &session) {
+            // Another token may be another organisation's, where nothing is as it was; our own refresh is not.
+            let renewed = desk.pending().is_some_and(|(_, pair)| pair == session.access.secret);
+            if !(renewed && former.api == session.api && former.access.options == session.access.options) {
                 desk.clear().await;
             }
         }
@@ -133,9 +134,14 @@ impl QontakCrm {
         // From here on the pair in the vault may be spent: the new one is the only one there is.
         desk.set_pending(Some((version, pair.clone())));
         self.store(company, version, &pair).await?;
-        desk.set_pending(None);
         tracing::info!(event = "crm.token_refreshed", company = company.0);
-        self.session(company).await.map(Some)
+        let renewed = self.session(company).await?;
+        desk.set_pending(None);
+        // A token that is short-lived from the start is not "near its end" all its life.
+        let now = self.clock.now();
+        let half_ms = renewed.credentials.ends_at().map_or(0, |end| end.ms_since(now) / 2);
+        desk.rest_until.store(now.plus_ms(half_ms).0, Ordering::Release);
+        Ok(Some(renewed))
     }
 
     async fn store(&self, company: CompanyNo, version: i64, pair: &Secret) -> Step<()> {

@@ -77,8 +77,16 @@ impl Credentials {
         }
     }
 
+    /// If it is known.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Refreshable(file) => file.expires_at,
+            Self::Static(_) | Self::Hmac(_) => None,
+        }
+    }
+
     pub fn has_ended(&self, now: Timestamp) -> bool {
-        matches!(self, Self::Refreshable(file) if file.expires_at.is_some_and(|end| now >= end))
+        self.ends_at().is_some_and(|end| now >= end)
     }
 
     /// Whether the token is at its end, or so near that a new one should be had first.

@@ -61,6 +61,7 @@ impl Outbound {
 
     /// Waits until the company may send one request of this class to `host`: for its credentials, the circuit and the token
     /// bucket, first come, first served. However long that takes; drop it to give up. A host without a budget has the default one.
+    /// Whoever holds a slot must not wait for another of the same host: the first may be the probe that the second waits for.
     pub async fn slot(&self, company: CompanyNo, host: &str, class: Class) -> Slot {
         self.lane(company, host, Budget::default()).slot(class).await
     }

@@ -129,9 +129,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             _ => vec![],
         },
         Command::SettleEffect { call_id, succeeded, record, reason } => match room.effect(call_id) {
-            Some(effect) if effect.stranded => {
-                linked(call_id, &effect.settled_by_hand(room.episode, *succeeded, record.as_deref(), reason))
-            }
+            Some(effect) if effect.stranded => linked(call_id, &effect.settled_by_hand(*succeeded, record.as_deref(), reason)),
             _ => return Err(not_stranded()),
         },
         Command::EffectDoubted { call_id } => match room.effect(call_id) {

@@ -99,7 +99,7 @@ fn is_zero(number: &u32) -> bool {
 
 impl OpenEffect {
     /// How it ended, as a person states it.
-    pub fn settled_by_hand(&self, episode: u32, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
+    pub fn settled_by_hand(&self, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
         #[derive(Serialize)]
         struct ByHand<'a> {
             settled_by_hand: bool,
@@ -119,7 +119,8 @@ impl OpenEffect {
             number: None,
             name: String::new(),
             intent: self.plan.intent.clone(),
-            episode,
+            // Not the present one: who says so after the customer came back must not answer a new wish with an old deal.
+            episode: self.episode,
             result: Some(result.0.as_str().into()),
         });
         Settlement::succeeded(&result, link)

@@ -23,6 +23,8 @@ pub enum Rule {
 /// Bounds of an effect's life, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
+    /// One attempt is listened to so long, then given up.
+    pub attempt_ms: i64,
     /// After an attempt was given up, so long may its request still land.
     pub grace_ms: i64,
     /// An effect of which nothing was sent expires after this time.
@@ -35,7 +37,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { grace_ms: 10_000, deadline_ms: 15 * 60_000, reconcile_ms: 10 * 60_000, attempts: 8 }
+        Self { attempt_ms: 10_000, grace_ms: 10_000, deadline_ms: 15 * 60_000, reconcile_ms: 10 * 60_000, attempts: 8 }
     }
 }
 
@@ -48,7 +50,7 @@ enum Phase {
     Named(Rule),
     /// Marked started; a request is out.
     Sent(Rule),
-    /// It may have been done: `since` is when we stopped listening for its answer.
+    /// It may have been done: `since` is when we began to find out.
     Doubtful {
         rule: Rule,
         since: Timestamp,
@@ -89,7 +91,7 @@ pub enum End {
 pub enum Came {
     /// From `Plan`: a part to write.
     Part(Rule),
-    /// From `Plan`: a part of which a start is on record, without an outcome. Given up at this time at the latest.
+    /// From `Plan`: a part of which a start (at this time) is on record, without an outcome.
     PartStarted(Rule, Timestamp),
     /// From `Plan` or `Send`: finished or refused; the lane has the answer.
     End,
@@ -99,8 +101,8 @@ pub enum Came {
     NotDone { after_ms: i64, counts: bool },
     /// From `Send`: it may have happened.
     Doubtful,
-    /// From `LookUp`: it is not there.
-    Absent,
+    /// From `LookUp`, begun at this time: it is not there. What lands while pages are turned may stand on one turned already.
+    Absent(Timestamp),
     /// From `LookUp`: it cannot be told whether what is there is ours.
     Unprovable,
 }
@@ -152,9 +154,11 @@ impl Carriage {
     pub fn came(&mut self, came: Came, now: Timestamp) {
         match came {
             Came::Part(rule) => self.phase = Phase::Named(rule),
-            Came::PartStarted(rule, given_up) => {
+            Came::PartStarted(rule, started_at) => {
                 self.touched = true;
-                self.doubt(rule, given_up.min(now), now);
+                // Whoever sent it may have died in the next moment: its request may land as late as one that was listened to.
+                // The time to find out runs from here: after a long darkness it has to be looked up all the same.
+                self.doubt(rule, now.max(started_at.plus_ms(self.patience.attempt_ms)), now);
             }
             Came::End => self.phase = Phase::Over,
             Came::Done => {
@@ -172,8 +176,8 @@ impl Carriage {
                 let rule = self.rule();
                 self.doubt(rule, now, now);
             }
-            Came::Absent => match self.phase {
-                Phase::Doubtful { rule, absent_after, .. } if now >= absent_after => {
+            Came::Absent(asked_at) => match self.phase {
+                Phase::Doubtful { rule, absent_after, .. } if asked_at >= absent_after => {
                     self.attempts += 1;
                     self.phase = Phase::Named(rule);
                 }
@@ -208,9 +212,89 @@ impl Carriage {
         }
     }
 
-    fn doubt(&mut self, rule: Rule, since: Timestamp, now: Timestamp) {
-        let absent_after = now.plus_ms(self.patience.grace_ms);
-        self.phase = Phase::Doubtful { rule, since, absent_after };
+    fn doubt(&mut self, rule: Rule, given_up: Timestamp, now: Timestamp) {
+        let absent_after = given_up.plus_ms(self.patience.grace_ms);
+        self.phase = Phase::Doubtful { rule, since: now, absent_after };
         self.not_before = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000_000);
+
+    fn at(ms: i64) -> Timestamp {
+        NOW.plus_ms(ms)
+    }
+
+    /// One that finds a part started at `started_at`, without an outcome.
+    fn inherits(rule: Rule, started_at: Timestamp) -> Carriage {
+        let mut carriage = Carriage::new(Patience::default(), started_at);
+        assert_eq!(carriage.next(NOW), Move::Plan);
+        carriage.came(Came::PartStarted(rule, started_at), NOW);
+        carriage
+    }
+
+    #[test]
+    fn a_started_part_is_looked_up_and_not_sent() {
+        for rule in [Rule::Once, Rule::Absolute] {
+            assert_eq!(inherits(rule, at(-60_000)).next(NOW), Move::LookUp);
+        }
+    }
+
+    #[test]
+    fn absent_is_believed_after_the_grace_time() {
+        let Patience { attempt_ms, grace_ms, .. } = Patience::default();
+        // The request left just now and its sender died in the next moment; or it left long ago.
+        for (started_at, latest) in [(NOW, attempt_ms + grace_ms), (at(-60_000), grace_ms)] {
+            let mut carriage = inherits(Rule::Once, started_at);
+            carriage.came(Came::Absent(at(1)), at(1));
+            assert_eq!(carriage.next(at(1)), Move::Rest(at(latest)));
+            assert_eq!(carriage.next(at(latest)), Move::LookUp);
+            // A look-up that began before and took long saw the world as it was before.
+            carriage.came(Came::Absent(at(latest - 1)), at(latest + 500));
+            assert_eq!(carriage.next(at(latest + 500)), Move::LookUp);
+            carriage.came(Came::Absent(at(latest)), at(latest));
+            assert_eq!(carriage.next(at(latest)), Move::Send);
+        }
+    }
+
+    #[test]
+    fn however_long_it_was_dark_a_started_part_is_looked_up() {
+        let long = Patience::default().reconcile_ms * 3;
+        let mut carriage = inherits(Rule::Once, at(-long));
+        assert_eq!(carriage.next(NOW), Move::LookUp);
+        // Only then does the time run in which it must be found out.
+        carriage.came(Came::NotDone { after_ms: 1, counts: false }, NOW);
+        assert_eq!(carriage.next(at(Patience::default().reconcile_ms)), Move::Settle(End::Unresolved));
+    }
+
+    #[test]
+    fn nothing_expires_after_it_was_sent() {
+        let Patience { deadline_ms, attempts, .. } = Patience::default();
+        let mut carriage = Carriage::new(Patience::default(), NOW);
+        assert_eq!(carriage.next(at(deadline_ms)), Move::Settle(End::Expired));
+        carriage.came(Came::Part(Rule::Once), NOW);
+        assert_eq!(carriage.next(NOW), Move::Send);
+        carriage.started();
+        assert_eq!(carriage.next(at(deadline_ms)), Move::LookUp, "the answer is lost");
+        for attempt in 1..=attempts {
+            carriage.came(Came::NotDone { after_ms: 0, counts: true }, NOW);
+            let next = if attempt < attempts { Move::Send } else { Move::Settle(End::Dead) };
+            assert_eq!(carriage.next(at(deadline_ms)), next);
+            carriage.started();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_proved_is_said_again_only_if_that_harms_nobody() {
+        let grace_ms = Patience::default().grace_ms;
+        for (rule, next) in [(Rule::Once, Move::Settle(End::Unresolved)), (Rule::Absolute, Move::Send)] {
+            let mut carriage = inherits(rule, at(-60_000));
+            carriage.came(Came::Unprovable, at(grace_ms));
+            assert_eq!(carriage.next(at(grace_ms)), next);
+        }
     }
 }

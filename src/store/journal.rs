@@ -17,6 +17,7 @@ use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
 use super::{group_pg, group_sqlite, history, rows};
 use crate::actors::ports::{Commit, Finished, Job, Mailbags, Rejection};
+use crate::telemetry;
 
 /// Calls in one transaction; more make a batch slower without making it cheaper (reference/hot-path.md).
 const CALLS_PER_GROUP: usize = 256;
@@ -129,12 +130,15 @@ impl Runner {
     fn flush(&mut self, commits: &mut Vec<Box<Commit>>, reads: &mut Vec<Job>) {
         if !commits.is_empty() {
             let mut written: Vec<Option<Written>> = vec![None; commits.len()];
+            let begun = Instant::now();
             let rest = catch_unwind(AssertUnwindSafe(|| self.write(commits, &mut written))).unwrap_or_else(|_| {
                 // The transaction may be open: the connection goes, and with it the transaction.
                 self.conn = None;
                 tracing::error!("the journal failed inside while committing");
                 Rejection::Unclear("the journal failed inside".into())
             });
+            metrics::histogram!(telemetry::JOURNAL_COMMIT_DURATION).record(begun.elapsed());
+            metrics::histogram!(telemetry::JOURNAL_GROUP_SIZE).record(commits.len() as f64);
             if self.conn.is_some() {
                 self.last.send_if_modified(|last| std::mem::replace(last, self.position) != self.position);
             }

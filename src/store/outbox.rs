@@ -49,13 +49,6 @@ impl StoredOutbox {
     pub fn new(writer: Arc<Writer>, readers: Arc<Workers>, owner: Option<i64>) -> Self {
         Self { desk: Arc::new(Desk { writer, owner, queue: Mutex::default() }), readers }
     }
-
-    async fn ours(&self, write: Write) -> Result<(), Arc<str>> {
-        match self.desk.put(write).await? {
-            Started::Yes => Ok(()),
-            Started::NotOurs => Err("another process took over this database".into()),
-        }
-    }
 }
 
 impl Desk {
@@ -173,12 +166,12 @@ impl Outbox for StoredOutbox {
         Box::pin(async move { self.desk.put(Write::start(job, part, at)?).await })
     }
 
-    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(self.ours(Write::Finish { effect, no: part, done: done.cloned(), at }))
+    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(self.desk.put(Write::Finish { effect, no: part, done: done.cloned(), at }))
     }
 
-    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(async move { self.ours(Write::settle(job, settlement, at)?).await })
+    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, at: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(async move { self.desk.put(Write::settle(job, settlement, at)?).await })
     }
 
     fn claims<'a>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diesel::dsl::{min, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
@@ -57,14 +57,6 @@ impl Memory for Queries {
                 Some(DueTimer { room: address(company, &room), kind: TimerKind::parse(&kind)?, due: Timestamp(due), cause })
             };
             Ok(found.into_iter().filter_map(timer).collect())
-        })
-    }
-
-    fn next_timer(&self) -> PortFuture<Option<Timestamp>> {
-        self.port(move |conn| {
-            let next: Option<i64> = on_each!(conn, |c| timers::table.select(min(timers::due_at)).get_result(c))
-                .map_err(|error| sort(error, "reading timers"))?;
-            Ok(next.map(Timestamp))
         })
     }
 

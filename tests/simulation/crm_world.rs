@@ -137,8 +137,8 @@ fn done(part: &Part) -> PartDone {
 
 impl Crm for World {
     fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
-        let grace_ms = i64::try_from(LATEST_MS).unwrap() + 4;
-        Box::pin(async move { Ok(Patience { grace_ms, ..Patience::default() }) })
+        let attempt_ms = i64::try_from(LATEST_MS).unwrap();
+        Box::pin(async move { Ok(Patience { attempt_ms, grace_ms: attempt_ms + 4, ..Patience::default() }) })
     }
 
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {

@@ -35,6 +35,7 @@ async fn life(seed: u64) {
         let (router, arbiters) = start(&store, &crm);
         create_rooms(&router).await;
         actix::spawn(clock::resume_open_calls(router.clone()));
+        actix::spawn(clock::bring_timers(router.clone()));
         let work = futures_util::future::join_all((0..ROOMS).map(|room| client_life(router.clone(), seed, room)));
         if calm {
             work.await;
@@ -74,6 +75,9 @@ async fn client_life(router: RoomRouter, seed: u64, room: u64) {
         let admitted = call(&mut dice, &address, n);
         if dice.rarely(6) {
             router.kill(&address);
+        }
+        if dice.rarely(24) {
+            router.kill_crm(address.company);
         }
         for _ in 0..50 {
             let batch = Batch { calls: vec![admitted.clone()], caller: caller() };

@@ -26,7 +26,9 @@ const KEPT: &[u64] = &[];
 fn run(name: &str, count: u64, one: impl Fn(u64)) {
     for seed in KEPT.iter().copied().chain(0..count) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| one(seed))) {
-            eprintln!("simulation `{name}` failed with seed {seed}");
+            // The hook may be silent: planned panics are.
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            eprintln!("simulation `{name}` failed with seed {seed}: {}", text.unwrap_or("it panicked"));
             std::panic::resume_unwind(panic);
         }
     }
@@ -42,7 +44,7 @@ fn quietly() {
     let loud = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let planned = ["told to die", "the adapter fails inside"];
-        if !panic.payload_as_str().is_some_and(|text| planned.contains(&text)) {
+        if !panic.payload().downcast_ref::<&str>().is_some_and(|text| planned.contains(text)) {
             loud(panic);
         }
     }));

@@ -1,11 +1,21 @@
 //! The disk is full. Calls are told so, nothing of them is kept, the process stays up; with space again all is well.
 
 use crate::world::small_disk::ballast_in;
-use crate::world::{World, create_tag, eventually};
+use crate::world::{Kind, World, create_tag, eventually};
 
 #[test]
-fn a_full_disk_is_an_answer() {
-    let Some(mut world) = World::on_a_small_disk(8 * 1024) else { return };
+fn a_full_disk_is_an_answer_on_sqlite() {
+    a_full_disk_is_an_answer(Kind::Sqlite, 8);
+}
+
+/// The disk of its tables. Without space for its journal PostgreSQL ends by itself, and that is a database that is away.
+#[test]
+fn a_full_disk_is_an_answer_on_postgres() {
+    a_full_disk_is_an_answer(Kind::Postgres, 32);
+}
+
+fn a_full_disk_is_an_answer(kind: Kind, mebibytes: u32) {
+    let Some(mut world) = World::on_a_small_disk(kind, mebibytes * 1024) else { return };
     world.starts();
     let room = world.a_room("web-1");
     let disk = world.folder().join("disk");

@@ -83,7 +83,7 @@ fn posts(client: usize, rooms: &[Room], acknowledged: &AtomicUsize, stop: &Atomi
 }
 
 /// Waits as long as there is progress.
-fn eventually_more<T>(count: &AtomicUsize, wanted: usize, clients: &[thread::JoinHandle<T>]) {
+pub fn eventually_more<T>(count: &AtomicUsize, wanted: usize, clients: &[thread::JoinHandle<T>]) {
     while count.load(Ordering::SeqCst) < wanted {
         let before = count.load(Ordering::SeqCst);
         eventually("another acknowledged call", || {
@@ -93,6 +93,6 @@ fn eventually_more<T>(count: &AtomicUsize, wanted: usize, clients: &[thread::Joi
     }
 }
 
-fn asked(name: &str, otherwise: usize) -> usize {
+pub fn asked(name: &str, otherwise: usize) -> usize {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }

@@ -2,7 +2,8 @@
 //! (the verbs are in `world/`), sleeps for a guess, or reaches into the product's own code, except for its route table.
 //!
 //! On PostgreSQL too, when the machine has its server programs or `BELLHOP_TEST_POSTGRES` names one. The long kill story:
-//! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories kills`.
+//! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories lost_or_doubled`; the one with a CRM that has every
+//! fault at once: `BELLHOP_CRM_KILLS=30 BELLHOP_CRM_CALLS=20000 cargo test --test stories crm_kills`.
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -16,6 +17,10 @@ mod calls;
 mod clients;
 mod command_line;
 mod crm;
+mod crm_bad_input;
+mod crm_contract;
+mod crm_kills;
+mod crm_people;
 mod crowd;
 mod demo;
 mod dialect;

@@ -63,7 +63,8 @@ async fn what_already_stands_there_is_not_written_again() {
 async fn custom_fields_and_pipelines_change_with_from_and_to() {
     let scene = Scene::new();
     let (id, _) = deal(&scene).await;
-    let changes = json!({"pipeline": "Renewals", "owner": "Bagas Misal", "custom_fields": [{"field": "Partner tier", "value": "Silver"}]});
+    let changes =
+        json!({"pipeline": "Renewals", "owner": "Bagas Misal", "custom_fields": [{"field": "Partner tier", "value": "Silver"}]});
     let told = scene.carry(&own(&scene, "update_deal", &id, changes)).await;
     let changed = told.result()["changed"].as_array().unwrap();
     for line in [
@@ -108,7 +109,8 @@ async fn without_an_id_the_customers_only_open_one_is_meant() {
     scene.call("create_deal", json!({"name": "Second"})).await.result();
     let told = scene.call("update_deal", json!({"amount": 2})).await;
     assert_eq!(told.code(), "ambiguous_deal");
-    let notes: Vec<&str> = told.body["error"]["candidates"].as_array().unwrap().iter().map(|c| c["note"].as_str().unwrap()).collect();
+    let notes: Vec<&str> =
+        told.body["error"]["candidates"].as_array().unwrap().iter().map(|c| c["note"].as_str().unwrap()).collect();
     assert_eq!(notes, ["Second, New lead", "First, New lead"]);
     let id = told.candidates()[1].to_owned();
     let told = scene.call("update_deal", json!({"deal": id, "amount": 2})).await;
@@ -121,7 +123,9 @@ async fn a_ticket_is_found_by_its_number_and_judged_by_the_answer() {
     let made = scene.call("create_ticket", json!({"name": "Broken", "due_date": "2026-01-10", "category": "Complaint"})).await;
     let number = made.result()["ticket"]["number"].as_str().unwrap().to_lowercase();
     let before = scene.book("tickets").await[0].clone();
-    let told = scene.call("update_ticket", json!({"ticket": format!("#{number}"), "stage": "In progress", "due_date": "2026-02-01"})).await;
+    let told = scene
+        .call("update_ticket", json!({"ticket": format!("#{number}"), "stage": "In progress", "due_date": "2026-02-01"}))
+        .await;
     let changed = json!([
         {"field": "stage", "from": "New", "to": "In Progress"}, {"field": "due_date", "from": "2026-01-10", "to": "2026-02-01"},
     ]);
@@ -130,7 +134,12 @@ async fn a_ticket_is_found_by_its_number_and_judged_by_the_answer() {
     for key in ["crm_lead_ids", "ticket_category_id", "user_id", "name", "ticket_pipeline_id", "additional_fields"] {
         assert_eq!(after[key], before[key], "{key}");
     }
-    let reads_of_it = scene.heard().await.iter().filter(|line| line.starts_with("GET") && line.ends_with(&format!("/{}", before["id"]))).count();
+    let reads_of_it = scene
+        .heard()
+        .await
+        .iter()
+        .filter(|line| line.starts_with("GET") && line.ends_with(&format!("/{}", before["id"])))
+        .count();
     assert_eq!(reads_of_it, 1, "the answer to a ticket's PUT is enough");
     let told = scene.carry(&scene.job_of("6281200000003", "update_ticket", json!({"ticket": number, "name": "x"}))).await;
     assert_eq!(told.code(), "not_this_customers");

@@ -25,7 +25,10 @@ async fn a_name_and_an_amount_make_a_deal_with_the_customer_linked() {
     let mark = custom(deal)["bellhop_reference"].as_str().unwrap().to_owned();
     assert!(mark.starts_with("bh-") && mark.len() == 19, "{mark}");
     assert_eq!(told.link["id"], json!(id));
-    assert_eq!((&told.link["intent"], &told.link["kind"], &told.link["episode"]), (&json!("an intent"), &json!("deal"), &json!(1)));
+    assert_eq!(
+        (&told.link["intent"], &told.link["kind"], &told.link["episode"]),
+        (&json!("an intent"), &json!("deal"), &json!(1))
+    );
     assert_eq!(told.link["result"].as_str().unwrap(), told.result().to_string());
     assert_eq!(scene.writes().await, 1);
 }
@@ -193,7 +196,10 @@ async fn a_ticket_goes_to_its_first_stage_and_has_a_number() {
             "stage": "New", "assignee": "Bagas Misal", "due_date": "2026-12-10",
         }})
     );
-    assert_eq!((&ticket["due_date"], &ticket["ticket_category_name"]), (&json!("2026-12-10T00:00:00.000+07:00"), &json!("Complaint")));
+    assert_eq!(
+        (&ticket["due_date"], &ticket["ticket_category_name"]),
+        (&json!("2026-12-10T00:00:00.000+07:00"), &json!("Complaint"))
+    );
     assert_eq!(ticket["crm_lead_ids"].as_array().unwrap().len(), 1);
     assert_eq!(told.link["number"], ticket["unique_ticket_id"]);
     let told = scene.call("create_ticket", json!({"name": "X", "pipeline": "warranty"})).await;

@@ -24,7 +24,12 @@ async fn a_lost_answer_is_found_and_a_lost_request_is_sent_again() {
             scene.call(kind, json!({"name": "Twin"})).await.result();
             scene.carry(&scene.job_of("6281200000003", kind, json!({"name": "Twin"}))).await.result();
             let old = scene.book(path).await.iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
-            scene.outbox.claims.lock().unwrap().extend(old.iter().map(|id| Claim { effect: CallKey([1; 16]), record: Some(id.to_string()) }));
+            scene
+                .outbox
+                .claims
+                .lock()
+                .unwrap()
+                .extend(old.iter().map(|id| Claim { effect: CallKey([1; 16]), record: Some(id.to_string()) }));
             scene.fault(json!({"route": format!("POST /api/v3.1/{path}"), "fault": fault, "times": 1})).await;
             let told = scene.call(kind, json!({"name": "Twin"})).await;
             let found = &told.result()[kind.strip_prefix("create_").unwrap()]["id"];

@@ -69,22 +69,15 @@ impl Outbox for MemoryOutbox {
         Box::pin(async { Ok(Started::Yes) })
     }
 
-    fn finish<'a>(&'a self, _: CallKey, _: u32, _: Option<&'a PartDone>, _: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn finish<'a>(&'a self, _: CallKey, _: u32, _: Option<&'a PartDone>, _: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(async { Ok(Started::Yes) })
     }
 
-    fn settle<'a>(&'a self, _: &'a EffectJob, _: &'a Settlement, _: Timestamp) -> OutsideFuture<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn settle<'a>(&'a self, _: &'a EffectJob, _: &'a Settlement, _: Timestamp) -> OutsideFuture<'a, Started> {
+        Box::pin(async { Ok(Started::Yes) })
     }
 
-    fn claims<'a>(
-        &'a self,
-        _: CompanyNo,
-        _: &'a str,
-        record: &'a str,
-        _: &'a str,
-        _: CallKey,
-    ) -> OutsideFuture<'a, Vec<Claim>> {
+    fn claims<'a>(&'a self, _: CompanyNo, _: &'a str, record: &'a str, _: &'a str, _: CallKey) -> OutsideFuture<'a, Vec<Claim>> {
         let claims = self.claims.lock().unwrap().clone();
         Box::pin(async move {
             Ok(claims.into_iter().filter(|claim| claim.record.as_deref().is_none_or(|made| made == record)).collect())
@@ -235,8 +228,12 @@ impl Scene {
         self.crm.write(job, part, permit).await.unwrap()
     }
 
-    /// Carries the effect to its end.
+    /// Carries the effect to its end, which no test waits for longer than this.
     pub async fn carry(&self, job: &EffectJob) -> Told {
+        tokio::time::timeout(std::time::Duration::from_secs(20), self.carried(job)).await.unwrap()
+    }
+
+    async fn carried(&self, job: &EffectJob) -> Told {
         let mut ended: Vec<PartRow> = vec![];
         for _ in 0..20 {
             let part = match self.crm.plan(job, &ended).await.unwrap() {
@@ -304,5 +301,8 @@ impl Told {
 /// Filled custom fields of a record in the book, by name.
 pub fn custom(record: &Value) -> HashMap<String, Value> {
     let fields = record["additional_fields"].as_array().unwrap().iter();
-    fields.filter(|field| !field["value"].is_null()).map(|f| (f["name"].as_str().unwrap().to_owned(), f["value"].clone())).collect()
+    fields
+        .filter(|field| !field["value"].is_null())
+        .map(|f| (f["name"].as_str().unwrap().to_owned(), f["value"].clone()))
+        .collect()
 }

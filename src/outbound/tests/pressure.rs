@@ -98,6 +98,23 @@ async fn a_server_that_is_gone_is_given_a_rest_too() {
 }
 
 #[tokio::test]
+async fn a_host_that_the_company_left_is_not_how_things_stand() {
+    let (former, now) =
+        (Peer::start(vec![Deed::Say(json(401, "{}"))]).await, Peer::start(vec![Deed::Say(json(200, "{}"))]).await);
+    let out = Outbound::new().unwrap();
+    former.hear(&out).await;
+    for _ in 0..5 {
+        out.said_inside(COMPANY, &former.host, Class::Write, 503, None);
+    }
+    let view = out.view(COMPANY);
+    assert_eq!((circuit(&view, Class::Write), view.token), ("open", "refused"));
+    now.hear(&out).await;
+    let view = out.view(COMPANY);
+    assert_eq!((circuit(&view, Class::Write), view.token), ("closed", "valid"));
+    assert_eq!(view.attempts.values().sum::<u64>(), 2);
+}
+
+#[tokio::test]
 async fn an_inner_429_slows_as_an_outer_one() {
     let out = Outbound::new().unwrap();
     let host = "http://127.0.0.1:9";
@@ -122,6 +139,12 @@ async fn a_dropped_slot_and_a_dropped_attempt_leave_nothing_behind() {
     }
     let view = out.view(COMPANY);
     assert_eq!((view.waiting, view.oldest_waiting_ms, circuit(&view, Class::Write)), (0, 0, "closed"));
+    let full = async {
+        while out.view(COMPANY).bucket_level < 1.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(MOMENT, full).await.is_ok(), "something is still held");
 }
 
 /// Forty wait at once, at twenty a second: in their order, at the rate, and seen to wait.

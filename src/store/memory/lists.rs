@@ -41,10 +41,6 @@ impl Memory for MemoryStore {
         })
     }
 
-    fn next_timer(&self) -> PortFuture<Option<Timestamp>> {
-        self.answer(|state| state.timers.values().map(|(due, ..)| *due).min())
-    }
-
     fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {
         self.answer(|state| {
             let open: HashSet<&RoomAddress> =

@@ -140,13 +140,6 @@ impl MemoryStore {
     }
 }
 
-fn ours(started: Started) -> Result<(), Arc<str>> {
-    match started {
-        Started::Yes => Ok(()),
-        Started::NotOurs => Err("another process took over (simulated)".into()),
-    }
-}
-
 impl Outbox for MemoryStore {
     fn recall(&self, effect: CallKey) -> OutsideFuture<'_, Recalled> {
         self.later(move |state| Ok(state.outbox.recall(effect)))
@@ -156,18 +149,22 @@ impl Outbox for MemoryStore {
         self.later(move |state| state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| shelf.start(job, part, at)))
     }
 
-    fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, _at: Timestamp) -> OutsideFuture<'a, ()> {
-        self.later(move |state| {
-            state.outbox.write(OutboxWrite::Finish(effect, part), |shelf| shelf.finish(effect, part, done)).and_then(ours)
-        })
+    fn finish<'a>(
+        &'a self,
+        effect: CallKey,
+        part: u32,
+        done: Option<&'a PartDone>,
+        _at: Timestamp,
+    ) -> OutsideFuture<'a, Started> {
+        self.later(move |state| state.outbox.write(OutboxWrite::Finish(effect, part), |shelf| shelf.finish(effect, part, done)))
     }
 
-    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, _at: Timestamp) -> OutsideFuture<'a, ()> {
+    fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, _at: Timestamp) -> OutsideFuture<'a, Started> {
         let write = |shelf: &mut Shelf| {
             shelf.settle(job, settlement);
             Ok(())
         };
-        self.later(move |state| state.outbox.write(OutboxWrite::Settle(job.key), write).and_then(ours))
+        self.later(move |state| state.outbox.write(OutboxWrite::Settle(job.key), write))
     }
 
     fn claims<'a>(

@@ -41,6 +41,13 @@ fn faults_do_what_they_say() {
     assert!(store.is_held() && told(&answers).is_none() && store.waiting() == 2);
     store.release();
     assert_eq!((store.events(&room.address).len(), store.landed()), (3, 3));
+    while told(&answers).is_some() {}
+    for apart in [-1, 1] {
+        let mut other = room.clone();
+        other.version += apart;
+        submit(other.calls(&["d"]));
+        assert_eq!(told(&answers), Some(Some(Rejection::Stale)), "{apart}");
+    }
     let heir = store.reborn();
     let mut late = room.clone();
     late.owner = 0;

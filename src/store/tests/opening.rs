@@ -127,6 +127,18 @@ fn one_process_serves_and_the_others_work_beside_it() {
     });
 }
 
+/// Invariant 6 on a file, whose lock lets nobody in who would be an heir: here it is a copy put in its place, or a bug.
+#[test]
+fn a_file_that_has_another_owner_is_not_written() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut room = Draft::new(&serving.journal, 1, "r");
+    assert_eq!(serving.one(room.calls(&["a"])), None);
+    place.conn().batch_execute("UPDATE owners SET epoch = epoch + 1").unwrap();
+    assert_eq!(serving.one(room.calls(&["b"])), Some(Rejection::Stale));
+    assert!(serving.store.fatal().borrow().as_ref().is_some_and(|why| why.contains("took over")));
+}
+
 #[test]
 fn the_directory_keeps_companies_apart() {
     each(|place| {

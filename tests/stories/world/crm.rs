@@ -31,10 +31,11 @@ impl Drop for StandIn {
 }
 
 impl StandIn {
-    fn starts(folder: &Path, door: impl Fn(u16) -> Door) -> Self {
+    fn starts(folder: &Path, more: &[&str], door: impl Fn(u16) -> Door) -> Self {
         let port = port::free();
         let listen = format!("127.0.0.1:{port}");
         let words = ["standin", "--listen", &listen, "--crm-token", TOKEN, "--chat-token", "T2", "--bot-token", "T3"];
+        let words = [&words, more].concat();
         let log = fs::File::create(folder.join("standin.log")).unwrap();
         let child = bellhop(folder, &words).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
         eventually("the stand-in listens", || Wire::connect(port).ok());
@@ -43,9 +44,7 @@ impl StandIn {
 
     /// What really exists there.
     pub fn records(&self, kind: &str) -> Vec<Value> {
-        let answer = self.door.get(&format!("/_standin/records?kind={kind}"));
-        assert_eq!(answer.http, 200, "{answer:?}");
-        answer.body["data"].as_array().unwrap().clone()
+        self.list(&format!("/_standin/records?kind={kind}"))
     }
 
     pub fn deals(&self) -> Vec<Value> {
@@ -81,9 +80,40 @@ impl StandIn {
         assert!(matches!(answer.http, 200 | 204), "{answer:?}");
     }
 
-    /// Every request it has had.
+    /// Every fault it has, with how often it was played.
+    pub fn faults(&self) -> Vec<Value> {
+        self.list("/_standin/faults")
+    }
+
+    /// Every request it has had, as far back as it remembers.
     pub fn journal(&self) -> Vec<Value> {
-        let answer = self.door.get("/_standin/journal");
+        self.list("/_standin/journal")
+    }
+
+    /// Those of them that `chosen` (a query) names.
+    pub fn journal_of(&self, chosen: &str) -> Vec<Value> {
+        self.list(&format!("/_standin/journal?{chosen}"))
+    }
+
+    /// The bodies of all such writes, in order.
+    pub fn was_told(&self, method: &str, path: &str) -> Vec<Value> {
+        let lines = self.journal_of(&format!("method={method}&path={path}"));
+        lines.into_iter().map(|line| line["body"].clone()).collect()
+    }
+
+    /// Every token that opens or ever opened a door there.
+    pub fn tokens(&self) -> Value {
+        self.door.get("/_standin/tokens").body["data"].clone()
+    }
+
+    /// A template changes under those who hold it.
+    pub fn changes_a_template(&self, change: &Value) {
+        let answer = self.door.send("POST", "/_standin/templates", Some(change));
+        assert_eq!(answer.http, 200, "{change}: {answer:?}");
+    }
+
+    fn list(&self, path: &str) -> Vec<Value> {
+        let answer = self.door.get(path);
         assert_eq!(answer.http, 200, "{answer:?}");
         answer.body["data"].as_array().unwrap().clone()
     }
@@ -110,10 +140,15 @@ const QUICK: &[&str] =
 impl World {
     /// A stand-in, and the company's token for it; known to a running server when this returns.
     pub fn has_a_crm(&mut self) {
+        self.has_a_crm_with(&[], TOKEN, &[]);
+    }
+
+    /// The same: `standin` started with more words, another token (or token file), `set` with more words.
+    pub fn has_a_crm_with(&mut self, standin: &[&str], token: &str, set: &[&str]) {
         let (runtime, key) = (self.runtime.handle().clone(), self.admin_key.clone());
-        let standin = StandIn::starts(self.folder(), |port| Door::new(runtime.clone(), port, &key));
+        let standin = StandIn::starts(self.folder(), standin, |port| Door::new(runtime.clone(), port, &key));
         self.crm = Some(standin);
-        self.is_told_the_token(TOKEN, QUICK);
+        self.is_told_the_token(token, &[QUICK, set].concat());
     }
 
     /// `company crm set` with this token.

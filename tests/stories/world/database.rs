@@ -15,6 +15,8 @@ pub enum Kind {
 pub enum Database {
     Sqlite(PathBuf),
     Postgres(String),
+    /// With its tables in a folder of their own.
+    PostgresIn(String, PathBuf),
 }
 
 impl Database {
@@ -26,11 +28,19 @@ impl Database {
         }
     }
 
+    /// The same with its tables in `folder`, which is empty and may be on a disk of its own.
+    pub fn fresh_in(kind: Kind, folder: &Path) -> Option<Self> {
+        match kind {
+            Kind::Sqlite => Self::fresh(kind, folder),
+            Kind::Postgres => postgres::server().map(|server| Self::PostgresIn(server.a_database_in(folder), folder.to_owned())),
+        }
+    }
+
     /// As `--database-url` takes it.
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => url.clone(),
+            Self::Postgres(url) | Self::PostgresIn(url, _) => url.clone(),
         }
     }
 
@@ -41,7 +51,7 @@ impl Database {
             Self::Sqlite(path) => {
                 sql_query(sql).execute(&mut open(path)).unwrap();
             }
-            Self::Postgres(url) => postgres::run_sql(url, sql),
+            Self::Postgres(url) | Self::PostgresIn(url, _) => postgres::run_sql(url, sql),
         }
     }
 
@@ -53,7 +63,9 @@ impl Database {
                 sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
                 Locked::File(connection)
             }
-            Self::Postgres(url) => Locked::Tables(postgres::Held::tables(url, &["rooms", "room_events", "function_calls"])),
+            Self::Postgres(url) | Self::PostgresIn(url, _) => {
+                Locked::Tables(postgres::Held::tables(url, &["rooms", "room_events", "function_calls"]))
+            }
         }
     }
 
@@ -62,7 +74,7 @@ impl Database {
         match self {
             // A second writer waits for the first one.
             Self::Sqlite(_) => self.locked_by_another_program(),
-            Self::Postgres(url) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
+            Self::Postgres(url) | Self::PostgresIn(url, _) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
         }
     }
 
@@ -81,10 +93,17 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let (Self::Postgres(url), Some(server)) = (&*self, postgres::server())
-            && !std::thread::panicking()
-        {
-            server.forget(url);
+        if std::thread::panicking() || matches!(self, Self::Sqlite(_)) {
+            return;
+        }
+        let Some(server) = postgres::server() else { return };
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(url) => server.forget(url),
+            Self::PostgresIn(url, folder) => {
+                server.forget(url);
+                server.forget_folder(folder);
+            }
         }
     }
 }

@@ -161,7 +161,12 @@ impl Room {
 
     /// Makes it.
     pub fn opens(&self) -> Answer {
-        self.door.send("PUT", &self.path(""), Some(&json!({"channel": "web_chat", "customer": {"handle": self.id}})))
+        self.is_with(&self.id)
+    }
+
+    /// Makes it, or says whose it is.
+    pub fn is_with(&self, handle: &str) -> Answer {
+        self.door.send("PUT", &self.path(""), Some(&json!({"channel": "web_chat", "customer": {"handle": handle}})))
     }
 
     pub fn gets(&self, call: Call) -> Answer {
@@ -197,10 +202,15 @@ impl Room {
 
     /// For many at once.
     pub fn getting(&self, calls: &[Call]) -> impl Future<Output = Option<Answer>> + Send + use<> {
-        let (room, envelope) = (self.clone(), Call::envelope(calls));
+        self.getting_within(30, calls)
+    }
+
+    /// The same, with so many seconds of patience.
+    pub fn getting_within(&self, seconds: u32, calls: &[Call]) -> impl Future<Output = Option<Answer>> + Send + use<> {
+        let (room, envelope, wait) = (self.clone(), Call::envelope(calls), format!("wait={seconds}"));
         async move {
             let path = room.path("/function-calls");
-            room.door.ask(Method::POST, &path, Some(&envelope), &[("prefer", "wait=30")]).await
+            room.door.ask(Method::POST, &path, Some(&envelope), &[("prefer", &wait)]).await
         }
     }
 

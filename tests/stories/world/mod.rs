@@ -14,6 +14,7 @@ pub mod small_disk;
 pub mod wire;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,11 +100,13 @@ impl World {
         Some(Self::of(database, None, folder))
     }
 
-    /// The same on SQLite, on a disk of so many KiB (`small_disk::ballast_in`). `None`, said loudly, where we may not mount.
-    pub fn on_a_small_disk(kibibytes: u32) -> Option<Self> {
+    /// The same on a disk of so many KiB (`small_disk::ballast_in`). `None`, said loudly, where we may not mount.
+    pub fn on_a_small_disk(kind: Kind, kibibytes: u32) -> Option<Self> {
         let folder = TempDir::with_prefix("bellhop-story-").unwrap();
+        // A database's server is somebody else, who has to pass through here to its disk.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         let disk = SmallDisk::mounted(folder.path(), kibibytes)?;
-        let database = Database::fresh(Kind::Sqlite, disk.path())?;
+        let database = Database::fresh_in(kind, disk.path())?;
         Some(Self::of(database, Some(disk), folder))
     }
 

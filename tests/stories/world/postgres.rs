@@ -53,9 +53,29 @@ pub fn server() -> Option<&'static Postgres> {
 impl Postgres {
     /// A new, empty database: its URL.
     pub fn a_database(&self) -> String {
+        self.made("")
+    }
+
+    /// One whose tables are in a folder of this machine; the server's journal stays where it is, because without space for
+    /// that PostgreSQL itself ends. The folder must be empty.
+    pub fn a_database_in(&self, folder: &Path) -> String {
+        if let Some((user, group)) = account() {
+            chown(folder, Some(user), Some(group)).unwrap();
+        }
+        let tables = folder_name(folder);
+        run_sql(&self.admin_url, &format!("CREATE TABLESPACE {tables} LOCATION '{}'", folder.display()));
+        self.made(&format!(" TABLESPACE {tables}"))
+    }
+
+    /// Its database is forgotten already.
+    pub fn forget_folder(&self, folder: &Path) {
+        run_sql(&self.admin_url, &format!("DROP TABLESPACE IF EXISTS {}", folder_name(folder)));
+    }
+
+    fn made(&self, with: &str) -> String {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("story_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        run_sql(&self.admin_url, &format!("CREATE DATABASE {name}"));
+        run_sql(&self.admin_url, &format!("CREATE DATABASE {name}{with}"));
         let (server, _) = self.admin_url.rsplit_once('/').expect("BELLHOP_TEST_POSTGRES ends with a database's name");
         format!("{server}/{name}")
     }
@@ -65,6 +85,11 @@ impl Postgres {
             run_sql(&self.admin_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
+}
+
+/// What PostgreSQL calls a folder: its path, spelled with what a name may have.
+fn folder_name(folder: &Path) -> String {
+    folder.display().to_string().to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// One statement on its own connection.

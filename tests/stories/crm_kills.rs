@@ -1,0 +1,250 @@
+//! The process is killed again and again while the CRM has every fault at once and clients post under the same id until they
+//! are answered. In the end the CRM's own book is read: as many deals and tickets as calls that succeeded, each once, and every
+//! record as its last change left it.
+//!
+//! `BELLHOP_CRM_KILLS` and `BELLHOP_CRM_CALLS` say how much. The ordinary run kills 8 times in 400 calls, because 2,000 calls
+//! take minutes per database in a debug build; the full one is the command in `main.rs`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::kills::{asked, eventually_more};
+use crate::world::crm::TOKEN;
+use crate::world::{Call, Room, World, calls, eventually, within};
+
+on_both_databases!(every_intent_is_one_record);
+
+const CLIENTS: usize = 16;
+const ROOMS: usize = 40;
+
+/// Budgets no one waits for. A request is given up before the slowest answers come, and these come within the grace time.
+const HASTY: &[&str] =
+    &["--per-second", "2000", "--per-minute", "120000", "--burst", "500", "--attempt-timeout-ms", "2500", "--grace-ms", "1500"];
+
+/// Everything but a definite "no" (`meta_422_in_200`), which would be one, and darkness, which only takes time.
+fn has_every_fault(world: &World, kills: usize) -> usize {
+    let faults = [
+        json!({"fault": "lose_answer", "rate": 0.03}),
+        json!({"fault": "lose_request", "rate": 0.02}),
+        json!({"fault": "slow", "ms": 150, "rate": 0.04}),
+        json!({"fault": "slow", "ms": 3_000, "rate": 0.005}),
+        json!({"fault": "status_429", "rate": 0.02, "retry_after_s": 0}),
+        json!({"fault": "status_500_html", "rate": 0.01}),
+        json!({"fault": "status_502_html", "rate": 0.01, "after": true}),
+        // Each shuts the credentials' gate for five seconds.
+        json!({"fault": "unauthorized_once", "rate": 0.02, "times": 1 + kills / 10}),
+        json!({"fault": "huge", "rate": 0.01}),
+        json!({"fault": "empty", "rate": 0.01}),
+        json!({"fault": "wrong_json", "rate": 0.02}),
+        json!({"fault": "redirect", "rate": 0.01}),
+        json!({"fault": "redirect", "rate": 0.01, "after": true}),
+    ];
+    faults.iter().for_each(|fault| world.crm().has_exactly(fault));
+    faults.len()
+}
+
+/// One call of a client.
+struct Wish {
+    call_id: String,
+    action: &'static str,
+    /// Of what it makes; empty for a change.
+    name: String,
+    /// What a change leaves behind.
+    mark: u64,
+    room: usize,
+}
+
+impl Wish {
+    fn of(client: usize, n: usize) -> Self {
+        let action = ["create_deal", "create_ticket", "update_deal", "create_ticket", "create_deal", "update_ticket"][n % 6];
+        let name = if action.starts_with("create") { format!("Wish {client}-{n}") } else { String::new() };
+        let mark = (client * 1_000_000 + n + 1) as u64;
+        Self { call_id: format!("k{client}-{n}"), action, name, mark, room: (n * 7 + client * 3) % ROOMS }
+    }
+
+    fn call(&self) -> Call {
+        let arguments = match self.action {
+            "create_deal" => json!({"name": self.name, "amount": self.mark}),
+            "create_ticket" => json!({"name": self.name, "description": self.mark.to_string()}),
+            "update_deal" => json!({"amount": self.mark}),
+            _ => json!({"description": self.mark.to_string()}),
+        };
+        calls(self.action, arguments).id(&self.call_id)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.action.ends_with("deal") { "deal" } else { "ticket" }
+    }
+}
+
+pub fn every_intent_is_one_record(world: &mut World) {
+    let (kills, wanted) = (asked("BELLHOP_CRM_KILLS", 8), asked("BELLHOP_CRM_CALLS", 400));
+    let begun = Instant::now();
+    world.has_a_crm();
+    world.is_told_the_token(TOKEN, HASTY);
+    let rooms: Arc<Vec<Room>> = Arc::new((0..ROOMS).map(|n| world.a_room(&format!("web-{n}"))).collect());
+    for room in rooms.iter() {
+        let first = [
+            calls("create_deal", json!({"name": format!("First of {}", room.id), "amount": 1})),
+            calls("create_ticket", json!({"name": format!("First of {}", room.id), "description": "1"})),
+        ];
+        assert_eq!(room.gets_all(&first).statuses(), ["succeeded", "succeeded"]);
+    }
+    let before = [world.crm().deals().len(), world.crm().tickets().len()];
+    let kinds = has_every_fault(world, kills);
+
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let (rooms, acknowledged, stop) = (rooms.clone(), acknowledged.clone(), stop.clone());
+            thread::spawn(move || posts(client, &rooms, &acknowledged, &stop))
+        })
+        .collect();
+    for kill in 1..=kills {
+        eventually_more(&acknowledged, wanted * kill / (kills + 1), &clients);
+        world.dies_and_comes_back();
+    }
+    eventually_more(&acknowledged, wanted, &clients);
+    stop.store(true, Ordering::SeqCst);
+    let wishes: Vec<Wish> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let faults = world.crm().faults();
+    world.crm().is_well_again();
+
+    let ends = all_end(world, &wishes);
+    let unknown = world.crm().journal_of("unknown=true");
+    assert!(unknown.is_empty(), "keys the vendor does not know: {}", unknown[0]);
+    assert!(world.crm().journal_of("path=_standin/trap").is_empty(), "a redirect was followed");
+    let book = Book::of(world);
+    let made = book.checks_creates(&wishes, &ends);
+    let changed = book.checks_changes(&rooms, &wishes, &ends);
+    assert_eq!([world.crm().deals().len() - before[0], world.crm().tickets().len() - before[1]], made, "more than was wished");
+
+    // Who asks once more is told the same, and nothing is made.
+    for wish in wishes.iter().step_by(11) {
+        let again = rooms[wish.room].gets(wish.call());
+        assert!(again.replayed(), "{again:?}");
+        assert_eq!(again.only()["status"], ends[&wish.call_id]["status"]);
+    }
+    assert_eq!([world.crm().deals().len() - before[0], world.crm().tickets().len() - before[1]], made, "a replay made more");
+    let mut statuses: HashMap<&str, usize> = HashMap::new();
+    ends.values().for_each(|end| *statuses.entry(end["status"].as_str().unwrap()).or_default() += 1);
+    let hits: Vec<String> =
+        faults.iter().map(|fault| format!("{} {}", fault["fault"].as_str().unwrap(), fault["hits"])).collect();
+    eprintln!(
+        "{} calls, {kills} kills, {:.0} s: {statuses:?}; deals {} and tickets {} in the CRM, each once; {changed} records \
+         as last changed; doubled 0, lost 0\nfaults played: {}",
+        wishes.len(),
+        begun.elapsed().as_secs_f64(),
+        made[0],
+        made[1],
+        hits.join(", ")
+    );
+    assert_eq!(statuses.keys().copied().collect::<Vec<_>>(), ["succeeded"], "nothing here is a reason for another end");
+    let played = faults.iter().filter(|fault| fault["hits"].as_u64() > Some(0)).count();
+    assert!(played == kinds || wanted < 400, "a fault was never played: {}", hits.join(", "));
+    assert!(wishes.len() >= wanted);
+}
+
+/// Posts until told to stop, each call until it is written down.
+fn posts(client: usize, rooms: &[Room], acknowledged: &AtomicUsize, stop: &AtomicBool) -> Vec<Wish> {
+    let mut done = vec![];
+    for n in 0.. {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let wish = Wish::of(client, n);
+        eventually(&format!("an answer to {}", wish.call_id), || {
+            let answer = rooms[wish.room].door.begins(rooms[wish.room].getting_within(3, &[wish.call()])).answer()?;
+            match answer.http {
+                200 | 202 => Some(()),
+                // The server says by itself that we should ask again.
+                429 | 503 => None,
+                _ => panic!("{}: {answer:?}", wish.call_id),
+            }
+        });
+        done.push(wish);
+        acknowledged.fetch_add(1, Ordering::SeqCst);
+    }
+    done
+}
+
+/// How each call ended, by its id. Waits as long as some call still ends.
+fn all_end(world: &World, wishes: &[Wish]) -> HashMap<String, Value> {
+    let door = world.admin();
+    let open = ["accepted", "running", "scheduled", "parked", "unknown"];
+    let still = || open.iter().flat_map(|status| door.all(&format!("/v1/function-calls?status={status}"))).collect::<Vec<_>>();
+    let mut left = still();
+    while !left.is_empty() {
+        let fewer = within(Duration::from_secs(60), || Some(still()).filter(|now| now.len() < left.len()));
+        left = fewer.unwrap_or_else(|| panic!("{} calls do not end: {}", left.len(), json!(left)));
+    }
+    let wished: HashSet<&str> = wishes.iter().map(|wish| wish.call_id.as_str()).collect();
+    let all = door.all("/v1/function-calls");
+    let all = all.into_iter().map(|call| (call["call_id"].as_str().unwrap().to_owned(), call));
+    let ends: HashMap<String, Value> = all.filter(|(id, _)| wished.contains(id.as_str())).collect();
+    assert_eq!(ends.len(), wishes.len(), "a call that was acknowledged is not there");
+    ends
+}
+
+/// What the CRM holds, by kind and id.
+struct Book(HashMap<(&'static str, String), Value>);
+
+impl Book {
+    fn of(world: &World) -> Self {
+        let both = [("deal", world.crm().deals()), ("ticket", world.crm().tickets())];
+        let rows =
+            both.into_iter().flat_map(|(kind, rows)| rows.into_iter().map(move |row| ((kind, row["id"].to_string()), row)));
+        Self(rows.collect())
+    }
+
+    /// Of each wish for a record there is one if it succeeded and none otherwise. How many deals and tickets.
+    fn checks_creates(&self, wishes: &[Wish], ends: &HashMap<String, Value>) -> [usize; 2] {
+        let mut named: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
+        for ((kind, id), row) in &self.0 {
+            named.entry((*kind, row["name"].as_str().unwrap())).or_default().push(id);
+        }
+        let mut made = [0, 0];
+        for wish in wishes.iter().filter(|wish| !wish.name.is_empty()) {
+            let (there, end) = (named.get(&(wish.kind(), &wish.name)).cloned().unwrap_or_default(), &ends[&wish.call_id]);
+            if end["status"] == "succeeded" {
+                let told = end["result"][wish.kind()]["id"].as_str().unwrap();
+                assert_eq!(there, [told], "not one {} for {end}", wish.kind());
+                made[usize::from(wish.kind() == "ticket")] += 1;
+            } else {
+                assert_eq!(there, [""; 0], "a record of a call that did not succeed: {end}");
+            }
+        }
+        made
+    }
+
+    /// Each record shows the last change that was decided for it: no late repeat overtook a newer one. How many records.
+    fn checks_changes(&self, rooms: &[Room], wishes: &[Wish], ends: &HashMap<String, Value>) -> usize {
+        let by_id: HashMap<&str, &Wish> = wishes.iter().map(|wish| (wish.call_id.as_str(), wish)).collect();
+        let mut last: HashMap<(&'static str, String), &Wish> = HashMap::new();
+        for room in rooms {
+            let mut decided = HashSet::new();
+            for fact in room.facts("effect_requested") {
+                let call_id = fact["call_id"].as_str().unwrap();
+                assert!(decided.insert(call_id.to_owned()), "{call_id} was asked of the CRM twice");
+                let Some(wish) = by_id.get(call_id).filter(|_| ends[call_id]["status"] == "succeeded") else { continue };
+                let id = ends[call_id]["result"][wish.kind()]["id"].as_str().unwrap().to_owned();
+                last.insert((wish.kind(), id), wish);
+            }
+        }
+        for ((kind, id), wish) in &last {
+            let record = &self.0[&(*kind, id.clone())];
+            let shows = match *kind {
+                "deal" => record["size"].to_string().trim_matches('"').parse::<f64>().ok() == Some(wish.mark as f64),
+                _ => record["description"].as_str().is_some_and(|text| text.parse() == Ok(wish.mark)),
+            };
+            assert!(shows, "not as {} left it: {record}", wish.call_id);
+        }
+        last.len()
+    }
+}

@@ -1,0 +1,146 @@
+//! What people do to effects that are under way or that nobody can tell the end of: pause, cancel, clear the CRM, settle, try
+//! again. None of it makes a second record or leaves a call without an end.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use crate::world::crm::TOKEN;
+use crate::world::{Call, Room, World, calls, create_tag, eventually};
+
+on_both_databases!(who_asks_again_for_what_nobody_knows_makes_no_second);
+
+on_sqlite_alone!(
+    a_paused_room_ends_what_is_under_way_and_begins_nothing,
+    what_runs_cannot_be_cancelled,
+    a_crm_that_is_cleared_ends_what_was_open,
+    a_retry_and_a_word_of_how_it_ended_do_not_both_count,
+    so_many_calls_may_wait_and_no_more,
+);
+
+fn create_deal(name: &str) -> Call {
+    calls("create_deal", json!({"name": name}))
+}
+
+fn status_of(world: &World, call_id: &str) -> String {
+    world.admin().call(call_id).body["status"].as_str().unwrap_or_default().to_owned()
+}
+
+fn is(world: &World, call_id: &str, wanted: &str) {
+    eventually(&format!("{call_id} is {wanted}"), || (status_of(world, call_id) == wanted).then_some(()));
+}
+
+/// A call whose record was made and whose answer was lost, in a CRM that has no place for our reference, while another
+/// room's call of the same name is as unknown: nobody can tell whose the record is.
+fn a_call_nobody_knows_the_end_of(world: &mut World) -> (Room, &'static str) {
+    world.has_a_crm_with(&[], TOKEN, &["--reference-field", "none"]);
+    let rooms = [world.a_room("web-1"), world.a_room("web-2")];
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "lose_answer", "times": 2}));
+    let ids = ["u1", "u2"];
+    let asks = rooms.iter().zip(ids).map(|(room, id)| room.getting_within(0, &[create_deal("Two boats").id(id)]));
+    world.admin().at_once(asks.collect());
+    let n = eventually("one is left to people", || ids.iter().position(|id| status_of(world, id) == "unresolved"));
+    (rooms[n].clone(), ids[n])
+}
+
+pub fn who_asks_again_for_what_nobody_knows_makes_no_second(world: &mut World) {
+    let (room, unknown) = a_call_nobody_knows_the_end_of(world);
+    let before = world.crm().named("deals", "Two boats").len();
+    // A framework mints a new id when it tries again.
+    let again = room.gets(create_deal("two boats").id("again"));
+    assert_eq!(again.code(), "waits_for_colleague", "{again:?}");
+    assert_eq!(again.only()["error"]["next"], "wait_for_human");
+    assert_eq!(world.crm().named("deals", "Two boats").len(), before);
+    // Another wish is not held up, and who really wants a second says so.
+    room.gets(create_deal("Three boats")).result();
+    room.gets(calls("create_deal", json!({"name": "Two boats", "repeat": true}))).result();
+    assert_eq!(world.crm().named("deals", "Two boats").len(), before + 1);
+    // A person knows, and the next who asks is told the same.
+    let word = json!({"outcome": "succeeded", "record": "77", "reason": "I looked; it is there."});
+    let settled = world.admin().send("POST", &format!("/v1/function-calls/{unknown}/settle"), Some(&word));
+    assert_eq!(settled.http, 200, "{settled:?}");
+    assert_eq!(room.gets(create_deal("Two boats").id("later")).result()["already_existed"], true);
+}
+
+pub fn a_retry_and_a_word_of_how_it_ended_do_not_both_count(world: &mut World) {
+    let (_, unknown) = a_call_nobody_knows_the_end_of(world);
+    let before = world.crm().named("deals", "Two boats").len();
+    let door = world.admin();
+    let settle = (format!("/v1/function-calls/{unknown}/settle"), json!({"outcome": "failed", "reason": "It is not there."}));
+    let retry = (format!("/v1/function-calls/{unknown}/retry"), json!({"reason": "Once more."}));
+    let asks = [settle, retry].map(|(path, body)| {
+        let door = door.clone();
+        async move { door.ask(reqwest::Method::POST, &path, Some(&body), &[]).await.expect("an answer") }
+    });
+    let mut heard: HashMap<u16, usize> = HashMap::new();
+    for answer in door.at_once(asks.into()) {
+        *heard.entry(answer.http).or_default() += 1;
+    }
+    assert_eq!(heard, HashMap::from([(200, 1), (409, 1)]), "one decision counts");
+    eventually("it ends", || ["failed", "unresolved"].contains(&status_of(world, unknown).as_str()).then_some(()));
+    assert_eq!(world.crm().named("deals", "Two boats").len(), before, "and it was looked up, not sent again");
+}
+
+pub fn a_paused_room_ends_what_is_under_way_and_begins_nothing(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 700, "times": 1}));
+    room.gets_within(0, create_deal("Ten tents").id("c1"));
+    eventually("the CRM is asked", || (world.crm().was_asked("POST", "/deals") == 1).then_some(()));
+    room.actor_is_told("pause");
+    let waits = room.gets_within(0, create_deal("Five stoves").id("c2"));
+    assert_eq!(waits.only()["status"], "parked", "{waits:?}");
+    is(world, "c1", "succeeded");
+    assert_eq!(status_of(world, "c2"), "parked");
+    assert_eq!(world.crm().named("deals", "Five stoves").len(), 0);
+    room.actor_is_told("resume");
+    is(world, "c2", "succeeded");
+    assert_eq!(world.crm().named("deals", "Five stoves").len(), 1);
+}
+
+pub fn what_runs_cannot_be_cancelled(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 700, "times": 1}));
+    room.gets_within(0, create_deal("Ten tents").id("c1"));
+    room.gets_within(0, calls("update_deal", json!({"amount": 7})).id("c2"));
+    let cancel = |id: &str| world.admin().send("POST", &format!("/v1/function-calls/{id}/cancel"), None);
+    assert_eq!(cancel("c1").http, 409, "it may already be there");
+    assert_eq!(cancel("c2").http, 200, "it only waits");
+    is(world, "c1", "succeeded");
+    assert_eq!(status_of(world, "c2"), "cancelled");
+    assert_eq!((world.crm().named("deals", "Ten tents").len(), world.crm().was_told("PUT", "/deals/").len()), (1, 0));
+}
+
+pub fn a_crm_that_is_cleared_ends_what_was_open(world: &mut World) {
+    world.has_a_crm();
+    let rooms = [world.a_room("web-1"), world.a_room("web-2")];
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 700, "times": 1}));
+    rooms[0].gets_within(0, create_deal("Ten tents").id("c1"));
+    eventually("the CRM is asked", || (world.crm().was_asked("POST", "/deals") == 1).then_some(()));
+    rooms[0].gets_within(0, create_deal("Five stoves").id("c2"));
+    world.command(&["company", "crm", "clear", "acme"]);
+    // What was sent is heard to its end; what was not is refused.
+    is(world, "c1", "succeeded");
+    is(world, "c2", "refused");
+    let refused = || (rooms[1].gets(create_deal("Late")).only()["status"] == "refused").then_some(());
+    eventually("the server knows", refused);
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+    assert_eq!(world.crm().named("deals", "Five stoves").len(), 0);
+    assert_eq!(rooms[0].gets(create_tag(&["vip"])).only()["status"], "succeeded");
+}
+
+pub fn so_many_calls_may_wait_and_no_more(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    let batch = |n: usize| (0..64).map(|i| create_tag(&["vip"]).id(&format!("c{n}-{i}"))).collect::<Vec<_>>();
+    for n in 0..16 {
+        let answer = world.admin().at_once(vec![room.getting_within(0, &batch(n))]).pop().unwrap().expect("an answer");
+        assert!(answer.statuses().iter().all(|status| *status == "parked"), "{answer:?}");
+    }
+    let answer = room.gets_within(0, create_tag(&["vip"]).id("one-more"));
+    assert_eq!(answer.code(), "too_many_waiting", "{answer:?}");
+    room.actor_is_told("resume");
+    is(world, "c15-63", "succeeded");
+    assert_eq!(room.gets(create_tag(&["urgent"])).only()["status"], "succeeded");
+}
