@@ -29,10 +29,10 @@ Exit codes:
   1    failed
   2    wrong usage
   3    configuration or migration
-  4    server not reachable, or port in use
+  4    server or CRM not reachable, or port in use
   5    not found
   6    conflict, or refused
-  7    key missing, wrong or not allowed
+  7    key missing, wrong or not allowed, or a token refused
   8    a check failed
   130  interrupted";
 

@@ -61,5 +61,5 @@ pub fn warnings(report: &CheckReport) -> Vec<String> {
         return vec![];
     }
     let kinds = without.join(" and ");
-    vec![format!("{kind} have no field for our reference, so a lost answer is harder to look up", kind = kinds)]
+    vec![format!("{kinds} have no field for our reference, so a lost answer is harder to look up")]
 }
