@@ -148,6 +148,11 @@ fn check(store: &MemoryStore, crm: &World, seed: u64) {
         }
     }
     assert!(once.values().all(|times| *times == 1), "seed {seed}: invariant 10: something was made twice: {once:?}");
+    for (call, recalled) in store.effects() {
+        let ended_well = recalled.settlement.is_some_and(|(_, end)| end.status == CallStatus::Succeeded);
+        let told = recalled.parts.iter().all(|row| row.done.is_some());
+        assert!(told || !ended_well, "seed {seed}: {call:?} succeeded, and what became of a part is not on record");
+    }
     for row in store.calls() {
         let made = once.keys().any(|(call, _)| *call == row.call.key);
         let asked = place.contains_key(&row.call.key);

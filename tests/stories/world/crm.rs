@@ -85,6 +85,12 @@ impl StandIn {
         self.list("/_standin/faults")
     }
 
+    /// The fault given last has met a request. One that is slow stands in the journal only when it is over.
+    pub fn is_at_it(&self) {
+        let hit = || self.faults().last().is_some_and(|fault| fault["hits"].as_u64() > Some(0)).then_some(());
+        eventually("the CRM is asked", hit);
+    }
+
     /// Every request it has had, as far back as it remembers.
     pub fn journal(&self) -> Vec<Value> {
         self.list("/_standin/journal")
@@ -99,6 +105,14 @@ impl StandIn {
     pub fn was_told(&self, method: &str, path: &str) -> Vec<Value> {
         let lines = self.journal_of(&format!("method={method}&path={path}"));
         lines.into_iter().map(|line| line["body"].clone()).collect()
+    }
+
+    /// Somebody else makes a record there, by hand.
+    pub fn somebody_makes(&self, kind: &str, record: &Value) {
+        let mut somebody = self.door.clone();
+        TOKEN.clone_into(&mut somebody.key);
+        let made = somebody.send("POST", &format!("/api/v3.1/{kind}"), Some(record));
+        assert_eq!(made.http, 200, "{made:?}");
     }
 
     /// Every token that opens or ever opened a door there.
