@@ -15,8 +15,9 @@ pub enum Kind {
 pub enum Database {
     Sqlite(PathBuf),
     Postgres(String),
-    /// With its tables in a folder of their own.
-    PostgresIn(String, PathBuf),
+    /// With its tables in a folder of their own, and a server of its own: one without space for its tables has no
+    /// checkpoint, and nobody there can drop a database.
+    PostgresAlone(String, postgres::Postgres),
 }
 
 impl Database {
@@ -32,7 +33,7 @@ impl Database {
     pub fn fresh_in(kind: Kind, folder: &Path) -> Option<Self> {
         match kind {
             Kind::Sqlite => Self::fresh(kind, folder),
-            Kind::Postgres => postgres::server().map(|server| Self::PostgresIn(server.a_database_in(folder), folder.to_owned())),
+            Kind::Postgres => postgres::own_server().map(|server| Self::PostgresAlone(server.a_database_in(folder), server)),
         }
     }
 
@@ -40,7 +41,7 @@ impl Database {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) | Self::PostgresIn(url, _) => url.clone(),
+            Self::Postgres(url) | Self::PostgresAlone(url, _) => url.clone(),
         }
     }
 
@@ -51,7 +52,7 @@ impl Database {
             Self::Sqlite(path) => {
                 sql_query(sql).execute(&mut open(path)).unwrap();
             }
-            Self::Postgres(url) | Self::PostgresIn(url, _) => postgres::run_sql(url, sql),
+            Self::Postgres(url) | Self::PostgresAlone(url, _) => postgres::run_sql(url, sql),
         }
     }
 
@@ -63,7 +64,7 @@ impl Database {
                 sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
                 Locked::File(connection)
             }
-            Self::Postgres(url) | Self::PostgresIn(url, _) => {
+            Self::Postgres(url) | Self::PostgresAlone(url, _) => {
                 Locked::Tables(postgres::Held::tables(url, &["rooms", "room_events", "function_calls"]))
             }
         }
@@ -74,7 +75,7 @@ impl Database {
         match self {
             // A second writer waits for the first one.
             Self::Sqlite(_) => self.locked_by_another_program(),
-            Self::Postgres(url) | Self::PostgresIn(url, _) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
+            Self::Postgres(url) | Self::PostgresAlone(url, _) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
         }
     }
 
@@ -93,17 +94,10 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if std::thread::panicking() || matches!(self, Self::Sqlite(_)) {
-            return;
-        }
-        let Some(server) = postgres::server() else { return };
-        match self {
-            Self::Sqlite(_) => {}
-            Self::Postgres(url) => server.forget(url),
-            Self::PostgresIn(url, folder) => {
-                server.forget(url);
-                server.forget_folder(folder);
-            }
+        if let (Self::Postgres(url), Some(server)) = (&*self, postgres::server())
+            && !std::thread::panicking()
+        {
+            server.forget(url);
         }
     }
 }

@@ -36,18 +36,20 @@ pub fn server() -> Option<&'static Postgres> {
             if let Ok(admin_url) = std::env::var("BELLHOP_TEST_POSTGRES") {
                 return Some(Postgres { admin_url, _own: None });
             }
-            let Some(programs) = programs() else {
-                assert!(
-                    std::env::var_os("CI").is_none(),
-                    "CI must not skip PostgreSQL: no server programs in /usr/lib/postgresql"
-                );
-                eprintln!("\n**** SKIPPED: every story on PostgreSQL. No server programs in /usr/lib/postgresql/*/bin;");
-                eprintln!("**** install Debian's postgresql-15, or give BELLHOP_TEST_POSTGRES=postgres://admin@host/db\n");
-                return None;
-            };
-            Some(start(&programs))
+            own_server()
         })
         .as_ref()
+}
+
+/// One for a single story that is hard on it; ends when it is dropped.
+pub fn own_server() -> Option<Postgres> {
+    let Some(programs) = programs() else {
+        assert!(std::env::var_os("CI").is_none(), "CI must not skip PostgreSQL: no server programs in /usr/lib/postgresql");
+        eprintln!("\n**** SKIPPED: stories on PostgreSQL. No server programs in /usr/lib/postgresql/*/bin;");
+        eprintln!("**** install Debian's postgresql-15, or give BELLHOP_TEST_POSTGRES=postgres://admin@host/db\n");
+        return None;
+    };
+    Some(start(&programs))
 }
 
 impl Postgres {
@@ -62,14 +64,8 @@ impl Postgres {
         if let Some((user, group)) = account() {
             chown(folder, Some(user), Some(group)).unwrap();
         }
-        let tables = folder_name(folder);
-        run_sql(&self.admin_url, &format!("CREATE TABLESPACE {tables} LOCATION '{}'", folder.display()));
-        self.made(&format!(" TABLESPACE {tables}"))
-    }
-
-    /// Its database is forgotten already.
-    pub fn forget_folder(&self, folder: &Path) {
-        run_sql(&self.admin_url, &format!("DROP TABLESPACE IF EXISTS {}", folder_name(folder)));
+        run_sql(&self.admin_url, &format!("CREATE TABLESPACE apart LOCATION '{}'", folder.display()));
+        self.made(" TABLESPACE apart")
     }
 
     fn made(&self, with: &str) -> String {
@@ -85,11 +81,6 @@ impl Postgres {
             run_sql(&self.admin_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
-}
-
-/// What PostgreSQL calls a folder: its path, spelled with what a name may have.
-fn folder_name(folder: &Path) -> String {
-    folder.display().to_string().to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 /// One statement on its own connection.
