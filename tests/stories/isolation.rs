@@ -158,6 +158,8 @@ fn body_for(path: &str) -> Value {
     match place {
         _ if place.ends_with("/function-calls") => json!({"calls": [{"name": "think", "arguments": {}}]}),
         _ if place.ends_with("/messages") => json!({"from": "customer", "text": "hello", "message_id": "m1"}),
+        _ if place.ends_with("/retry") => json!({"reason": "I looked."}),
+        _ if place.ends_with("/settle") => json!({"outcome": "failed", "reason": "I looked."}),
         "rooms/{room_id}" => json!({"channel": "web_chat", "customer": {"handle": "acme-room-1"}}),
         _ if place.starts_with("agents") => {
             json!({"name": "Zoe", "email": "zoe@acme.example", "divisions": [], "status": "offline", "capacity": 1})
