@@ -17,7 +17,10 @@ pub enum Database {
     Postgres(String),
     /// With its tables in a folder of their own, and a server of its own: one without space for its tables has no
     /// checkpoint, and nobody there can drop a database.
-    PostgresAlone(String, postgres::Postgres),
+    PostgresAlone {
+        url: String,
+        _server: postgres::Postgres,
+    },
 }
 
 impl Database {
@@ -33,7 +36,9 @@ impl Database {
     pub fn fresh_in(kind: Kind, folder: &Path) -> Option<Self> {
         match kind {
             Kind::Sqlite => Self::fresh(kind, folder),
-            Kind::Postgres => postgres::own_server().map(|server| Self::PostgresAlone(server.a_database_in(folder), server)),
+            Kind::Postgres => {
+                postgres::own_server().map(|server| Self::PostgresAlone { url: server.a_database_in(folder), _server: server })
+            }
         }
     }
 
@@ -41,7 +46,7 @@ impl Database {
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) | Self::PostgresAlone(url, _) => url.clone(),
+            Self::Postgres(url) | Self::PostgresAlone { url, .. } => url.clone(),
         }
     }
 
@@ -52,7 +57,7 @@ impl Database {
             Self::Sqlite(path) => {
                 sql_query(sql).execute(&mut open(path)).unwrap();
             }
-            Self::Postgres(url) | Self::PostgresAlone(url, _) => postgres::run_sql(url, sql),
+            Self::Postgres(url) | Self::PostgresAlone { url, .. } => postgres::run_sql(url, sql),
         }
     }
 
@@ -64,7 +69,7 @@ impl Database {
                 sql_query("BEGIN EXCLUSIVE").execute(&mut connection).unwrap();
                 Locked::File(connection)
             }
-            Self::Postgres(url) | Self::PostgresAlone(url, _) => {
+            Self::Postgres(url) | Self::PostgresAlone { url, .. } => {
                 Locked::Tables(postgres::Held::tables(url, &["rooms", "room_events", "function_calls"]))
             }
         }
@@ -75,7 +80,9 @@ impl Database {
         match self {
             // A second writer waits for the first one.
             Self::Sqlite(_) => self.locked_by_another_program(),
-            Self::Postgres(url) | Self::PostgresAlone(url, _) => Locked::Tables(postgres::Held::inserts(url, "function_calls")),
+            Self::Postgres(url) | Self::PostgresAlone { url, .. } => {
+                Locked::Tables(postgres::Held::inserts(url, "function_calls"))
+            }
         }
     }
 
