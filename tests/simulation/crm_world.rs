@@ -32,6 +32,8 @@ struct Book {
     doubtful: HashSet<(CallKey, u32)>,
     complaints: Vec<String>,
     parts: HashMap<CallKey, u32>,
+    /// Processes so far; only the last one is alive.
+    processes: u64,
     /// Still under way, with when they arrive.
     late: Vec<(Instant, Landed)>,
 }
@@ -42,9 +44,23 @@ pub struct World {
     calm: std::sync::atomic::AtomicBool,
 }
 
+/// One life of Bellhop, as the CRM meets it.
+pub struct Process {
+    world: Arc<World>,
+    born: u64,
+}
+
 impl World {
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self { book: Mutex::default(), dice: Mutex::new(Dice::new(seed)), calm: false.into() })
+    }
+
+    /// A process's way to the CRM. With it those before are dead: what a killed process had not sent yet, it never sends,
+    /// however long its threads take to notice.
+    pub fn process(self: &Arc<Self>) -> Arc<Process> {
+        let mut book = self.book();
+        book.processes += 1;
+        Arc::new(Process { world: self.clone(), born: book.processes })
     }
 
     /// From now on every answer arrives.
@@ -85,9 +101,12 @@ impl World {
     }
 
     /// A request arrives: what becomes of it, and what its sender hears.
-    fn take(&self, job: &EffectJob, part: &Part) -> Option<Sent> {
+    fn take(&self, job: &EffectJob, part: &Part, born: u64) -> Option<Sent> {
         {
             let mut book = self.book();
+            if book.processes != born {
+                return None;
+            }
             book.sent.push((job.address.clone(), job.key));
             if part.rule == Rule::Once && !book.doubtful.insert((job.key, part.no)) {
                 book.complaints
@@ -135,7 +154,7 @@ fn done(part: &Part) -> PartDone {
     PartDone { record: format!("{}", part.no + 1), answer: "{}".into() }
 }
 
-impl Crm for World {
+impl Crm for Process {
     fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
         let attempt_ms = i64::try_from(LATEST_MS).unwrap();
         Box::pin(async move { Ok(Patience { attempt_ms, grace_ms: attempt_ms + 4, ..Patience::default() }) })
@@ -143,9 +162,12 @@ impl Crm for World {
 
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         Box::pin(async move {
-            let parts =
-                *self.book().parts.entry(job.key).or_insert(if job.plan.creates { 1 + u32::from(job.key.0[0] % 2) } else { 1 });
-            if self.roll(8) == 0 {
+            let parts = *self.world.book().parts.entry(job.key).or_insert(if job.plan.creates {
+                1 + u32::from(job.key.0[0] % 2)
+            } else {
+                1
+            });
+            if self.world.roll(8) == 0 {
                 return Ok(Planned::Later { after_ms: 1, why: "the CRM is slow".into() });
             }
             let no = u32::try_from(ended.len()).unwrap();
@@ -171,7 +193,7 @@ impl Crm for World {
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Permit) -> OutsideFuture<'a, Sent> {
         Box::pin(async move {
-            match self.take(job, part) {
+            match self.world.take(job, part, self.born) {
                 Some(sent) => Ok(sent),
                 None => {
                     tokio::time::sleep(Duration::from_millis(LATEST_MS)).await;
@@ -183,10 +205,10 @@ impl Crm for World {
 
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
         Box::pin(async move {
-            if self.roll(6) == 0 {
+            if self.world.roll(6) == 0 {
                 return Ok(Found::Later { after_ms: 1, why: "the CRM is slow".into() });
             }
-            let mut book = self.book();
+            let mut book = self.world.book();
             let there = book.landed.iter().any(|landed| landed.call == job.key && landed.part == part.no);
             if there {
                 return Ok(Found::Done(done(part)));

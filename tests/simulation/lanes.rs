@@ -61,7 +61,7 @@ fn start(store: &Arc<MemoryStore>, crm: &Arc<World>) -> (RoomRouter, Vec<actix::
     let arbiters = vec![actix::Arbiter::new()];
     threads.join(&arbiters[0].handle());
     store.deliver_to(Arc::new(threads.clone()));
-    let options = RouterOptions { crm: Some(CrmPorts { crm: crm.clone(), outbox: store.clone() }), ..RouterOptions::default() };
+    let options = RouterOptions { crm: Some(CrmPorts { crm: crm.process(), outbox: store.clone() }), ..RouterOptions::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let memory: Arc<dyn Memory> = store.clone();
     (RoomRouter::new(options, store.clone(), memory, clock, threads), arbiters)
