@@ -70,6 +70,9 @@ impl<D: Fn()> Lane<'_, D> {
         self.parts = recalled.parts;
         let patience = self.ask(|| self.ports.crm.patience(self.job.address.company)).await;
         let mut carriage = Carriage::new(patience, self.job.since);
+        if self.parts.iter().any(|row| row.done.is_some() || !row.idle) {
+            carriage.was_begun();
+        }
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
         loop {

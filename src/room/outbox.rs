@@ -125,6 +125,11 @@ impl Carriage {
         Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched: false }
     }
 
+    /// Something of it was started in an earlier life: however late it is, it can no longer expire unseen.
+    pub fn was_begun(&mut self) {
+        self.touched = true;
+    }
+
     /// Whether the outcome is unknown at this moment.
     pub fn is_doubtful(&self) -> bool {
         matches!(self.phase, Phase::Doubtful { .. })
@@ -232,6 +237,7 @@ mod tests {
     /// One that finds a part started at `started_at`, without an outcome.
     fn inherits(rule: Rule, started_at: Timestamp) -> Carriage {
         let mut carriage = Carriage::new(Patience::default(), started_at);
+        carriage.was_begun();
         assert_eq!(carriage.next(NOW), Move::Plan);
         carriage.came(Came::PartStarted(rule, started_at), NOW);
         carriage
