@@ -69,7 +69,8 @@ impl<D: Fn()> Lane<'_, D> {
         }
         self.parts = recalled.parts;
         let patience = self.ask(|| self.ports.crm.patience(self.job.address.company)).await;
-        let mut carriage = Carriage::new(patience, self.job.since, !self.parts.is_empty());
+        let begun = self.parts.iter().any(|row| row.done.is_some() || !row.idle);
+        let mut carriage = Carriage::new(patience, self.job.since, begun);
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
         loop {
