@@ -137,8 +137,12 @@ impl QueryFragment<Pg> for Group<'_> {
             e_kind: Text, e_payload: Text);
         out.push_sql(")), d AS (UPDATE function_calls f SET status=x.status, body=x.body, ended_at=x.ended_at FROM unnest(");
         arrays!(d_key: Binary, d_room: Binary, d_status: Text, d_body: Text, d_at: Nullable<BigInt>);
+        // Open calls and dead letters apart: each has a partial index, while for both at once the whole table would be read.
+        out.push_sql(") AS x(call_key,room_key,status,body,ended_at) WHERE f.call_key=x.call_key AND f.room_key=x.room_key AND f.ended_at IS NULL), \
+            l AS (UPDATE function_calls f SET status=x.status, body=x.body, ended_at=x.ended_at FROM unnest(");
+        arrays!(d_key: Binary, d_room: Binary, d_status: Text, d_body: Text, d_at: Nullable<BigInt>);
         out.push_sql(") AS x(call_key,room_key,status,body,ended_at) WHERE f.call_key=x.call_key AND f.room_key=x.room_key \
-            AND (f.ended_at IS NULL OR f.status IN ('dead', 'unresolved'))), \
+            AND f.status IN ('dead', 'unresolved')), \
             t AS (INSERT INTO tags (company,folded,shown,created_at) SELECT * FROM unnest(");
         arrays!(t_company: BigInt, t_folded: Text, t_shown: Text, t_at: BigInt);
         // The whole of `t` before `meta`: the directory takes its locks in the same order.
