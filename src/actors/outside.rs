@@ -8,11 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::catalog::Request;
 use crate::room::outbox::{Patience, Rule};
-use crate::room::{
-    CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RecordKind, RoomAddress, Settlement, Timestamp,
-};
+use crate::room::{CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp};
 
-/// Not `Send`-free: adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
+/// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
 
 /// One effect, with all that its call said.
@@ -321,9 +319,4 @@ pub struct CircuitView {
     /// When an open circuit lets a probe through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_at: Option<Timestamp>,
-}
-
-/// Of a record kind: what the lane's parts and the room's links are called.
-pub const fn part_name(kind: RecordKind) -> &'static str {
-    kind.as_str()
 }

@@ -126,15 +126,6 @@ impl Carriage {
         Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched }
     }
 
-    /// Whether the outcome is unknown at this moment.
-    pub fn is_doubtful(&self) -> bool {
-        matches!(self.phase, Phase::Doubtful { .. })
-    }
-
-    pub fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
     pub fn next(&self, now: Timestamp) -> Move {
         match self.phase {
             Phase::Over => Move::Settle(End::Given),
