@@ -29,7 +29,7 @@ fn a_room(company: &Company) -> Draft {
 
 /// Decides a call and folds what was decided into the room. How many facts there were.
 fn decide_and_apply(room: &mut Room, admitted: &Admitted, company: &Company) -> usize {
-    let facts = match catalog::decide(room, &admitted.call, &admitted.request, &Ground { now: NOW, company }) {
+    let facts = match catalog::decide(room, &admitted.call, &admitted.request, &Ground { now: NOW, company, approved: false }) {
         Decision::Done { facts, result } => {
             black_box(result);
             facts
@@ -85,7 +85,7 @@ fn turns(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(count.to_string(), |bencher| {
             bencher.iter(|| {
-                let ground = Ground { now: NOW, company: &company };
+                let ground = Ground { now: NOW, company: &company, approved: false };
                 let mut turn = Turn::begin(&draft.address, &draft.room, ground, &open, &condemned);
                 for call in &calls {
                     turn.call(black_box(call));

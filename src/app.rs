@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
 use crate::actors::ports::Clock;
-use crate::actors::{CrmPorts, Faults, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
 use crate::config::Config;
 use crate::crm::QontakCrm;
@@ -198,7 +198,8 @@ fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
-        crm: Some(CrmPorts { crm: Arc::new(build_crm(store, &clock)?), outbox: store.outbox() }),
+        crm: Some(LanePorts { counterpart: Arc::new(build_crm(store, &clock)?), outbox: store.outbox() }),
+        channel: None,
     };
     Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
 }

@@ -56,6 +56,7 @@ pub mod actors;
 pub mod api;
 pub mod app;
 pub mod catalog;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod crm;

@@ -106,7 +106,7 @@ impl Draft {
     /// The room moves on as if the step had landed.
     fn step(&mut self, company: &Company, owner_epoch: i64, take: impl FnOnce(&mut Turn<'_>)) -> Box<Commit> {
         let (open, condemned) = (OpenCalls::new(), HashSet::new());
-        let mut turn = Turn::begin(&self.address, &self.room, Ground { now: NOW, company }, &open, &condemned);
+        let mut turn = Turn::begin(&self.address, &self.room, Ground { now: NOW, company, approved: false }, &open, &condemned);
         take(&mut turn);
         let (commit, kept) = turn.into_commit(self.key, owner_epoch).unwrap();
         self.room = kept.room;

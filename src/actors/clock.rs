@@ -43,7 +43,7 @@ pub async fn bring_timers(router: RoomRouter) {
             }
             Err(why) => tracing::warn!(%why, "the timers cannot be read"),
         }
-        if router.0.crms.take_deaths() {
+        if router.0.lanes.take_deaths() {
             actix::spawn(resume_open_calls(router.clone()));
         }
         tokio::time::sleep(LONGEST_LOOK_AWAY).await;
@@ -57,6 +57,10 @@ async fn bring(router: &RoomRouter, timer: DueTimer) {
             Ok(assignment) => Command::OfferOverdue { assignment },
             Err(_) => return,
         },
+        TimerKind::Barrier => Command::BarrierOverdue,
+        TimerKind::Approval => Command::ApprovalOverdue,
+        TimerKind::Idle => Command::PersonIdle,
+        TimerKind::Silence => Command::PersonSilent,
     };
     if router.company(timer.room.company).await.is_ok() {
         router.0.notify(&timer.room, command, Cause::Timer(timer.kind.as_str()));

@@ -1,39 +1,60 @@
 //! A room and its lane: which effects are handed over, and when the lane may forget one.
 //! **Invariant:** an effect is handed over only when the commit that asked for it is durable.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::room::{CallKey, Command, Fact, OpenEffect, Room, RoomEvent};
+use crate::room::{CallKey, Command, Fact, OpenEffect, Room, RoomEvent, Side};
 
 use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
 
+/// Every side there is.
+const SIDES: [Side; 2] = [Side::Crm, Side::Channel];
+
 impl RoomActor {
-    /// What this commit asked for goes to its lane; to a lane that is new goes all that is open, or it would overtake.
+    /// What this commit asked for goes to its lanes; to a lane that is new goes all that is open, or it would overtake.
     pub(super) fn hand_over_new(&self, events: &[RoomEvent]) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
-        let asked = events.iter().filter_map(|event| match &event.fact {
-            Fact::EffectRequested { call_id, .. } => room.effect(call_id),
-            _ => None,
-        });
-        let jobs: Vec<EffectJob> = asked.filter_map(|effect| self.job(room, effect)).collect();
-        if jobs.is_empty() {
+        if !events.iter().any(|event| matches!(event.fact, Fact::EffectRequested { .. })) {
             return;
         }
-        let known_to = Some(self.handed_to.get());
-        if self.inner.crms.carry(&self.inner, self.address.company, jobs, known_to).is_none() {
-            self.hand_over_open();
+        for side in SIDES {
+            let asked = events.iter().filter_map(|event| match &event.fact {
+                Fact::EffectRequested { call_id, plan, .. } if plan.kind.side() == side => room.effect(call_id),
+                _ => None,
+            });
+            let jobs: Vec<EffectJob> = asked.filter_map(|effect| self.job(room, effect)).collect();
+            let known_to = Some(self.known_to(side).get());
+            let to = (self.address.company, side);
+            if !jobs.is_empty() && self.inner.lanes.carry(&self.inner, to, jobs, known_to).is_none() {
+                self.hand_over_open_to(room, side);
+            }
         }
     }
 
-    /// A room that wakes does not know what its lane knows: everything open is handed over again, in order.
+    /// A room that wakes does not know what its lanes know: everything open is handed over again, in order.
     pub(super) fn hand_over_open(&self) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
-        let open = room.outside.iter().flat_map(|outside| &outside.effects).filter(|effect| !effect.stranded);
+        if room.outside.is_some() {
+            SIDES.into_iter().for_each(|side| self.hand_over_open_to(room, side));
+        }
+    }
+
+    fn hand_over_open_to(&self, room: &Room, side: Side) {
+        let open = room.outside.iter().flat_map(|outside| &outside.effects);
+        let open = open.filter(|effect| !effect.stranded && effect.plan.kind.side() == side);
         let jobs: Vec<EffectJob> = open.filter_map(|effect| self.job(room, effect)).collect();
         if !jobs.is_empty() {
-            let to = self.inner.crms.carry(&self.inner, self.address.company, jobs, None);
-            self.handed_to.set(to.unwrap_or_default());
+            let to = self.inner.lanes.carry(&self.inner, (self.address.company, side), jobs, None);
+            self.known_to(side).set(to.unwrap_or_default());
+        }
+    }
+
+    fn known_to(&self, side: Side) -> &Cell<u64> {
+        match side {
+            Side::Crm => &self.handed_to[0],
+            Side::Channel => &self.handed_to[1],
         }
     }
 
@@ -64,7 +85,9 @@ impl RoomActor {
         let Work::Command(tell) = work else { return };
         match &*tell.command {
             Command::EffectSettled { call_id, .. } => {
-                self.inner.crms.applied(&self.inner, &self.address, CallKey::of(self.address.company, call_id));
+                // Which of them it was is no longer in the room; one that does not know it has nothing to forget.
+                let key = CallKey::of(self.address.company, call_id);
+                SIDES.into_iter().for_each(|side| self.inner.lanes.applied(&self.address, side, key));
             }
             Command::Nudge => self.hand_over_open(),
             _ => {}

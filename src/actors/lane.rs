@@ -8,22 +8,23 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use crate::catalog::fence;
 use crate::room::outbox::{Came, Carriage, End, Move};
 use crate::room::{CallStatus, Settlement, Timestamp};
 
-use super::outside::{Crm, EffectJob, Found, Outbox, Part, PartDone, PartRow, Planned, Sent, Started};
+use super::outside::{Counterpart, EffectJob, Found, Outbox, Part, PartDone, PartRow, Planned, Sent, Started};
 use super::ports::Clock;
 
 /// The outside and where it is written down; clones are the same.
 #[derive(Clone)]
-pub struct CrmPorts {
-    pub crm: Arc<dyn Crm>,
+pub struct LanePorts {
+    pub counterpart: Arc<dyn Counterpart>,
     pub outbox: Arc<dyn Outbox>,
 }
 
-impl std::fmt::Debug for CrmPorts {
+impl std::fmt::Debug for LanePorts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CrmPorts").finish_non_exhaustive()
+        f.debug_struct("LanePorts").finish_non_exhaustive()
     }
 }
 
@@ -31,12 +32,12 @@ impl std::fmt::Debug for CrmPorts {
 const STORE_AGAIN: Duration = Duration::from_millis(200);
 /// A rest is cut in pieces, so that a clock that jumps is noticed.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
-/// The CRM's side failed inside, or could not be reached to be read.
-const CRM_AGAIN_MS: i64 = 1_000;
+/// The other side failed inside, or could not be reached to be read.
+const ASK_AGAIN_MS: i64 = 1_000;
 
 /// Carries `job` to its end. `doubted` is called when its outcome becomes unknown. `None`: another process owns it now.
 pub async fn carry(
-    ports: &CrmPorts,
+    ports: &LanePorts,
     clock: &dyn Clock,
     at_once: &Semaphore,
     job: &EffectJob,
@@ -48,14 +49,14 @@ pub async fn carry(
 }
 
 struct Lane<'a, D> {
-    ports: &'a CrmPorts,
+    ports: &'a LanePorts,
     clock: &'a dyn Clock,
     at_once: &'a Semaphore,
     job: &'a EffectJob,
     doubted: D,
     /// Those that were started, in order; the last one may be under way.
     parts: Vec<PartRow>,
-    /// The end, as the CRM's side said it.
+    /// The end, as the other side said it.
     given: Option<Settlement>,
 }
 
@@ -68,7 +69,7 @@ impl<D: Fn()> Lane<'_, D> {
             return Some(settlement);
         }
         self.parts = recalled.parts;
-        let patience = self.ask(|| self.ports.crm.patience(self.job.address.company)).await;
+        let patience = self.ask(|| self.ports.counterpart.patience(self.job.address.company)).await;
         let begun = self.parts.iter().any(|row| row.done.is_some() || !row.idle);
         let mut carriage = Carriage::new(patience, self.job.since, begun);
         // A part that is named but not started yet.
@@ -109,7 +110,7 @@ impl<D: Fn()> Lane<'_, D> {
             return Came::Part(rule);
         }
         let _turn = self.at_once.acquire().await;
-        match self.ports.crm.plan(self.job, &self.parts).await {
+        match self.ports.counterpart.plan(self.job, &self.parts).await {
             Ok(Planned::Write(part)) => {
                 let rule = part.rule;
                 *named = Some(part);
@@ -120,12 +121,12 @@ impl<D: Fn()> Lane<'_, D> {
                 Came::End
             }
             Ok(Planned::Later { after_ms, why }) => {
-                tracing::info!(%why, after_ms, "the CRM cannot be read now");
+                tracing::info!(%why, after_ms, "the other side cannot be read now");
                 Came::NotDone { after_ms, counts: false }
             }
             Err(why) => {
-                tracing::warn!(%why, "the CRM cannot be read now");
-                Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false }
+                tracing::warn!(%why, "the other side cannot be read now");
+                Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }
             }
         }
     }
@@ -133,14 +134,14 @@ impl<D: Fn()> Lane<'_, D> {
     /// `None`: another process owns the effect.
     async fn send(&mut self, carriage: &mut Carriage, named: &mut Option<Part>) -> Option<Came> {
         let Some(part) = named.clone().or_else(|| self.open_row().map(|row| row.part.clone())) else {
-            return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: true });
+            return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: true });
         };
         // The permit first: lanes that wait for an open circuit must not keep others from looking theirs up.
-        let permit = match self.ports.crm.permit(self.job).await {
+        let permit = match self.ports.counterpart.permit(self.job).await {
             Ok(permit) => permit,
             Err(why) => {
                 tracing::warn!(%why, "no request may leave now");
-                return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false });
+                return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
             }
         };
         let _turn = self.at_once.acquire().await;
@@ -148,20 +149,24 @@ impl<D: Fn()> Lane<'_, D> {
         match self.ports.outbox.start(self.job, &part, at).await {
             Ok(Started::Yes) => {}
             Ok(Started::NotOurs) => return None,
+            Ok(Started::Void) => {
+                self.given = Some(Settlement::error(CallStatus::Refused, &fence::human_in_control()));
+                return Some(Came::End);
+            }
             // Perhaps it is marked: a mark without a request is only looked up once too often.
             Err(why) => {
                 tracing::warn!(%why, "a start could not be written down");
-                return Some(Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false });
+                return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
             }
         }
         carriage.started();
         *named = None;
         self.row_started(&part, at);
-        let sent = self.ports.crm.write(self.job, &part, permit).await;
+        let sent = self.ports.counterpart.write(self.job, &part, permit).await;
         Some(match sent {
             Ok(Sent::Done(done)) => self.done(done).await?,
             Ok(Sent::NotDone { after_ms, counts, why }) => {
-                tracing::info!(%why, after_ms, "the CRM did not take it");
+                tracing::info!(%why, after_ms, "the other side did not take it");
                 self.idle().await?;
                 Came::NotDone { after_ms, counts }
             }
@@ -171,7 +176,7 @@ impl<D: Fn()> Lane<'_, D> {
                 Came::End
             }
             Ok(Sent::Doubtful { why }) | Err(why) => {
-                tracing::warn!(%why, "it is not known whether the CRM took it");
+                tracing::warn!(%why, "it is not known whether the other side took it");
                 Came::Doubtful
             }
         })
@@ -182,27 +187,27 @@ impl<D: Fn()> Lane<'_, D> {
         let Some(row) = self.open_row().cloned() else { return Some(Came::Done) };
         let _turn = self.at_once.acquire().await;
         let asked_at = self.clock.now();
-        Some(match self.ports.crm.look_up(self.job, &row.part, row.started_at).await {
+        Some(match self.ports.counterpart.look_up(self.job, &row.part, row.started_at).await {
             Ok(Found::Done(done)) => self.done(done).await?,
             Ok(Found::Absent) => Came::Absent(asked_at),
             Ok(Found::Unprovable { why }) => {
-                tracing::warn!(%why, "it cannot be told whether the CRM took it");
+                tracing::warn!(%why, "it cannot be told whether the other side took it");
                 Came::Unprovable
             }
             Ok(Found::Later { after_ms, why }) => {
-                tracing::info!(%why, after_ms, "the CRM cannot be asked now");
+                tracing::info!(%why, after_ms, "the other side cannot be asked now");
                 Came::NotDone { after_ms, counts: false }
             }
             Err(why) => {
-                tracing::warn!(%why, "the CRM cannot be asked now");
-                Came::NotDone { after_ms: CRM_AGAIN_MS, counts: false }
+                tracing::warn!(%why, "the other side cannot be asked now");
+                Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }
             }
         })
     }
 
     /// `None`: another process owns the effect; what it writes down counts.
     async fn settle(&mut self, end: End) -> Option<Settlement> {
-        let unsaid = |status| self.ports.crm.unsaid(self.job, status);
+        let unsaid = |status| self.ports.counterpart.unsaid(self.job, status);
         let settlement = match (end, self.given.take()) {
             (End::Given, Some(given)) => given,
             (End::Expired, _) => unsaid(CallStatus::Expired),

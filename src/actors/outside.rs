@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::catalog::Request;
 use crate::room::outbox::{Patience, Rule};
-use crate::room::{CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp};
+use crate::room::{
+    CallKey, CallStatus, ChannelKind, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -88,6 +90,8 @@ pub enum Started {
     Yes,
     /// Another process owns the rooms now: stop, it inherits the effect.
     NotOurs,
+    /// Control moved since a fenced effect was asked for (`EffectPlan::fenced`): it was not marked and must not be sent.
+    Void,
 }
 
 /// Another effect of the company that is or may be tied to a record (for look-ups without a reference).
@@ -101,7 +105,8 @@ pub struct Claim {
 /// Where parts are written down. Every write is durable when its future is ready, tests the owner epoch, and may be repeated.
 pub trait Outbox: Send + Sync + 'static {
     fn recall(&self, effect: CallKey) -> OutsideFuture<'_, Recalled>;
-    /// Marks a part started (again), before its first byte. Inserts the effect's row at its first part.
+    /// Marks a part started (again), before its first byte. Inserts the effect's row at its first part. The mark of a fenced
+    /// effect is made only while the room's control epoch, as committed, is still the one it was decided in.
     fn start<'a>(&'a self, job: &'a EffectJob, part: &'a Part, at: Timestamp) -> OutsideFuture<'a, Started>;
     /// `None`: the attempt certainly did nothing.
     fn finish<'a>(&'a self, effect: CallKey, part: u32, done: Option<&'a PartDone>, at: Timestamp) -> OutsideFuture<'a, Started>;
@@ -119,7 +124,7 @@ pub trait Outbox: Send + Sync + 'static {
     ) -> OutsideFuture<'a, Vec<Claim>>;
 }
 
-/// What `Crm::plan` came to.
+/// What `Counterpart::plan` came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Planned {
     Write(Part),
@@ -132,7 +137,7 @@ pub enum Planned {
     },
 }
 
-/// What `Crm::write` came to; sorted as reliability-security.md section 2.6 says.
+/// What `Counterpart::write` came to; sorted as reliability-security.md section 2.6 says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sent {
     Done(PartDone),
@@ -150,7 +155,7 @@ pub enum Sent {
     },
 }
 
-/// What `Crm::look_up` came to.
+/// What `Counterpart::look_up` came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     Done(PartDone),
@@ -165,9 +170,9 @@ pub enum Found {
     },
 }
 
-/// The CRM, for any company. Every method waits for circuit and token bucket by itself; none retries a write.
-pub trait Crm: Send + Sync + 'static {
-    /// How long things may take with this company's CRM.
+/// One kind of outside system, for any company: the CRM, or the channel. Every method waits for circuit and token bucket by itself; none retries a write.
+pub trait Counterpart: Send + Sync + 'static {
+    /// How long things may take with this company's system.
     fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience>;
     /// Only reads. `ended`: the parts that are done, in order. Asked anew after every part and after every restart.
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned>;
@@ -180,7 +185,7 @@ pub trait Crm: Send + Sync + 'static {
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement;
     /// How the company's CRM stands now. Never waits.
-    fn view(&self, company: CompanyNo) -> CrmView;
+    fn view(&self, company: CompanyNo) -> LineView;
 }
 
 /// The right to send one request now. Holds whatever the adapter needs.
@@ -283,19 +288,60 @@ pub struct CrmAccess {
     pub version: i64,
 }
 
+/// How the channel's side is driven. Bounds are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChannelOptions {
+    /// Requests a second, on average (default 5).
+    pub per_second: f64,
+    /// Requests a minute (default 100).
+    pub per_minute: f64,
+    /// Requests that may leave at once after a quiet time (default 5).
+    pub burst: u32,
+    pub attempt_timeout_ms: i64,
+    pub grace_ms: i64,
+}
+
+impl Default for ChannelOptions {
+    fn default() -> Self {
+        Self { per_second: 5.0, per_minute: 100.0, burst: 5, attempt_timeout_ms: 10_000, grace_ms: 10_000 }
+    }
+}
+
+/// What a company's channel is reached with.
+#[derive(Clone, Debug)]
+pub struct ChannelAccess {
+    pub company: CompanyNo,
+    pub kind: ChannelKind,
+    /// Without a slash at its end.
+    pub base_url: Arc<str>,
+    pub dialect: CrmDialect,
+    pub options: ChannelOptions,
+    /// The user token (an admin's or supervisor's), as in its file.
+    pub token: Secret,
+    /// For `/bot` paths only.
+    pub bot_token: Option<Secret>,
+    /// Where the channel tells us things: `{public_url}/v1/webhooks/qontak/{secret}`; `None`: it is not registered.
+    pub webhook_url: Option<Secret>,
+    /// Raised by every change.
+    pub version: i64,
+}
+
 /// Where companies' tokens are kept, sealed.
 pub trait Vault: Send + Sync + 'static {
     /// `None`: the company has no CRM.
     fn crm(&self, company: CompanyNo) -> OutsideFuture<'_, Option<CrmAccess>>;
     /// Stores a refreshed secret before it is used; `false`: somebody else changed it since `version`.
     fn replace_crm_secret<'a>(&'a self, company: CompanyNo, version: i64, secret: &'a Secret) -> OutsideFuture<'a, bool>;
+    /// `None`: the company's rooms live here.
+    fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>>;
     /// The version, for a cheap look whether what is cached still holds; `None`: no CRM.
     fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>>;
 }
 
 /// How one company's CRM stands, for operators. Read without asking any actor.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct CrmView {
+pub struct LineView {
     /// Requests that could leave at once.
     pub bucket_level: f64,
     pub bucket_capacity: u32,

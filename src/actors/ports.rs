@@ -49,15 +49,27 @@ pub enum TimerKind {
     Snooze,
     /// The roster's answer to an assignment is overdue.
     Offer,
+    /// A resolve waits no longer for the other calls of its request.
+    Barrier,
+    /// A call waited too long for a person's yes.
+    Approval,
+    /// The person who has the room did not answer the customer.
+    Idle,
+    /// The person who has the room shows no sign of life.
+    Silence,
 }
 
 impl TimerKind {
-    pub const ALL: [Self; 2] = [Self::Snooze, Self::Offer];
+    pub const ALL: [Self; 6] = [Self::Snooze, Self::Offer, Self::Barrier, Self::Approval, Self::Idle, Self::Silence];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Snooze => "snooze",
             Self::Offer => "offer",
+            Self::Barrier => "barrier",
+            Self::Approval => "approval",
+            Self::Idle => "idle",
+            Self::Silence => "silence",
         }
     }
 

@@ -18,6 +18,7 @@ use super::inspect::Live;
 use super::messages::{Die, Invoke, Settle, Sleep, Tell};
 use super::ports::{Job, KnownCall};
 use super::router::Inner;
+use super::turn::barrier::is_resolve;
 use super::turn::{Kept, OpenCalls, Slot, Turn};
 
 /// A step takes at most so many calls.
@@ -109,8 +110,8 @@ pub struct RoomActor {
     panics: HashMap<CallKey, u8>,
     condemned: HashSet<CallKey>,
     suspect: Option<CallKey>,
-    /// Number of the CRM's actor that knows every open effect of this room; 0: none does.
-    pub(super) handed_to: Cell<u64>,
+    /// Per side, the number of the actor that knows every open effect of this room; 0: none does.
+    pub(super) handed_to: [Cell<u64>; 2],
 }
 
 impl RoomActor {
@@ -132,7 +133,7 @@ impl RoomActor {
             panics: HashMap::new(),
             condemned: HashSet::new(),
             suspect: None,
-            handed_to: Cell::new(0),
+            handed_to: [Cell::new(0), Cell::new(0)],
         }
     }
 
@@ -179,7 +180,7 @@ impl RoomActor {
         let key = *key;
         let now = self.inner.clock.now().max(before.last_event_at);
         let company = self.inner.companies.view(self.address.company);
-        let ground = Ground { now, company: &company };
+        let ground = Ground { now, company: &company, approved: false };
         self.live.oldest_is(works.first().map(Work::at));
         let first = works.iter().find_map(|work| match work {
             Work::Calls(invoke) => invoke.waiter.batch.calls.first().map(|call| (call.call.call_id.clone(), now)),
@@ -251,10 +252,13 @@ impl RoomActor {
                 return Plan::Reused(call.call_id.clone());
             }
         }
-        let mut slots = Vec::with_capacity(calls.len());
-        for admitted in calls {
-            let key = admitted.call.key;
-            slots.push(if self.known_call(key).is_some() || self.open.contains_key(&key) {
+        turn.request_is(calls);
+        // Resolves last, whatever the order the model listed them in; the answers stand in its order.
+        let (last, first): (Vec<usize>, Vec<usize>) = (0..calls.len()).partition(|at| is_resolve(&calls[*at]));
+        let mut slots = vec![Slot::New(0); calls.len()];
+        for at in first.into_iter().chain(last) {
+            let (admitted, key) = (&calls[at], calls[at].call.key);
+            slots[at] = if self.known_call(key).is_some() || self.open.contains_key(&key) {
                 Slot::Earlier(key)
             } else if let Some(place) = placed.get(&key) {
                 Slot::Again(*place)
@@ -266,8 +270,9 @@ impl RoomActor {
                 let place = turn.call(admitted);
                 placed.insert(key, place);
                 Slot::New(place)
-            });
+            };
         }
+        turn.request_is(&[]);
         Plan::Answer(slots)
     }
 

@@ -90,9 +90,11 @@ impl RosterActor {
         for word in words {
             let (room, assignment, command) = match word {
                 Word::Offer { room, assignment, agent, agent_name } => {
-                    (room, assignment, Command::Offer { agent, agent_name, assignment })
+                    (room, assignment, Command::Offer { agent, agent_name, assignment, because: None })
                 }
-                Word::QueuedAt { room, assignment, position } => (room, assignment, Command::QueuedAt { assignment, position }),
+                Word::QueuedAt { room, assignment, position } => {
+                    (room, assignment, Command::QueuedAt { assignment, position, opens_at: None })
+                }
             };
             router.notify(&RoomAddress { company: self.company, room }, command, Cause::Offer(assignment));
         }

@@ -11,17 +11,17 @@ use ahash::RandomState;
 use dashmap::DashMap;
 use tokio::sync::oneshot;
 
-use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
+use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Side, Timestamp};
 
 use super::batch::{Batch, BatchReply, InFlight, Ticket, Waiter};
 use super::companies::Companies;
-use super::crms::Crms;
 use super::faults::Faults;
 use super::inspect::{ActorView, Live};
-use super::lane::CrmPorts;
+use super::lane::LanePorts;
+use super::lanes::Lanes;
 use super::mailbag::Threads;
 use super::messages::{CommandReply, Die, Invoke, Sleep, Tell};
-use super::outside::CrmView;
+use super::outside::LineView;
 use super::ports::{Clock, Journal, Memory};
 use super::room_actor::RoomActor;
 use super::rosters::Rosters;
@@ -35,12 +35,13 @@ pub struct RouterOptions {
     pub idle_after: Duration,
     pub faults: Faults,
     /// The CRM and the outbox; without them nothing may be asked of it.
-    pub crm: Option<CrmPorts>,
+    pub crm: Option<LanePorts>,
+    pub channel: Option<LanePorts>,
 }
 
 impl Default for RouterOptions {
     fn default() -> Self {
-        Self { max_in_flight: 1_024, idle_after: Duration::from_secs(300), faults: Faults::default(), crm: None }
+        Self { max_in_flight: 1_024, idle_after: Duration::from_secs(300), faults: Faults::default(), crm: None, channel: None }
     }
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Inner {
     pub clock: Arc<dyn Clock>,
     pub companies: Companies,
     pub rosters: Rosters,
-    pub crms: Crms,
+    pub lanes: Lanes,
     threads: Threads,
     rooms: DashMap<RoomAddress, Entry, RandomState>,
     closing: AtomicBool,
@@ -106,7 +107,7 @@ impl RoomRouter {
             clock,
             companies: Companies::default(),
             rosters: Rosters::default(),
-            crms: Crms::default(),
+            lanes: Lanes::default(),
             threads,
             rooms: DashMap::with_hasher(RandomState::new()),
             closing: AtomicBool::new(false),
@@ -177,12 +178,12 @@ impl RoomRouter {
 
     /// Makes the actor of the company's CRM panic. For tests; `false` when there is none.
     pub fn kill_crm(&self, company: CompanyNo) -> bool {
-        self.0.crms.kill(company)
+        self.0.lanes.kill(company, Side::Crm)
     }
 
     /// How the company's CRM stands; `None`: this process has none.
-    pub fn crm(&self, company: CompanyNo) -> Option<CrmView> {
-        self.0.options.crm.as_ref().map(|ports| ports.crm.view(company))
+    pub fn crm(&self, company: CompanyNo) -> Option<LineView> {
+        self.0.options.crm.as_ref().map(|ports| ports.counterpart.view(company))
     }
 
     /// Rooms in memory.
@@ -237,7 +238,7 @@ impl RoomRouter {
     pub fn clear(&self) {
         self.0.rooms.clear();
         self.0.rosters.clear();
-        self.0.crms.clear();
+        self.0.lanes.clear();
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use actix::{AsyncContext, Context};
 
-use crate::catalog::{self, Admitted};
+use crate::catalog::Admitted;
 use crate::room::{CallKey, CallStatus, Command, Control, Fact, Room, RoomKey};
 use crate::store::Committed;
 
@@ -17,7 +17,7 @@ use super::faults::FaultPoint;
 use super::messages::{CommandReply, Invoke, Tell};
 use super::ports::{Commit, EndedCall, Finished, Job, KnownCall, LoadedRoom, NewCall, Rejection, StoredAnswer};
 use super::room_actor::{Memory, Pending, Plan, RoomActor, Step, Work};
-use super::turn::{OpenCalls, Slot};
+use super::turn::{OpenCalls, Slot, reread};
 
 /// After so many refusals of one step in a row its callers hear that the store cannot.
 const MAX_REFUSALS: u32 = 5;
@@ -275,12 +275,9 @@ impl RoomActor {
                         return;
                     }
                 };
-                let open = loaded.open_calls.into_iter().filter_map(|open| {
-                    let (name, request) = catalog::reread(open.call.name, &open.call.arguments).ok()?;
-                    let call = crate::room::FunctionCall { name, ..open.call };
-                    Some((call.key, Admitted { call, request }))
-                });
-                (loaded.key, room, open.collect())
+                let open = loaded.open_calls.into_iter().filter_map(|open| reread(open.call, &room));
+                let open = open.map(|admitted| (admitted.call.key, admitted)).collect();
+                (loaded.key, room, open)
             }
         };
         self.open = open;

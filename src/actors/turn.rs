@@ -1,20 +1,24 @@
 //! One step of a room on a draft: decide, apply, call after call, until all of it is one commit. No actor, no clock, no
 //! store: what it needs is passed in, so the simulation runs it as it is.
 
+mod approval;
+pub mod barrier;
 mod commit;
+mod timers;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{self, Admitted};
 use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::{
-    Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, MessageKey, OpenEffect,
-    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, tag,
+    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, OpenEffect,
+    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
 };
 
-use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer, TimerChange, TimerKind};
+use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer};
 use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
 
+pub use approval::reread;
 pub use commit::Kept;
 
 /// How long a caller's assignment waits for the roster before it is told that the room is queued.
@@ -56,6 +60,8 @@ pub struct Turn<'a> {
     pub opened: OpenCalls,
     /// A waiting call wants the roster's answer, though the room was in its queue before.
     pub ask_roster: bool,
+    /// Calls of the request being decided for which a resolve in it waits.
+    batch: Vec<CallId>,
 }
 
 impl<'a> Turn<'a> {
@@ -81,6 +87,7 @@ impl<'a> Turn<'a> {
             new_tags: vec![],
             opened: OpenCalls::new(),
             ask_roster: false,
+            batch: vec![],
         }
     }
 
@@ -147,8 +154,15 @@ impl<'a> Turn<'a> {
                     self.settle_by_hand(&effect, answer_of(&settlement), by, cause);
                 }
             }
-            Command::QueuedAt { assignment, position } => self.tell_position(*assignment, Some(*position)),
-            Command::OfferOverdue { assignment } => self.tell_position(*assignment, None),
+            Command::QueuedAt { assignment, position, opens_at } => {
+                self.tell_position(*assignment, Some(*position), *opens_at);
+            }
+            Command::OfferOverdue { assignment } => self.tell_position(*assignment, None, None),
+            Command::Approve { call_id, key_id, arguments } => {
+                self.approve(call_id, key_id, arguments.as_ref(), by, cause)?;
+            }
+            Command::Reject { call_id, reason } => self.reject(call_id, reason, by, cause)?,
+            Command::ApprovalOverdue => self.expire_approvals(),
             _ => {}
         }
         self.settle_parked();
@@ -161,32 +175,6 @@ impl<'a> Turn<'a> {
         self.events.is_empty()
     }
 
-    /// The timers this step sets or clears.
-    pub fn timers(&self) -> Vec<TimerChange> {
-        let mut changes = vec![];
-        let snooze = |room: &Room| match room.lifecycle {
-            Lifecycle::Snoozed { until } => Some(until),
-            _ => None,
-        };
-        match (snooze(self.before), snooze(&self.room)) {
-            (before, Some(until)) if before != Some(until) => {
-                changes.push(TimerChange::Set { kind: TimerKind::Snooze, due: until, cause: self.room.version.to_string() });
-            }
-            (Some(_), None) => changes.push(TimerChange::Clear { kind: TimerKind::Snooze }),
-            _ => {}
-        }
-        match (offer_awaited(self.before), offer_awaited(&self.room)) {
-            (before, Some(assignment)) if before != Some(assignment) => changes.push(TimerChange::Set {
-                kind: TimerKind::Offer,
-                due: self.ground.now.plus_ms(OFFER_PATIENCE_MS),
-                cause: assignment.to_string(),
-            }),
-            (Some(_), None) => changes.push(TimerChange::Clear { kind: TimerKind::Offer }),
-            _ => {}
-        }
-        changes
-    }
-
     fn decide(&mut self, admitted: &Admitted, was_parked: bool) -> StoredAnswer {
         let call = &admitted.call;
         let (by, cause) = (by_of(call), Cause::Call(call.call_id.clone()));
@@ -196,7 +184,7 @@ impl<'a> Turn<'a> {
         } else if self.room.paused {
             Decision::Parked { facts: vec![], on: ParkedOn::Pause }
         } else {
-            catalog::decide(&self.room, call, &admitted.request, &self.ground)
+            self.judged(admitted)
         };
         let decision = match decision {
             Decision::Parked { .. } if !was_parked && self.room.parked.len() >= MOST_PARKED => Decision::Refused(crowded()),
@@ -235,6 +223,20 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// What the catalog says, for a resolve at its barrier.
+    fn judged(&self, admitted: &Admitted) -> Decision {
+        let call = &admitted.call;
+        let parked = self.room.parked.iter().find(|parked| parked.call_id == call.call_id);
+        let ground = Ground { approved: parked.is_some_and(|parked| parked.approved), ..self.ground };
+        if !barrier::is_resolve(admitted) {
+            return catalog::decide(&self.room, call, &admitted.request, &ground);
+        }
+        match barrier::passed(&self.room, call) {
+            Ok(call) => self.at_barrier(&call, catalog::decide(&self.room, &call, &admitted.request, &ground)),
+            Err(decision) => decision,
+        }
+    }
+
     /// Lets every call go on that no longer has anything to wait for, in order of admission.
     fn settle_parked(&mut self) {
         loop {
@@ -244,10 +246,11 @@ impl<'a> Turn<'a> {
                 ParkedOn::Effect => false,
                 ParkedOn::Deal => !self.room.is_making(RecordKind::Deal),
                 ParkedOn::Ticket => !self.room.is_making(RecordKind::Ticket),
+                ParkedOn::Barrier => barrier::is_open(&self.room, &parked.call_id),
+                ParkedOn::Approval => parked.approved,
             };
             let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
             match parked.on {
-                ParkedOn::Pause | ParkedOn::Deal | ParkedOn::Ticket | ParkedOn::Effect => self.resume(&parked),
                 ParkedOn::Offer => {
                     let answer = match &self.room.control {
                         Control::Person { agent, .. } => {
@@ -258,6 +261,7 @@ impl<'a> Turn<'a> {
                     };
                     self.end(&parked, answer, None);
                 }
+                _ => self.resume(&parked),
             }
         }
     }
@@ -283,12 +287,12 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn tell_position(&mut self, assignment: u64, position: Option<u64>) {
+    fn tell_position(&mut self, assignment: u64, position: Option<u64>, opens_at: Option<Timestamp>) {
         if self.room.wanted().is_none_or(|wanted| wanted.assignment != assignment) {
             return;
         }
         for parked in self.waiting_for_offer() {
-            let answer = succeeded(&catalog::assign_agent::queued(position, &self.room, &self.ground));
+            let answer = succeeded(&catalog::assign_agent::queued(position, opens_at, &self.room, &self.ground));
             self.end(&parked, answer, None);
         }
     }
@@ -348,11 +352,6 @@ impl<'a> Turn<'a> {
         self.room.apply(&event);
         self.events.push(event);
     }
-}
-
-fn offer_awaited(room: &Room) -> Option<u64> {
-    let waits = room.parked.iter().any(|parked| parked.on == ParkedOn::Offer);
-    room.wanted().filter(|_| waits).map(|wanted| wanted.assignment)
 }
 
 fn by_of(call: &FunctionCall) -> By {

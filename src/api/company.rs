@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::room::tag;
-use crate::room::{AiAgentId, Settings, TagPolicy};
+use crate::room::{AiAgentId, People, Settings, TagPolicy};
 use crate::store::StoreError;
 
 use super::page::{List, Turn};
@@ -75,6 +75,7 @@ pub struct SettingsView {
     pub max_tags_per_company: u32,
     /// 1 to 50 of `[a-z0-9_]{1,40}`.
     pub resolve_reasons: Vec<String>,
+    pub people: People,
 }
 
 impl Default for SettingsView {
@@ -94,6 +95,7 @@ impl From<Settings> for SettingsView {
             max_tags_per_call: settings.max_tags_per_call,
             max_tags_per_company: settings.max_tags_per_company,
             resolve_reasons: settings.resolve_reasons,
+            people: settings.people,
         }
     }
 }
@@ -108,6 +110,7 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
         max_tags_per_call: view.max_tags_per_call,
         max_tags_per_company: view.max_tags_per_company,
         resolve_reasons: view.resolve_reasons,
+        people: view.people,
     };
     match settings.check() {
         Ok(()) => Ok(settings),

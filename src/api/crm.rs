@@ -4,7 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actors::outside::{CircuitView, CrmDialect, CrmView};
+use crate::actors::outside::{CircuitView, CrmDialect, LineView};
 
 use super::view::iso;
 use super::visit::{Answer, Visit};
@@ -54,7 +54,7 @@ fn circuit(view: CircuitView) -> CircuitShape {
 pub async fn get(visit: Visit) -> Answer {
     let company = visit.key.company;
     let access = visit.api.queries.crm(company).await?;
-    let CrmView { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token } =
+    let LineView { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token } =
         visit.api.router.crm(company).unwrap_or_default();
     let shape = CrmShape {
         connected: access.is_some(),

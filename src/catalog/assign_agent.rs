@@ -4,18 +4,21 @@
 use serde::Serialize;
 
 use crate::room::{
-    Agent, AgentId, AssignTarget, Control, Decision, Fact, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Presence, Refusal,
-    ResultJson, Room,
+    Agent, AgentId, AssignTarget, Control, Decision, EffectKind, EffectPlan, Fact, FunctionCall, Ground, Lifecycle, Next,
+    ParkedOn, Presence, Refusal, ResultJson, Room, Timestamp,
 };
 
 use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, missing_refusal, optional, required};
+use super::fence::{self, Class};
 use super::people::{agent_name, division_name, find_agent, find_division};
+use super::record;
 
 pub const DESCRIPTION: &str = "Hand this conversation to a human agent: to one person, to a division, or to whoever is free. \
     Use it when the customer asks for a human or when you cannot help. The result says whether a person has it now or the \
     customer waits in a queue; tell the customer only what it says.";
 pub const NEEDS: Needs = Needs::Nothing;
+pub const CLASS: Class = Class::Room;
 pub const FIELDS: &[Field] = &[
     required(
         "mode",
@@ -60,22 +63,32 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
         let message = "The conversation is resolved, so nobody can be assigned. It opens again when the customer writes.";
         return Decision::Refused(Refusal::new("room_resolved", Next::DoNotRetry, message));
     }
-    if let Some(refusal) = stale_epoch(room, call) {
-        return Decision::Refused(refusal);
-    }
+    let there = ground.company.tells_channel(room);
     let target = match target(&arguments.wanted, ground) {
         Ok(target) => target,
+        // The channel has people whom our directory does not know.
+        Err(_) if there => AssignTarget::Auto,
         Err(refusal) => return Decision::Refused(refusal),
     };
-    match (&room.control, room.wanted()) {
-        (Control::Person { agent, .. }, None) if fits(agent, &target, ground) => {
-            Decision::Done { facts: vec![], result: held_by(agent, false, ground) }
-        }
-        (_, Some(wanted)) if wanted.target == target => Decision::Parked { facts: vec![], on: ParkedOn::Offer },
-        _ => {
-            let queued = Fact::RoomQueued { target, assignment: room.assignment + 1, reason: arguments.reason.clone() };
-            Decision::Parked { facts: vec![queued], on: ParkedOn::Offer }
-        }
+    if let (Control::Person { agent, .. }, None) = (&room.control, room.awaited())
+        && fits(agent, &target, ground)
+        && !(there && target == AssignTarget::Auto && arguments.wanted != Wanted::Auto)
+    {
+        return Decision::Done { facts: vec![], result: held_by(agent, false, ground) };
+    }
+    if let Some(judged) = fence::judge(room, call, CLASS, ground) {
+        return judged;
+    }
+    let (assignment, reason) = (room.assignment + 1, arguments.reason.clone());
+    let queued = Fact::RoomQueued { target: target.clone(), assignment, reason, leaves: false, but: None, there };
+    if there {
+        // From now on the AI agent may start nothing else that a person would not want; its own assignment may.
+        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Assignment, fence::is_fenced(call, ground)));
+        return Decision::Parked { facts: vec![queued, asked], on: ParkedOn::Effect };
+    }
+    match room.wanted() {
+        Some(wanted) if wanted.target == target => Decision::Parked { facts: vec![], on: ParkedOn::Offer },
+        _ => Decision::Parked { facts: vec![queued], on: ParkedOn::Offer },
     }
 }
 
@@ -96,21 +109,6 @@ fn fits(holder: &AgentId, target: &AssignTarget, ground: &Ground<'_>) -> bool {
         }
         AssignTarget::Auto => true,
     }
-}
-
-/// Control moved after the model looked: what it wanted may be wrong now.
-pub(super) fn stale_epoch(room: &Room, call: &FunctionCall) -> Option<Refusal> {
-    if call.seen.epoch.is_none_or(|seen| seen >= room.epoch) {
-        return None;
-    }
-    let (now, next) = match room.control {
-        Control::Bot => ("an AI agent again", Next::FixAndRetry),
-        Control::Queue(_) => ("the queue for a human agent", Next::WaitForHuman),
-        Control::Person { .. } => ("a human agent", Next::WaitForHuman),
-        Control::Nobody => ("nobody", Next::DoNotRetry),
-    };
-    let message = format!("Control of this conversation moved since you looked: it is with {now}. Read it again before you act.");
-    Some(Refusal::new("stale_epoch", next, message))
 }
 
 #[derive(Serialize)]
@@ -148,6 +146,9 @@ struct Queued<'a> {
     position: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Target<'a>>,
+    /// When somebody of the division will be there, if it is closed now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens_at: Option<String>,
     as_of: String,
 }
 
@@ -160,7 +161,7 @@ enum Target<'a> {
 }
 
 /// The answer when nobody is free: the room waits at `position` (1 is next; `None`: the roster has not said).
-pub fn queued(position: Option<u64>, room: &Room, ground: &Ground<'_>) -> ResultJson {
+pub fn queued(position: Option<u64>, opens_at: Option<Timestamp>, room: &Room, ground: &Ground<'_>) -> ResultJson {
     let target = room.wanted().map(|wanted| match &wanted.target {
         AssignTarget::Agent { agent } => {
             Target::Agent { agent: Named { id: agent.as_str(), name: agent_name(agent, ground.company) } }
@@ -170,7 +171,8 @@ pub fn queued(position: Option<u64>, room: &Room, ground: &Ground<'_>) -> Result
         }
         AssignTarget::Auto => Target::Auto,
     });
-    ResultJson::of(&Queued { assigned: false, queued: true, position, target, as_of: ground.now.to_text() })
+    let opens_at = opens_at.map(Timestamp::to_text);
+    ResultJson::of(&Queued { assigned: false, queued: true, position, target, opens_at, as_of: ground.now.to_text() })
 }
 
 /// The answer to a waiting assignment that a later one, a resolve or a person overtook.

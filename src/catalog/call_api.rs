@@ -3,10 +3,12 @@
 use crate::room::{Decision, FunctionCall, Ground, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, optional, required};
+use super::fence::Class;
 use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str = "Call an API that the company has set up, by its name.";
 pub const NEEDS: Needs = Needs::Unbuilt("This API");
+pub const CLASS: Class = Class::Crm;
 pub const FIELDS: &[Field] = &[
     required("api", Kind::Line(64), "Name of the API, as the company calls it."),
     optional("parameters", Kind::Pairs(50), "Its parameters: a list of {field, value}, both strings, at most 50."),

@@ -4,12 +4,14 @@ use crate::room::{Decision, FunctionCall, Ground, RecordKind, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, required};
 use super::deal::{self, AMOUNT, CLOSE_DATE, COMPANY, CURRENCY, DealFields, EXPIRY_DATE, OWNER, SOURCE, START_DATE};
+use super::fence::Class;
 use super::record::{self, CUSTOM_FIELDS, FIRST_STAGE, PRIORITY, REPEAT, USUAL_PIPELINE};
 use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str =
     "Make a deal in the CRM for this customer, when they want to buy something. Do not make a second one for the same wish.";
 pub const NEEDS: Needs = Needs::Crm;
+pub const CLASS: Class = Class::Crm;
 pub const FIELDS: &[Field] = &[
     required("name", Kind::Line(255), "What the deal is called."),
     AMOUNT,

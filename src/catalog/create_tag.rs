@@ -4,15 +4,20 @@
 use serde::Serialize;
 
 use crate::room::tag::{self, fold};
-use crate::room::{Decision, Fact, FunctionCall, Ground, Next, Refusal, ResultJson, Room, TagPolicy};
+use crate::room::{
+    Decision, EffectKind, EffectPlan, Fact, FunctionCall, Ground, Next, ParkedOn, Refusal, ResultJson, Room, TagPolicy,
+};
 
 use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, required};
+use super::fence::Class;
 use super::nearest::{nearest, shown};
+use super::record;
 
 pub const DESCRIPTION: &str = "Put one or more tags on this conversation, so that colleagues can find and count it. A tag that \
     is already there is no error. Use short, general names; prefer tags that the company already has.";
 pub const NEEDS: Needs = Needs::Nothing;
+pub const CLASS: Class = Class::Annotate;
 pub const FIELDS: &[Field] = &[required(
     "tags",
     Kind::Texts,
@@ -66,7 +71,7 @@ struct Tagged<'a> {
     created: &'a [String],
 }
 
-pub fn decide(room: &Room, _call: &FunctionCall, arguments: &CreateTag, ground: &Ground<'_>) -> Decision {
+pub fn decide(room: &Room, call: &FunctionCall, arguments: &CreateTag, ground: &Ground<'_>) -> Decision {
     let (settings, known) = (&ground.company.settings, &ground.company.tags);
     let (mut added, mut created, mut unknown) = (vec![], vec![], vec![]);
     let mut already_present = vec![];
@@ -94,6 +99,10 @@ pub fn decide(room: &Room, _call: &FunctionCall, arguments: &CreateTag, ground: 
     }
     if !created.is_empty() && tags_of_company > limit(settings.max_tags_per_company) {
         return Decision::Refused(full("This company", settings.max_tags_per_company, known.len()));
+    }
+    if !added.is_empty() && ground.company.tells_channel(room) {
+        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Tags, false));
+        return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
     }
     let tags = room.tags.iter().map(|tag| tag.shown.as_str()).chain(added.iter().map(String::as_str)).collect();
     let result = ResultJson::of(&Tagged { tags, added: &added, already_present, created: &created });

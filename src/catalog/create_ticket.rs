@@ -3,6 +3,7 @@
 use crate::room::{Decision, FunctionCall, Ground, RecordKind, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, required};
+use super::fence::Class;
 use super::record::{self, CUSTOM_FIELDS, FIRST_STAGE, PRIORITY, REPEAT, USUAL_PIPELINE};
 use super::ticket::{self, ASSIGNEE, CATEGORY, DUE_DATE, TicketFields};
 use super::{Needs, not_connected};
@@ -10,6 +11,7 @@ use super::{Needs, not_connected};
 pub const DESCRIPTION: &str =
     "Make a ticket in the CRM when a colleague has to look after something later. Do not make a second one for the same matter.";
 pub const NEEDS: Needs = Needs::Crm;
+pub const CLASS: Class = Class::Crm;
 pub const FIELDS: &[Field] = &[
     required("name", Kind::Line(255), "What the ticket is called."),
     ticket::DESCRIPTION,

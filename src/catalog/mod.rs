@@ -11,6 +11,7 @@ pub mod assign_agent;
 pub mod canonical;
 pub mod deal;
 pub mod dialect;
+pub mod fence;
 pub mod json;
 pub mod nearest;
 mod people;
@@ -19,9 +20,9 @@ pub mod ticket;
 
 mod call_api;
 pub mod create_deal;
-mod create_tag;
+pub mod create_tag;
 pub mod create_ticket;
-mod resolve_conversation;
+pub mod resolve_conversation;
 mod send_attachment;
 pub mod update_deal;
 pub mod update_ticket;
@@ -29,6 +30,7 @@ pub mod update_ticket;
 use crate::room::{Decision, FunctionCall, Ground, Next, Refusal, Room};
 
 use arguments::Field;
+use fence::Class;
 use json::Object;
 
 pub use admit::{Admission, Admitted, DoorAnswer, admit};
@@ -60,6 +62,7 @@ pub struct ActionEntry {
     pub name: &'static str,
     /// For the model.
     pub description: &'static str,
+    pub class: Class,
     /// Its other side; without it a call is checked and answered `not_connected`.
     pub needs: Needs,
     /// JSON Schema of its arguments, in the subset that every provider takes.
@@ -83,6 +86,7 @@ macro_rules! catalog {
         pub static CATALOG: &[ActionEntry] = &[$(ActionEntry {
             name: stringify!($module),
             description: $module::DESCRIPTION,
+            class: $module::CLASS,
             needs: $module::NEEDS,
             schema: || arguments::schema($module::FIELDS),
             fields: $module::FIELDS,
@@ -95,7 +99,11 @@ macro_rules! catalog {
         /// What this call leads to in this room. Pure.
         pub fn decide(room: &Room, call: &FunctionCall, request: &Request, ground: &Ground<'_>) -> Decision {
             match request {
-                $(Request::$arguments(arguments) => $module::decide(room, call, arguments, ground),)*
+                $(Request::$arguments(arguments) => {
+                    // Those of the room say themselves what is already so: that is no step anybody must allow.
+                    let judged = if $module::CLASS == Class::Room { None } else { fence::judge(room, call, $module::CLASS, ground) };
+                    judged.unwrap_or_else(|| $module::decide(room, call, arguments, ground))
+                })*
             }
         }
     };

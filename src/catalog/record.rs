@@ -25,7 +25,7 @@ pub fn create(room: &Room, call: &FunctionCall, kind: RecordKind, name: &str, pi
         if let Some(result) = outside.links.iter().rev().find(same).and_then(|link| link.result.as_deref()) {
             return Decision::Done { facts: vec![], result: ResultJson(already_existed(result)) };
         }
-        let being_made = |plan: &EffectPlan| plan.creates && plan.kind == kind && plan.intent.as_ref() == Some(&intent);
+        let being_made = |plan: &EffectPlan| plan.creates && plan.kind == kind.into() && plan.intent.as_ref() == Some(&intent);
         if outside.effects.iter().any(|effect| !effect.stranded && being_made(&effect.plan)) {
             return Decision::Parked { facts: vec![], on: behind(kind) };
         }
@@ -35,7 +35,7 @@ pub fn create(room: &Room, call: &FunctionCall, kind: RecordKind, name: &str, pi
             return Decision::Refused(left_to_people(kind));
         }
     }
-    request(call, EffectPlan { kind, creates: true, intent: Some(intent), target: None, linked: false })
+    request(call, EffectPlan { creates: true, intent: Some(intent), ..EffectPlan::absolute(kind.into(), false) })
 }
 
 /// The decision of any update: of the named record, else of this room's own; behind one that is still being made.
@@ -50,12 +50,16 @@ pub fn update(room: &Room, call: &FunctionCall, kind: RecordKind, target: Option
     };
     let linked = own.is_some();
     let target = own.map(|link| link.id.clone()).or_else(|| target.map(str::to_owned));
-    request(call, EffectPlan { kind, creates: false, intent: None, target, linked })
+    request(call, EffectPlan { target, linked, ..EffectPlan::absolute(kind.into(), false) })
 }
 
 fn request(call: &FunctionCall, plan: EffectPlan) -> Decision {
-    let fact = Fact::EffectRequested { call_id: call.call_id.clone(), name: call.name.into(), plan };
-    Decision::Parked { facts: vec![fact], on: ParkedOn::Effect }
+    Decision::Parked { facts: vec![requested(call, plan)], on: ParkedOn::Effect }
+}
+
+/// Out there, this call's `plan` is to come about.
+pub fn requested(call: &FunctionCall, plan: EffectPlan) -> Fact {
+    Fact::EffectRequested { call_id: call.call_id.clone(), name: call.name.into(), plan }
 }
 
 fn behind(kind: RecordKind) -> ParkedOn {

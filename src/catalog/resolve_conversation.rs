@@ -3,15 +3,19 @@
 
 use serde::Serialize;
 
-use crate::room::{Decision, Fact, FunctionCall, Ground, Lifecycle, Next, Refusal, ResultJson, Room};
+use crate::room::{
+    Decision, EffectKind, EffectPlan, Fact, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson, Room, Timestamp,
+};
 
 use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, optional, required};
-use super::assign_agent::stale_epoch;
+use super::fence::{self, Class};
+use super::record;
 
 pub const DESCRIPTION: &str = "Close this conversation when the customer's matter is settled and nothing is left to say. Say \
     goodbye first. If the customer wrote in the meantime it is refused; answer them and then decide again.";
 pub const NEEDS: Needs = Needs::Nothing;
+pub const CLASS: Class = Class::Room;
 pub const FIELDS: &[Field] = &[
     required("reason_code", Kind::Line(40), "Why it is closed: one of the company's reason codes, for example answered."),
     optional("note", Kind::Text(2_000), "For colleagues; the customer does not see it. At most 2,000 characters."),
@@ -59,8 +63,8 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
     if let Lifecycle::Resolved { at } = room.lifecycle {
         return Decision::Done { facts: vec![], result: already_resolved(room, at.to_text()) };
     }
-    if let Some(refusal) = stale_epoch(room, call) {
-        return Decision::Refused(refusal);
+    if let Some(judged) = fence::judge(room, call, CLASS, ground) {
+        return judged;
     }
     if call.seen.seq.is_some_and(|seen| seen < room.last_inbound_seq) {
         let message = format!(
@@ -74,20 +78,29 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
         let refusal = invalid("reason_code", format!("must be one of: {}", reasons.join(", ")));
         return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
     }
+    if ground.company.tells_channel(room) {
+        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, ground)));
+        return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
+    }
     let handled_by = room.assignee();
-    let result = ResultJson::of(&Resolved {
-        changed: true,
-        reason_code: &arguments.reason_code,
-        note: arguments.note.as_deref(),
-        handled_by: handled_by.map(|agent| agent.as_str()),
-        resolved_at: ground.now.to_text(),
-    });
+    let result = resolved(arguments, handled_by.map(|agent| agent.as_str()), ground.now);
     let fact = Fact::ConversationResolved {
         reason_code: arguments.reason_code.clone(),
         note: arguments.note.clone(),
         handled_by: handled_by.cloned(),
     };
     Decision::Done { facts: vec![fact], result }
+}
+
+/// The answer once it is resolved.
+pub fn resolved(arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
+    ResultJson::of(&Resolved {
+        changed: true,
+        reason_code: &arguments.reason_code,
+        note: arguments.note.as_deref(),
+        handled_by,
+        resolved_at: at.to_text(),
+    })
 }
 
 fn already_resolved(room: &Room, resolved_at: String) -> ResultJson {

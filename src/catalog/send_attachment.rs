@@ -3,10 +3,12 @@
 use crate::room::{Decision, FunctionCall, Ground, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, optional, required};
+use super::fence::Class;
 use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name.";
 pub const NEEDS: Needs = Needs::Unbuilt("The channel for files");
+pub const CLASS: Class = Class::Send;
 pub const FIELDS: &[Field] = &[
     required("attachment", Kind::Line(128), "Name of a file in the company's library. Never a link."),
     optional("caption", Kind::Text(4_096), "Text sent with it. At most 4,096 characters."),

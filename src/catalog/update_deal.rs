@@ -4,12 +4,14 @@ use crate::room::{Decision, FunctionCall, Ground, RecordKind, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, missing_refusal, optional};
 use super::deal::{self, AMOUNT, CLOSE_DATE, COMPANY, CURRENCY, DealFields, EXPIRY_DATE, OWNER, SOURCE, START_DATE};
+use super::fence::Class;
 use super::record::{self, CUSTOM_FIELDS, PRIORITY, SAME_PIPELINE, SAME_STAGE};
 use super::{Needs, not_connected};
 
 pub const DESCRIPTION: &str =
     "Change a deal in the CRM. Give only what changes. Without `deal` the one of this conversation is meant.";
 pub const NEEDS: Needs = Needs::Crm;
+pub const CLASS: Class = Class::Crm;
 pub const FIELDS: &[Field] = &[
     optional("deal", Kind::Line(128), "Id of the deal; left out: the one of this conversation."),
     optional("name", Kind::Line(255), "What the deal is called."),

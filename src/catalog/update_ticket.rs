@@ -3,6 +3,7 @@
 use crate::room::{Decision, FunctionCall, Ground, RecordKind, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, missing_refusal, optional};
+use super::fence::Class;
 use super::record::{self, CUSTOM_FIELDS, PRIORITY, SAME_PIPELINE, SAME_STAGE};
 use super::ticket::{self, ASSIGNEE, CATEGORY, DUE_DATE, TicketFields};
 use super::{Needs, not_connected};
@@ -10,6 +11,7 @@ use super::{Needs, not_connected};
 pub const DESCRIPTION: &str =
     "Change a ticket in the CRM. Give only what changes. Without `ticket` the one of this conversation is meant.";
 pub const NEEDS: Needs = Needs::Crm;
+pub const CLASS: Class = Class::Crm;
 pub const FIELDS: &[Field] = &[
     optional("ticket", Kind::Line(128), "Id or number of the ticket; left out: the one of this conversation."),
     optional("name", Kind::Line(255), "What the ticket is called."),

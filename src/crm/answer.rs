@@ -125,7 +125,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
                 "next": Next::WaitForHuman,
                 "message": "It may already have been done. Do not send it again; a colleague will check.",
             });
-            Settlement { status, body: answer_body("result", &result.to_string()), link: None }
+            Settlement { status, body: answer_body("result", &result.to_string()), link: None, came_about: None }
         }
         CallStatus::Expired => {
             let message = format!("The CRM could not be reached in time. Nothing was sent, so the {kind} was not {verb}.");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::actors::outside::{Crm, CrmDialect};
+use crate::actors::outside::{Counterpart, CrmDialect};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;

@@ -1,4 +1,4 @@
-//! ADAPTER. Qontak CRM: requests, answers, templates (`info`), the company's token. Implements `actors::outside::Crm` for any
+//! ADAPTER. Qontak CRM: requests, answers, templates (`info`), the company's token. Implements `actors::outside::Counterpart` for any
 //! company. What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name its sections.
 //!
 //! `plan` finds the next writing part (`target`, `contact`, `shelf` read; `choose`, `custom_fields`, `draft`, `required` are
@@ -44,7 +44,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use crate::actors::outside::{
-    Crm, CrmView, EffectJob, Found, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
@@ -78,7 +78,7 @@ impl QontakCrm {
     }
 }
 
-impl Crm for QontakCrm {
+impl Counterpart for QontakCrm {
     fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience> {
         Box::pin(async move {
             let access = self.vault.crm(company).await?;
@@ -107,7 +107,7 @@ impl Crm for QontakCrm {
         answer::unsaid(job, status)
     }
 
-    fn view(&self, company: CompanyNo) -> CrmView {
+    fn view(&self, company: CompanyNo) -> LineView {
         self.outbound.view(company)
     }
 }

@@ -2,7 +2,7 @@
 //! tables that the rest of this folder reads. Holds no logic but looking up.
 
 use crate::catalog::{Request, deal::DealFields, ticket::TicketFields};
-use crate::room::RecordKind;
+use crate::room::{EffectKind, RecordKind};
 
 /// How a standard field is written and compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +108,11 @@ pub static TICKET: Sheet = Sheet {
 };
 
 impl Sheet {
-    pub fn of(kind: RecordKind) -> &'static Self {
+    /// A lane of the CRM is handed deals and tickets only.
+    pub fn of(kind: EffectKind) -> &'static Self {
         match kind {
-            RecordKind::Deal => &DEAL,
-            RecordKind::Ticket => &TICKET,
+            EffectKind::Ticket => &TICKET,
+            _ => &DEAL,
         }
     }
 

@@ -21,7 +21,7 @@ use dashmap::DashMap;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use crate::actors::outside::CrmView;
+use crate::actors::outside::LineView;
 use crate::room::CompanyNo;
 use crate::telemetry;
 
@@ -122,7 +122,7 @@ impl Outbound {
     }
 
     /// How things stand for the company, over all its hosts.
-    pub fn view(&self, company: CompanyNo) -> CrmView {
+    pub fn view(&self, company: CompanyNo) -> LineView {
         let lanes = self.shared.lanes.get(&company).map(|lanes| lanes.clone()).unwrap_or_default();
         view::of(&lanes)
     }

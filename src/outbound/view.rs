@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::actors::outside::{CircuitView, CrmView};
+use crate::actors::outside::{CircuitView, LineView};
 use crate::room::Timestamp;
 
 use super::slot::Lane;
@@ -11,8 +11,8 @@ use super::wire::{Budget, Class};
 
 /// Counts are sums. Bucket, circuits and token are those of the host that was asked last: a host that the company left may have
 /// gone with an open circuit, and nobody waits for that one.
-pub fn of(lanes: &[Arc<Lane>]) -> CrmView {
-    let mut view = CrmView { bucket_capacity: Budget::default().burst, token: "untried", ..CrmView::default() };
+pub fn of(lanes: &[Arc<Lane>]) -> LineView {
+    let mut view = LineView { bucket_capacity: Budget::default().burst, token: "untried", ..LineView::default() };
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
     let mut latest: [Option<(i64, CircuitView)>; 3] = [None, None, None];
     let mut in_use = None;

@@ -1,11 +1,13 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
 use super::company::Ground;
-use super::effect::Settlement;
-use super::event::{Customer, Fact, ParkedOn, Writer};
+use super::courtesy::is_courtesy;
+use super::effect::{CameAbout, OpenEffect, Settlement};
+use super::event::{Because, Customer, Fact, ParkedOn, TakenBy, Writer};
+use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
-use super::state::{Lifecycle, Room};
+use super::state::{CallStatus, Control, Lifecycle, Room};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -39,11 +41,14 @@ pub enum Command {
         agent: AgentId,
         agent_name: String,
         assignment: u64,
+        because: Option<Because>,
     },
     /// The roster has nobody free: `position` 1 is next.
     QueuedAt {
         assignment: u64,
         position: u64,
+        /// When the division opens again, if it is closed now.
+        opens_at: Option<Timestamp>,
     },
     /// The roster did not answer in time.
     OfferOverdue {
@@ -72,6 +77,52 @@ pub enum Command {
         record: Option<String>,
         reason: String,
     },
+    /// A person takes the conversation.
+    TakeOver {
+        agent: AgentId,
+        agent_name: String,
+        how: TakenBy,
+    },
+    /// It goes back to the AI agent; `of`: only if this person has it.
+    GiveBack {
+        of: Option<AgentId>,
+        reason: Option<String>,
+    },
+    /// The person who has it is gone (offline, or no agent any more).
+    Requeue {
+        agent: AgentId,
+        why: &'static str,
+    },
+    /// Its timer: the person who has it did not answer the customer.
+    PersonIdle,
+    /// Its timer: the person who has it shows no sign of life.
+    PersonSilent,
+    /// By a person, or in the channel's own inbox.
+    Tag {
+        tags: Vec<String>,
+    },
+    Untag {
+        tags: Vec<String>,
+    },
+    Resolve {
+        reason_code: String,
+        note: Option<String>,
+    },
+    /// Its timer: a resolve waits no longer for the other calls of its request.
+    BarrierOverdue,
+    /// A person says yes to a call that waits for one. `arguments`: what they changed them to, canonical JSON.
+    Approve {
+        call_id: CallId,
+        /// Whose key it is: nobody approves their own call.
+        key_id: std::sync::Arc<str>,
+        arguments: Option<std::sync::Arc<str>>,
+    },
+    Reject {
+        call_id: CallId,
+        reason: String,
+    },
+    /// Its timer: a call waited too long for its yes.
+    ApprovalOverdue,
     /// Wake and go on with what is open; changes nothing by itself.
     Nudge,
 }
@@ -100,7 +151,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             {
                 return Err(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent."));
             }
-            message(room, message_id, *from, agent_id.clone(), text)
+            message(room, message_id, *from, agent_id.clone(), text, ground)
         }
         Command::Pause { .. } if room.paused => vec![],
         Command::Pause { reason } => vec![Fact::RoomPaused { reason: reason.clone() }],
@@ -118,14 +169,15 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             Lifecycle::Snoozed { until } if until <= ground.now => vec![Fact::RoomWoken],
             _ => vec![],
         },
-        Command::Offer { agent, agent_name, assignment } => match room.wanted() {
+        Command::Offer { agent, agent_name, assignment, because } => match room.wanted() {
             Some(wanted) if wanted.assignment == *assignment => {
-                vec![Fact::AgentAssigned { agent_id: agent.clone(), agent_name: agent_name.clone(), assignment: *assignment }]
+                let (agent_id, agent_name) = (agent.clone(), agent_name.clone());
+                vec![Fact::AgentAssigned { agent_id, agent_name, assignment: *assignment, because: because.clone() }]
             }
             _ => vec![],
         },
         Command::EffectSettled { call_id, settlement } => match room.effect(call_id) {
-            Some(effect) if !effect.stranded => linked(call_id, settlement),
+            Some(effect) if !effect.stranded => settled(room, effect, settlement, ground),
             _ => vec![],
         },
         Command::SettleEffect { call_id, succeeded, record, reason } => match room.effect(call_id) {
@@ -145,7 +197,27 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             ],
             _ => return Err(not_stranded()),
         },
-        Command::CancelCall { .. } | Command::QueuedAt { .. } | Command::OfferOverdue { .. } | Command::Nudge => vec![],
+        Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
+        Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref())?,
+        Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
+        Command::PersonIdle => hand_over::person_idle(room, ground),
+        Command::PersonSilent => hand_over::person_silent(room, ground),
+        Command::Tag { tags } => hand_over::tag_by_hand(room, tags, ground.company)?,
+        Command::Untag { tags } => hand_over::untag(room, tags),
+        Command::Resolve { reason_code, note } => hand_over::resolve(room, reason_code, note.as_deref()),
+        Command::BarrierOverdue => match &room.barrier {
+            Some(barrier) if barrier.until <= ground.now && !barrier.waits_for.is_empty() => {
+                vec![Fact::BarrierLifted { call_id: barrier.call_id.clone() }]
+            }
+            _ => vec![],
+        },
+        Command::CancelCall { .. }
+        | Command::QueuedAt { .. }
+        | Command::OfferOverdue { .. }
+        | Command::Approve { .. }
+        | Command::Reject { .. }
+        | Command::ApprovalOverdue
+        | Command::Nudge => vec![],
     })
 }
 
@@ -153,9 +225,45 @@ fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
     settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
 }
 
+/// What came of an effect, as facts of the room.
+fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &Ground<'_>) -> Vec<Fact> {
+    let nothing = matches!(
+        settlement.status,
+        CallStatus::Refused | CallStatus::Failed | CallStatus::Expired | CallStatus::Cancelled | CallStatus::Dead
+    );
+    match &settlement.came_about {
+        Some(CameAbout::Tagged { tags }) => {
+            let held = |shown: &&String| !room.tags.iter().any(|tag| tag.folded == super::tag::fold(shown));
+            hand_over::tags_added(tags.iter().filter(held).cloned().collect(), ground.company)
+        }
+        // Whoever took the conversation in the meantime keeps it.
+        Some(CameAbout::Assigned { agent_id, agent_name, because }) => match room.awaited() {
+            Some(wanted) if wanted.there => vec![Fact::AgentAssigned {
+                agent_id: agent_id.clone(),
+                agent_name: agent_name.clone(),
+                assignment: wanted.assignment,
+                because: because.clone(),
+            }],
+            _ => vec![],
+        },
+        Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
+        None => {
+            let mut facts = linked(&effect.call_id, settlement);
+            let asked = room.awaited().filter(|wanted| wanted.there && nothing);
+            if let (super::effect::EffectKind::Assignment, Some(wanted)) = (effect.plan.kind, asked) {
+                facts.push(Fact::AssignmentDropped { assignment: wanted.assignment });
+            }
+            facts
+        }
+    }
+}
+
 fn not_stranded() -> Refusal {
     Refusal::new("not_a_dead_letter", Next::DoNotRetry, "Only a call that is unresolved or dead waits for a person's decision.")
 }
+
+/// A person who answered without saying who they are.
+const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     let (channel, customer) = (channel.to_owned(), customer.clone());
@@ -168,13 +276,29 @@ fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     }
 }
 
-fn message(room: &Room, message_id: &str, from: Writer, agent_id: Option<AgentId>, text: &str) -> Vec<Fact> {
+fn message(room: &Room, message_id: &str, from: Writer, agent_id: Option<AgentId>, text: &str, ground: &Ground<'_>) -> Vec<Fact> {
+    let people = &ground.company.settings.people;
     let mut facts = vec![];
     if !room.exists() {
         facts.push(Fact::RoomCreated { channel: "unknown".into(), customer: Customer::default() });
     }
-    if from == Writer::Customer && matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
-        facts.push(Fact::RoomReopened { episode: room.episode + 1 });
+    if let (Writer::Customer, Lifecycle::Resolved { at }) = (from, room.lifecycle) {
+        let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
+        if !thanks {
+            facts.push(Fact::RoomReopened { episode: room.episode + 1 });
+        }
+    }
+    let resolved = matches!(room.lifecycle, Lifecycle::Resolved { .. });
+    if from == Writer::Agent && people.reply_takes_over && !resolved {
+        let (agent, name) = match agent_id.as_ref().map(|id| (id, ground.company.agent(id))) {
+            Some((id, known)) => (id.clone(), known.map_or_else(|| id.to_string(), |agent| agent.name.clone())),
+            None => (AgentId::trusted(SOMEBODY), "a colleague".to_owned()),
+        };
+        let held = matches!(&room.control, Control::Person { agent: holder, .. } if agent_id.is_none() || *holder == agent);
+        if !held {
+            let assignment = room.assignment + 1;
+            facts.push(Fact::RoomTaken { agent_id: agent, agent_name: name, assignment, how: TakenBy::Reply });
+        }
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned() });
     facts

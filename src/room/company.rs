@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
+use super::policy::People;
 
 /// What happens when a call names a tag the company does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,7 @@ pub struct Settings {
     pub max_tags_per_company: u32,
     /// The reason codes an AI agent may resolve with; 1 to 50 of `[a-z0-9_]{1,40}`.
     pub resolve_reasons: Vec<String>,
+    pub people: People,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             resolve_reasons: ["answered", "no_reply", "spam", "duplicate", "escalated_elsewhere", "other"]
                 .map(String::from)
                 .to_vec(),
+            people: People::default(),
         }
     }
 }
@@ -73,7 +76,7 @@ impl Settings {
             let rule = "must be 1 to 50 different codes, each 1 to 40 of a-z, 0-9 and _".into();
             return Err(BadSetting { name: "resolve_reasons", rule });
         }
-        Ok(())
+        self.people.check()
     }
 }
 
@@ -105,6 +108,30 @@ pub struct Division {
     pub name: String,
 }
 
+/// Where a company's conversations live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// Here: there is nobody outside to tell.
+    #[default]
+    Embedded,
+    /// In Qontak's omnichannel inbox: what is done to a conversation is done there.
+    Qontak,
+}
+
+impl ChannelKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Qontak => "qontak",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Embedded, Self::Qontak].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// One company, as decisions see it. Replaced as a whole when something in it changes.
 #[derive(Clone, Debug)]
 pub struct Company {
@@ -116,11 +143,26 @@ pub struct Company {
     pub tags: HashMap<Arc<str>, Arc<str>>,
     /// Whether its CRM is connected.
     pub crm: bool,
+    /// Where its conversations live.
+    pub channel: ChannelKind,
 }
 
 impl Company {
     pub fn empty(no: CompanyNo) -> Self {
-        Self { no, settings: Settings::default(), agents: vec![], divisions: vec![], tags: HashMap::new(), crm: false }
+        Self {
+            no,
+            settings: Settings::default(),
+            agents: vec![],
+            divisions: vec![],
+            tags: HashMap::new(),
+            crm: false,
+            channel: ChannelKind::Embedded,
+        }
+    }
+
+    /// Whether what is done to this room must be done out there. A room that says it lives here does.
+    pub fn tells_channel(&self, room: &super::state::Room) -> bool {
+        self.channel != ChannelKind::Embedded && room.channel != ChannelKind::Embedded.as_str()
     }
 
     pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
@@ -138,4 +180,6 @@ pub struct Ground<'a> {
     /// Never earlier than the room's last event.
     pub now: Timestamp,
     pub company: &'a Company,
+    /// A person said yes to the very call that is being decided.
+    pub approved: bool,
 }

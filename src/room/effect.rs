@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decision::{ResultJson, answer_body};
-use super::ids::{CallId, Timestamp};
+use super::event::Because;
+use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
 use super::state::CallStatus;
 
@@ -31,6 +32,66 @@ impl RecordKind {
     }
 }
 
+/// The outside systems of a company. Each has its own lane per room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Crm,
+    /// Where the customer is.
+    Channel,
+}
+
+impl Side {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crm => "crm",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+/// What an effect makes or changes out there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectKind {
+    Deal,
+    Ticket,
+    /// Who of the people there has the conversation.
+    Assignment,
+    /// The conversation's tags there.
+    Tags,
+    /// That the conversation is over there.
+    Resolution,
+}
+
+impl EffectKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deal => "deal",
+            Self::Ticket => "ticket",
+            Self::Assignment => "assignment",
+            Self::Tags => "tags",
+            Self::Resolution => "resolution",
+        }
+    }
+
+    pub const fn side(self) -> Side {
+        match self {
+            Self::Deal | Self::Ticket => Side::Crm,
+            Self::Assignment | Self::Tags | Self::Resolution => Side::Channel,
+        }
+    }
+}
+
+impl From<RecordKind> for EffectKind {
+    fn from(kind: RecordKind) -> Self {
+        match kind {
+            RecordKind::Deal => Self::Deal,
+            RecordKind::Ticket => Self::Ticket,
+        }
+    }
+}
+
 /// A record in the CRM that belongs to this room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
@@ -51,10 +112,10 @@ pub struct Link {
     pub result: Option<Arc<str>>,
 }
 
-/// What a decision asks of the CRM. The call's arguments stand in its own row.
+/// What a decision asks of an outside system. The call's arguments stand in its own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectPlan {
-    pub kind: RecordKind,
+    pub kind: EffectKind,
     /// Makes a record (delivery rule *once*) or changes one (*absolute*).
     pub creates: bool,
     /// Equal for two creates that mean the same thing in one episode.
@@ -63,9 +124,19 @@ pub struct EffectPlan {
     /// Id of the record to change; `None`: the customer's one, found in the CRM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Void once control moved after it was asked for, unless it was started by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fenced: bool,
     /// The room itself knows `target` as its own record: whose it is need not be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub linked: bool,
+}
+
+impl EffectPlan {
+    /// To bring something about that may be said again without harm, by the call's own arguments.
+    pub const fn absolute(kind: EffectKind, fenced: bool) -> Self {
+        Self { kind, creates: false, intent: None, target: None, fenced, linked: false }
+    }
 }
 
 /// An effect that is not settled, or that only a person can settle.
@@ -113,8 +184,13 @@ impl OpenEffect {
             return Settlement::error(CallStatus::Failed, &Refusal::new("settled_as_failed", Next::DoNotRetry, message));
         }
         let result = ResultJson::of(&ByHand { settled_by_hand: true, record, reason });
-        let link = record.map(|id| Link {
-            kind: self.plan.kind,
+        let record_kind = match self.plan.kind {
+            EffectKind::Deal => Some(RecordKind::Deal),
+            EffectKind::Ticket => Some(RecordKind::Ticket),
+            _ => None,
+        };
+        let link = record.zip(record_kind).map(|(id, kind)| Link {
+            kind,
             id: id.to_owned(),
             number: None,
             name: String::new(),
@@ -148,7 +224,12 @@ impl Outside {
 
     /// Whether a record of this kind is being made.
     pub fn is_making(&self, kind: RecordKind) -> bool {
-        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind && !effect.stranded)
+        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind.into() && !effect.stranded)
+    }
+
+    /// Whether an effect of this kind is under way.
+    pub fn is_under_way(&self, kind: EffectKind) -> bool {
+        self.effects.iter().any(|effect| effect.plan.kind == kind && !effect.stranded)
     }
 
     /// The room's own record of this kind: the one linked last.
@@ -177,6 +258,25 @@ impl Outside {
     }
 }
 
+/// What came about in the conversation's channel; becomes facts of the room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum CameAbout {
+    /// These tags, as they are shown, are on the conversation now and were not before.
+    Tagged {
+        tags: Vec<String>,
+    },
+    Assigned {
+        agent_id: AgentId,
+        agent_name: String,
+        because: Option<Because>,
+    },
+    Resolved {
+        reason_code: String,
+        note: Option<String>,
+    },
+}
+
 /// An effect's end, as the lane wrote it down before it told the room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
@@ -187,15 +287,22 @@ pub struct Settlement {
     /// The record that was made, changed or found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_about: Option<CameAbout>,
 }
 
 impl Settlement {
     pub fn succeeded(result: &ResultJson, link: Option<Link>) -> Self {
-        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link }
+        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link, came_about: None }
+    }
+
+    /// The channel did it.
+    pub fn done(result: &ResultJson, came_about: CameAbout) -> Self {
+        Self { came_about: Some(came_about), ..Self::succeeded(result, None) }
     }
 
     /// `status`: `refused`, `failed`, `expired`, `dead` or `unresolved`.
     pub fn error(status: CallStatus, refusal: &Refusal) -> Self {
-        Self { status, body: answer_body("error", &ResultJson::of(refusal).0), link: None }
+        Self { status, body: answer_body("error", &ResultJson::of(refusal).0), link: None, came_about: None }
     }
 }

@@ -44,6 +44,8 @@ pub enum Cause {
     Offer(u64),
     /// A timer, by its kind.
     Timer(&'static str),
+    /// What an outside system told us, by its number in the inbox.
+    Webhook(i64),
 }
 
 impl Cause {
@@ -54,6 +56,7 @@ impl Cause {
             Self::Request(_) => "request",
             Self::Offer(_) => "offer",
             Self::Timer(_) => "timer",
+            Self::Webhook(_) => "webhook",
         }
     }
 
@@ -63,6 +66,7 @@ impl Cause {
             Self::Message(id) | Self::Request(id) => id.to_string(),
             Self::Offer(assignment) => assignment.to_string(),
             Self::Timer(kind) => (*kind).to_owned(),
+            Self::Webhook(number) => number.to_string(),
         }
     }
 }
@@ -106,6 +110,10 @@ pub enum ParkedOn {
     /// The room's deal, or its ticket, that another call is still making.
     Deal,
     Ticket,
+    /// The sends and assignments of its own request: a resolve.
+    Barrier,
+    /// A person's yes.
+    Approval,
 }
 
 impl ParkedOn {
@@ -116,6 +124,8 @@ impl ParkedOn {
             Self::Effect => "effect",
             Self::Deal => "deal",
             Self::Ticket => "ticket",
+            Self::Barrier => "barrier",
+            Self::Approval => "approval",
         }
     }
 
@@ -126,6 +136,38 @@ impl ParkedOn {
             _ => CallStatus::Parked,
         }
     }
+}
+
+/// How a person came to have the conversation without being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakenBy {
+    /// By a button, here or in the channel's own inbox.
+    Takeover,
+    /// By answering the customer.
+    Reply,
+    /// Somebody gave it to them in the channel's own inbox.
+    Assignment,
+}
+
+/// A person who could have been chosen, and how busy they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidacy {
+    pub agent_id: AgentId,
+    pub load: u32,
+    pub capacity: u32,
+}
+
+/// How the roster chose a person: for operators who ask why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Because {
+    /// Name of the strategy, as in the settings.
+    pub strategy: String,
+    /// Those who had room, the chosen one first, at most 10.
+    pub candidates: Vec<Candidacy>,
+    /// The division it came to in the end, where that was not the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fell_back_to: Option<DivisionId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,11 +212,57 @@ pub enum Fact {
         assignment: u64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The person who had it is gone already; else they keep it until the next one has it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        leaves: bool,
+        /// Who is not to get it again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        but: Option<AgentId>,
+        /// The channel's own people are asked, not the roster.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        there: bool,
+    },
+    /// The channel did not give the conversation to anybody, so nobody is waited for any more.
+    AssignmentDropped {
+        assignment: u64,
     },
     AgentAssigned {
         agent_id: AgentId,
         agent_name: String,
         assignment: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<Because>,
+    },
+    /// A person took the conversation.
+    RoomTaken {
+        agent_id: AgentId,
+        agent_name: String,
+        assignment: u64,
+        how: TakenBy,
+    },
+    /// Control went back to the AI agent.
+    RoomReturned {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    TagsRemoved {
+        tags: Vec<String>,
+    },
+    /// A resolve waits for these calls of its own request, at most until then.
+    BarrierRaised {
+        call_id: CallId,
+        waits_for: Vec<CallId>,
+        until: Timestamp,
+    },
+    /// It waited long enough.
+    BarrierLifted {
+        call_id: CallId,
+    },
+    /// A person said yes; `arguments`: what they changed the call's arguments to, canonical JSON.
+    CallApproved {
+        call_id: CallId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arguments: Option<String>,
     },
     RoomPaused {
         #[serde(default, skip_serializing_if = "Option::is_none")]

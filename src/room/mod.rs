@@ -4,26 +4,31 @@
 pub mod call;
 pub mod command;
 pub mod company;
+mod courtesy;
 pub mod decision;
 pub mod effect;
 pub mod event;
+mod fold;
+pub mod hand_over;
 pub mod ids;
 pub mod outbox;
+pub mod policy;
 pub mod refusal;
 pub mod state;
 pub mod tag;
 
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer};
-pub use company::{Agent, BadSetting, Company, Division, Ground, Presence, Settings, TagPolicy};
+pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement};
-pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, Writer};
+pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};
+pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
 pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp,
 };
+pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
-pub use state::{CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
+pub use state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Staffed, Tag, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::{OpenEffect, Outside, RecordKind};
-use super::event::{AssignTarget, Customer, Fact, ParkedOn, RoomEvent, Writer};
+use super::effect::{EffectKind, OpenEffect, Outside, RecordKind};
+use super::event::{AssignTarget, Customer, ParkedOn};
 use super::ids::{AgentId, CallId, Timestamp};
 
 /// States of a call (design.md section 3). All but the first five are final.
@@ -104,6 +104,12 @@ pub struct Wanted {
     pub since: Timestamp,
     /// The number the assignment will have.
     pub assignment: u64,
+    /// Who is not to get it: they had it and did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub but: Option<AgentId>,
+    /// The channel's own people are asked, not the roster.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub there: bool,
 }
 
 /// Who may act towards the customer.
@@ -157,6 +163,42 @@ pub struct Resolution {
 pub struct ParkedCall {
     pub call_id: CallId,
     pub on: ParkedOn,
+    /// A person said yes to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// What that person changed its arguments to; they count instead of those in its row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Arc<str>>,
+    /// Since when it waits for this.
+    #[serde(default)]
+    pub since: Timestamp,
+}
+
+/// A resolve that waits for the other calls of its request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barrier {
+    pub call_id: CallId,
+    /// Empty: it waits no longer.
+    pub waits_for: Vec<CallId>,
+    pub until: Timestamp,
+    /// The customer's last message when the request came: a later one refuses the resolve.
+    pub last_inbound_seq: i64,
+}
+
+/// What a room remembers of the person who has it, and of those before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staffed {
+    /// Last sign of life of the person who has it.
+    pub active_at: Timestamp,
+    /// Since when the customer waits for that person; `None`: they answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited_since: Option<Timestamp>,
+    /// How often the room was taken from somebody who did not answer.
+    #[serde(default)]
+    pub idle_moves: u32,
+    /// Who had it before whoever has it now, or last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_agent: Option<AgentId>,
 }
 
 /// What is shared between a room and its drafts is written as if it were not: a draft is made for every step, and most steps
@@ -208,6 +250,10 @@ pub struct Room {
     /// In order of admission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<ParkedCall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<Box<Barrier>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staffed: Option<Box<Staffed>>,
     /// What it has in the CRM; most rooms have nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Box<Outside>>,
@@ -232,6 +278,8 @@ impl Default for Room {
             last_inbound_preview: String::new(),
             paused: false,
             parked: vec![],
+            barrier: None,
+            staffed: None,
             outside: None,
             last_event_at: Timestamp(0),
         }
@@ -256,122 +304,18 @@ impl Room {
 
     /// What the roster is being asked for, if anything.
     pub fn wanted(&self) -> Option<&Wanted> {
+        self.awaited().filter(|wanted| !wanted.there)
+    }
+
+    /// Whom the room waits for, of the roster or of the channel's own people.
+    pub fn awaited(&self) -> Option<&Wanted> {
         match &self.control {
             Control::Queue(wanted) => Some(wanted),
             _ => self.reassigning.as_ref(),
         }
     }
 
-    /// Folds the next event in. `event.seq` must be `version + 1`.
-    pub fn apply(&mut self, event: &RoomEvent) {
-        debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
-        self.version = event.seq;
-        self.last_event_at = event.at;
-        match &event.fact {
-            Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
-                self.channel.clone_from(channel);
-                self.customer = Arc::new(customer.clone());
-            }
-            Fact::MessageReceived { from: Writer::Customer, text, .. } => {
-                self.last_inbound_seq = event.seq;
-                self.last_inbound_preview = text.chars().take(Self::PREVIEW_CHARACTERS).collect();
-                if matches!(self.lifecycle, Lifecycle::Waiting { .. } | Lifecycle::Snoozed { .. }) {
-                    self.lifecycle = Lifecycle::Open;
-                }
-            }
-            Fact::MessageReceived { .. } => {
-                if self.lifecycle == Lifecycle::Open {
-                    self.lifecycle = Lifecycle::Waiting { since: event.at };
-                }
-            }
-            Fact::RoomReopened { episode } => {
-                self.episode = *episode;
-                self.lifecycle = Lifecycle::Open;
-                self.resolution = None;
-                self.reassigning = None;
-                self.move_control(Control::Bot);
-            }
-            Fact::TagsAdded { tags, .. } => {
-                for shown in tags {
-                    let folded = super::tag::fold(shown);
-                    if !self.tags.iter().any(|tag| tag.folded == folded) {
-                        Arc::make_mut(&mut self.tags).push(Tag { folded, shown: shown.clone(), episode: self.episode });
-                    }
-                }
-            }
-            Fact::ConversationResolved { reason_code, note, handled_by } => {
-                self.lifecycle = Lifecycle::Resolved { at: event.at };
-                self.resolution = Some(Resolution {
-                    reason_code: reason_code.clone(),
-                    note: note.clone(),
-                    by: event.by.to_text(),
-                    at: event.at,
-                    handled_by: handled_by.clone(),
-                });
-                self.reassigning = None;
-                self.move_control(Control::Nobody);
-            }
-            Fact::RoomQueued { target, assignment, .. } => {
-                self.assignment = *assignment;
-                let wanted = Wanted { target: target.clone(), since: event.at, assignment: *assignment };
-                if matches!(self.control, Control::Person { .. }) {
-                    self.reassigning = Some(wanted);
-                } else {
-                    self.move_control(Control::Queue(wanted));
-                }
-            }
-            Fact::AgentAssigned { agent_id, assignment, .. } => {
-                self.assignment = self.assignment.max(*assignment);
-                self.reassigning = None;
-                self.move_control(Control::Person { agent: agent_id.clone(), assignment: *assignment });
-            }
-            Fact::RoomPaused { .. } => self.paused = true,
-            Fact::RoomResumed => self.paused = false,
-            Fact::RoomSnoozed { until } => self.lifecycle = Lifecycle::Snoozed { until: *until },
-            Fact::RoomWoken => {
-                if matches!(self.lifecycle, Lifecycle::Snoozed { .. }) {
-                    self.lifecycle = Lifecycle::Open;
-                }
-            }
-            Fact::CallParked { call_id, on, .. } => match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
-                Some(parked) => parked.on = *on,
-                None => self.parked.push(ParkedCall { call_id: call_id.clone(), on: *on }),
-            },
-            Fact::CallAnswered { call_id, status, .. } => {
-                self.parked.retain(|parked| parked.call_id != *call_id);
-                let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
-                if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
-                    outside.effects.retain(|effect| effect.call_id != *call_id);
-                }
-                self.effects_of(call_id).for_each(|effect| effect.stranded = true);
-            }
-            Fact::EffectRequested { call_id, name, plan } => {
-                let effect = OpenEffect {
-                    call_id: call_id.clone(),
-                    name: name.clone(),
-                    plan: plan.clone(),
-                    epoch: self.epoch,
-                    episode: self.episode,
-                    since: event.at,
-                    stranded: false,
-                    doubtful: false,
-                    retries: 0,
-                };
-                self.outside.get_or_insert_default().effects.push(effect);
-            }
-            Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
-            Fact::EffectRetried { call_id, .. } => {
-                for effect in self.effects_of(call_id) {
-                    (effect.stranded, effect.doubtful) = (false, false);
-                    effect.retries += 1;
-                    effect.since = event.at;
-                }
-            }
-            Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
-        }
-    }
-
-    fn effects_of(&mut self, call_id: &CallId) -> impl Iterator<Item = &mut OpenEffect> {
+    pub(super) fn effects_of(&mut self, call_id: &CallId) -> impl Iterator<Item = &mut OpenEffect> {
         let effects = self.outside.iter_mut().flat_map(|outside| &mut outside.effects);
         effects.filter(move |effect| effect.call_id == *call_id)
     }
@@ -381,15 +325,14 @@ impl Room {
         self.outside.as_ref().and_then(|outside| outside.effect(call_id))
     }
 
+    /// It is being resolved: a resolve waits at its barrier, or the channel is being told.
+    pub fn is_resolving(&self) -> bool {
+        let told = self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Resolution));
+        self.barrier.is_some() || told
+    }
+
     /// Whether a record of this kind is being made for this room.
     pub fn is_making(&self, kind: RecordKind) -> bool {
         self.outside.as_ref().is_some_and(|outside| outside.is_making(kind))
-    }
-
-    fn move_control(&mut self, to: Control) {
-        if self.control != to {
-            self.control = to;
-            self.epoch += 1;
-        }
     }
 }

@@ -42,7 +42,7 @@ impl Scene {
     }
 
     fn hear(&self, command: &Command) -> Result<Vec<Fact>, Refusal> {
-        decide(&self.room, command, &Ground { now: self.now, company: &self.company })
+        decide(&self.room, command, &Ground { now: self.now, company: &self.company, approved: false })
     }
 
     fn says(&mut self, from: Writer, text: &str) {
@@ -57,13 +57,20 @@ impl Scene {
 
     fn queue(&mut self) -> u64 {
         let assignment = self.room.assignment + 1;
-        self.happens(Fact::RoomQueued { target: AssignTarget::Auto, assignment, reason: None });
+        self.happens(Fact::RoomQueued {
+            target: AssignTarget::Auto,
+            assignment,
+            reason: None,
+            leaves: false,
+            but: None,
+            there: false,
+        });
         assignment
     }
 }
 
 fn offer(assignment: u64) -> Command {
-    Command::Offer { agent: AgentId::trusted("agt_1"), agent_name: "Ana".into(), assignment }
+    Command::Offer { agent: AgentId::trusted("agt_1"), agent_name: "Ana".into(), assignment, because: None }
 }
 
 #[test]
@@ -251,7 +258,7 @@ fn facts_are_written_as_they_always_were() {
             r#"{"type":"room_queued","target":{"mode":"division","division":"d"},"assignment":7}"#,
         ),
         (
-            Fact::AgentAssigned { agent_id, agent_name: "Ana".into(), assignment: 7 },
+            Fact::AgentAssigned { agent_id, agent_name: "Ana".into(), assignment: 7, because: None },
             r#"{"type":"agent_assigned","agent_id":"agt_1","agent_name":"Ana","assignment":7}"#,
         ),
         (Fact::RoomSnoozed { until: Timestamp(5) }, r#"{"type":"room_snoozed","until":5}"#),

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::conn::{Conn, run};
 use super::schema::{agents, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
-use crate::room::{Agent, AgentId, Company, CompanyNo, Division, DivisionId, Presence, Settings};
+use crate::room::{Agent, AgentId, ChannelKind, Company, CompanyNo, Division, DivisionId, Presence, Settings};
 
 pub(super) fn settings(conn: &mut Conn, company: CompanyNo) -> Result<(Settings, i64), StoreError> {
     let found: Vec<(i64, String)> = run!(conn, "reading the settings", |c| settings::table
@@ -79,5 +79,6 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
         crm: crm > 0,
+        channel: ChannelKind::Embedded,
     })
 }

@@ -14,7 +14,7 @@ use super::schema::{audit, companies, crm_access, effects};
 use super::seal::Seal;
 use super::url::{StoreError, describe};
 use super::workers::Workers;
-use crate::actors::outside::{CrmAccess, CrmDialect, CrmOptions, OutsideFuture, Secret, Vault};
+use crate::actors::outside::{ChannelAccess, CrmAccess, CrmDialect, CrmOptions, OutsideFuture, Secret, Vault};
 use crate::room::{By, CompanyNo, Timestamp};
 
 /// What the seal is bound to, beside the company.
@@ -191,6 +191,10 @@ impl Vault for SealedVault {
             };
             self.writer.run(work).await.map_err(told)
         })
+    }
+
+    fn channel(&self, _company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {

@@ -123,7 +123,7 @@ impl Play {
         let kept = &mut self.rooms[index as usize];
         let before = kept.room.clone();
         let condemned = HashSet::new();
-        let ground = Ground { now: self.now.max(before.last_event_at), company: &self.company };
+        let ground = Ground { now: self.now.max(before.last_event_at), company: &self.company, approved: false };
         let mut turn = Turn::begin(&kept.address, &kept.room, ground, &kept.open, &condemned);
         let mut by_key: HashMap<CallKey, Admitted> = HashMap::new();
         let mut offers: Vec<(AgentId, u64)> = vec![];
@@ -248,8 +248,10 @@ impl Play {
 
     fn hear(&mut self, word: Word) {
         let (room, command) = match word {
-            Word::Offer { room, assignment, agent, agent_name } => (room, Command::Offer { agent, agent_name, assignment }),
-            Word::QueuedAt { room, assignment, position } => (room, Command::QueuedAt { assignment, position }),
+            Word::Offer { room, assignment, agent, agent_name } => {
+                (room, Command::Offer { agent, agent_name, assignment, because: None })
+            }
+            Word::QueuedAt { room, assignment, position } => (room, Command::QueuedAt { assignment, position, opens_at: None }),
         };
         let index = self.rooms.iter().position(|kept| kept.address.room == room).expect("a room of this play") as u64;
         let offer = matches!(command, Command::Offer { .. });

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use bellhop::actors::outside::{Crm, CrmView, EffectJob, Found, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent};
+use bellhop::actors::outside::{
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
+};
 use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{CallKey, CallStatus, CompanyNo, Next, Refusal, ResultJson, RoomAddress, Settlement, Timestamp};
 
@@ -154,7 +156,7 @@ fn done(part: &Part) -> PartDone {
     PartDone { record: format!("{}", part.no + 1), answer: "{}".into() }
 }
 
-impl Crm for Process {
+impl Counterpart for Process {
     fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
         let attempt_ms = i64::try_from(LATEST_MS).unwrap();
         Box::pin(async move { Ok(Patience { attempt_ms, grace_ms: attempt_ms + 4, ..Patience::default() }) })
@@ -222,7 +224,7 @@ impl Crm for Process {
         Settlement::error(status, &Refusal::new("unsaid", Next::WaitForHuman, "Nobody knows."))
     }
 
-    fn view(&self, _: CompanyNo) -> CrmView {
-        CrmView::default()
+    fn view(&self, _: CompanyNo) -> LineView {
+        LineView::default()
     }
 }

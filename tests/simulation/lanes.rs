@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellhop::actors::ports::{Clock, Memory};
-use bellhop::actors::{Batch, CallOutcome, CrmPorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
+use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
 use bellhop::catalog::dialect::{self, Dialect};
 use bellhop::catalog::{Admission, Admitted, admit};
 use bellhop::room::outbox::Rule;
@@ -61,7 +61,8 @@ fn start(store: &Arc<MemoryStore>, crm: &Arc<World>) -> (RoomRouter, Vec<actix::
     let arbiters = vec![actix::Arbiter::new()];
     threads.join(&arbiters[0].handle());
     store.deliver_to(Arc::new(threads.clone()));
-    let options = RouterOptions { crm: Some(CrmPorts { crm: crm.process(), outbox: store.clone() }), ..RouterOptions::default() };
+    let options =
+        RouterOptions { crm: Some(LanePorts { counterpart: crm.process(), outbox: store.clone() }), ..RouterOptions::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let memory: Arc<dyn Memory> = store.clone();
     (RoomRouter::new(options, store.clone(), memory, clock, threads), arbiters)

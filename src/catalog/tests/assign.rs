@@ -26,14 +26,21 @@ fn parked_for(decision: Decision) -> AssignTarget {
 
 fn held_by(id: &str) -> Scene {
     let mut scene = Scene::new();
-    scene.happens(Fact::AgentAssigned { agent_id: AgentId::trusted(id), agent_name: "x".into(), assignment: 4 });
+    scene.happens(Fact::AgentAssigned { agent_id: AgentId::trusted(id), agent_name: "x".into(), assignment: 4, because: None });
     scene
 }
 
 #[test]
 fn the_roster_is_asked_and_the_call_waits_for_its_offer() {
     let decision = held_by("agt_1").decides("assign_agent", r#"{"mode":"division","division":"sales","reason":"angry"}"#);
-    let queued = Fact::RoomQueued { target: division("div_2"), assignment: 5, reason: Some("angry".into()) };
+    let queued = Fact::RoomQueued {
+        target: division("div_2"),
+        assignment: 5,
+        reason: Some("angry".into()),
+        leaves: false,
+        but: None,
+        there: false,
+    };
     assert_eq!(decision, Decision::Parked { facts: vec![queued], on: ParkedOn::Offer });
 }
 
@@ -110,7 +117,12 @@ fn asking_again_for_the_same_queue_does_not_queue_again() {
 fn a_resolved_room_and_an_old_view_assign_nobody() {
     let mut scene = Scene::new();
     scene.seen.epoch = Some(1);
-    scene.happens(Fact::AgentAssigned { agent_id: AgentId::trusted("agt_1"), agent_name: "Ana".into(), assignment: 1 });
+    scene.happens(Fact::AgentAssigned {
+        agent_id: AgentId::trusted("agt_1"),
+        agent_name: "Ana".into(),
+        assignment: 1,
+        because: None,
+    });
     assert_eq!(scene.refused("assign_agent", r#"{"mode":"agent","agent":"agt_2"}"#).code, "stale_epoch");
     scene.seen.epoch = Some(scene.room.epoch);
     assert_eq!(parked_for(scene.calls("assign_agent", r#"{"mode":"agent","agent":"agt_2"}"#)), agent("agt_2"));
@@ -124,8 +136,8 @@ fn answers_are_facts_with_a_time() {
     let mut scene = Scene::new();
     scene.company.agents[0].status = Presence::Away;
     let ground = |scene: &Scene| -> serde_json::Value {
-        let ground = Ground { now: scene.now, company: &scene.company };
-        serde_json::from_str(&queued(Some(3), &scene.room, &ground).0).unwrap()
+        let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+        serde_json::from_str(&queued(Some(3), None, &scene.room, &ground).0).unwrap()
     };
     scene.calls("assign_agent", r#"{"mode":"division","division":"Sales"}"#);
     let target = json!({"mode":"division","division":{"id":"div_2","name":"Sales"}});
@@ -135,7 +147,8 @@ fn answers_are_facts_with_a_time() {
     );
     scene.calls("assign_agent", r#"{"mode":"auto"}"#);
     assert_eq!(ground(&scene)["target"], json!({"mode":"auto"}));
-    let found = assigned(&scene.company.agents[0], &scene.room, &Ground { now: scene.now, company: &scene.company });
+    let found =
+        assigned(&scene.company.agents[0], &scene.room, &Ground { now: scene.now, company: &scene.company, approved: false });
     assert_eq!(
         found.0,
         r#"{"assigned":true,"agent":{"id":"agt_1","name":"Ana"},"online":false,"as_of":"2025-11-20T10:32:00Z","changed":true}"#

@@ -63,7 +63,7 @@ impl Scene {
     /// What this call leads to; nothing happens yet.
     fn decides(&self, name: &str, arguments: &str) -> Decision {
         let admitted = admit_one(&raw(name, arguments), None, self.seen).unwrap();
-        decide(&self.room, &admitted.call, &admitted.request, &Ground { now: self.now, company: &self.company })
+        decide(&self.room, &admitted.call, &admitted.request, &Ground { now: self.now, company: &self.company, approved: false })
     }
 
     /// Decides and lets it happen.

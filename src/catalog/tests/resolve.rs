@@ -59,7 +59,7 @@ fn an_unknown_reason_is_told_the_known_ones() {
 fn who_handled_it_is_kept() {
     let mut scene = Scene::new();
     let agent_id = AgentId::trusted("agt_1");
-    scene.happens(Fact::AgentAssigned { agent_id: agent_id.clone(), agent_name: "Ana".into(), assignment: 1 });
+    scene.happens(Fact::AgentAssigned { agent_id: agent_id.clone(), agent_name: "Ana".into(), assignment: 1, because: None });
     let first = scene.calls("resolve_conversation", ANSWERED);
     assert_eq!(result(&first)["handled_by"], "agt_1");
     assert_eq!(scene.room.resolution.as_ref().unwrap().handled_by, Some(agent_id));

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::scene::{Scene, TOKEN, Told};
-use crate::actors::outside::{Crm, Found, Planned, Sent};
+use crate::actors::outside::{Counterpart, Found, Planned, Sent};
 use crate::crm::CheckProblem;
 use crate::room::CallStatus;
 

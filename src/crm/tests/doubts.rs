@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::scene::{Scene, Told};
-use crate::actors::outside::{Claim, Crm, Found, Sent};
+use crate::actors::outside::{Claim, Counterpart, Found, Sent};
 use crate::room::CallKey;
 
 fn without_mark() -> Scene {

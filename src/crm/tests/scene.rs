@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::actors::outside::{
-    Claim, Crm, CrmAccess, CrmDialect, CrmOptions, EffectJob, Found, Outbox, OutsideFuture, Part, PartDone, PartRow, Planned,
-    Recalled, Secret, Sent, Started, Vault,
+    ChannelAccess, Claim, Counterpart, CrmAccess, CrmDialect, CrmOptions, EffectJob, Found, Outbox, OutsideFuture, Part,
+    PartDone, PartRow, Planned, Recalled, Secret, Sent, Started, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::crm::QontakCrm;
@@ -47,6 +47,10 @@ impl Vault for MemoryVault {
             }
             Ok(fits)
         })
+    }
+
+    fn channel(&self, _: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn crm_version(&self, _: CompanyNo) -> OutsideFuture<'_, Option<i64>> {
@@ -207,7 +211,12 @@ impl Scene {
             request,
             customer: Arc::new(Customer { handle: handle.into(), name: Some("Laras".into()) }),
             channel: "web_chat".into(),
-            plan: EffectPlan { kind, creates, intent: creates.then(|| "an intent".into()), target, linked: false },
+            plan: EffectPlan {
+                creates,
+                intent: creates.then(|| "an intent".into()),
+                target,
+                ..EffectPlan::absolute(kind.into(), false)
+            },
             episode: 1,
             epoch: 1,
             since: self.clock.now(),

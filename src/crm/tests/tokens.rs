@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::scene::{COMPANY, Scene, TOKEN};
-use crate::actors::outside::{Crm, CrmDialect, Planned, Secret, Sent};
+use crate::actors::outside::{Counterpart, CrmDialect, Planned, Secret, Sent};
 use crate::standin::Signer;
 
 /// A pair whose access token ends so many seconds from now.

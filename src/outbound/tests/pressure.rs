@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::actors::outside::CrmView;
+use crate::actors::outside::LineView;
 use crate::room::CompanyNo;
 
 use super::super::{Budget, Class, Outbound, Reply, Request};
@@ -19,7 +19,7 @@ async fn is_stuck(out: &Outbound, company: CompanyNo, host: &str, class: Class) 
     tokio::time::timeout(MOMENT, out.slot(company, host, class)).await.is_err()
 }
 
-fn circuit(view: &CrmView, class: Class) -> &'static str {
+fn circuit(view: &LineView, class: Class) -> &'static str {
     view.circuits.iter().find(|circuit| circuit.class == class.as_str()).map_or("unknown", |circuit| circuit.state)
 }
 

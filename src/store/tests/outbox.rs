@@ -6,7 +6,7 @@ use crate::catalog::Request;
 use crate::catalog::create_deal::CreateDeal;
 use crate::catalog::deal::DealFields;
 use crate::room::outbox::Rule;
-use crate::room::{EffectPlan, Next, RecordKind, Refusal, Settlement};
+use crate::room::{EffectKind, EffectPlan, Next, Refusal, Settlement};
 use crate::store::memory::{MemoryStore, OutboxFault, OutboxWrite, Pace};
 
 fn job(company: i64, id: &str, retries: u32) -> EffectJob {
@@ -19,7 +19,7 @@ fn job(company: i64, id: &str, retries: u32) -> EffectJob {
         request: Request::CreateDeal(CreateDeal { name: "trip".into(), fields: DealFields::default(), repeat: false }),
         customer: Arc::default(),
         channel: "web_chat".into(),
-        plan: EffectPlan { kind: RecordKind::Deal, creates: true, intent: None, target: None, linked: false },
+        plan: EffectPlan { creates: true, ..EffectPlan::absolute(EffectKind::Deal, false) },
         episode: 1,
         epoch: 1,
         since: Timestamp(1),

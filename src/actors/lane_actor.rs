@@ -1,4 +1,4 @@
-//! One actor per company that carries its rooms' effects to the CRM: one lane per room, in order; many rooms at once. A lane
+//! One actor per company and outside system (its CrmActor, its ChannelActor) that carries its rooms' effects there: one lane per room, in order; many rooms at once. A lane
 //! outlives its room's actor. It keeps nothing on disk itself: rooms hand their open effects over again whenever they wake, and
 //! when the clock has seen that this actor died.
 //! **Invariant:** of one room, the next effect begins only when the one before it is settled.
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::room::{CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
-use super::lane::{CrmPorts, carry};
+use super::lane::{LanePorts, carry};
 use super::outside::EffectJob;
 use super::router::Inner;
 
@@ -29,7 +29,7 @@ const MAX_PANICS: u8 = 3;
 /// What rooms tell the CRM's actor. Each may come twice.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub enum CrmWord {
+pub enum LaneWord {
     Carry(Box<EffectJob>),
     /// The room wrote the effect's end down.
     Applied {
@@ -59,23 +59,23 @@ impl RoomLane {
     }
 }
 
-pub struct CrmActor {
+pub struct LaneActor {
     company: CompanyNo,
     router: Weak<Inner>,
-    ports: CrmPorts,
+    ports: LanePorts,
     lanes: HashMap<RoomId, RoomLane>,
     at_once: Arc<Semaphore>,
     panics: HashMap<CallKey, u8>,
 }
 
-impl std::fmt::Debug for CrmActor {
+impl std::fmt::Debug for LaneActor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CrmActor").field("company", &self.company).finish_non_exhaustive()
+        f.debug_struct("LaneActor").field("company", &self.company).finish_non_exhaustive()
     }
 }
 
-impl CrmActor {
-    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: CrmPorts) -> Self {
+impl LaneActor {
+    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: LanePorts) -> Self {
         Self {
             company,
             router: Arc::downgrade(router),
@@ -153,7 +153,7 @@ impl CrmActor {
         *panics += 1;
         tracing::error!(call_id = %job.call.call_id, panics = *panics, "an effect panicked while it was carried");
         if *panics >= MAX_PANICS {
-            let settlement = self.ports.crm.unsaid(&job, CallStatus::Unresolved);
+            let settlement = self.ports.counterpart.unsaid(&job, CallStatus::Unresolved);
             self.carried(&job, Some(settlement), ctx);
             return;
         }
@@ -180,7 +180,7 @@ impl CrmActor {
     }
 }
 
-impl Actor for CrmActor {
+impl Actor for LaneActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -194,14 +194,14 @@ impl Actor for CrmActor {
     }
 }
 
-impl Handler<CrmWord> for CrmActor {
+impl Handler<LaneWord> for LaneActor {
     type Result = ();
 
-    fn handle(&mut self, word: CrmWord, ctx: &mut Context<Self>) {
+    fn handle(&mut self, word: LaneWord, ctx: &mut Context<Self>) {
         match word {
-            CrmWord::Carry(job) => self.take(*job, ctx),
-            CrmWord::Applied { room, key } => self.applied(&room, key),
-            CrmWord::Die => panic!("told to die"),
+            LaneWord::Carry(job) => self.take(*job, ctx),
+            LaneWord::Applied { room, key } => self.applied(&room, key),
+            LaneWord::Die => panic!("told to die"),
         }
     }
 }

@@ -1,0 +1,71 @@
+//! The barrier of a resolve: it is decided after the other calls of its request and waits for those that move the conversation
+//! or reach the customer, at most ten seconds. It parks the call, never the room.
+
+use crate::catalog::{Admitted, Request, fence};
+use crate::room::{CallId, Control, Decision, Fact, FunctionCall, Lifecycle, ParkedOn, Room};
+
+use super::Turn;
+
+/// So long a resolve waits for the other calls of its request.
+pub const BARRIER_MS: i64 = 10_000;
+
+/// Whether this call is decided after the others of its request.
+pub fn is_resolve(admitted: &Admitted) -> bool {
+    matches!(admitted.request, Request::ResolveConversation(_))
+}
+
+/// Whether a resolve of the same request waits for this call.
+fn is_waited_for(name: &str) -> bool {
+    matches!(name, "assign_agent" | "send_attachment")
+}
+
+impl Turn<'_> {
+    /// The decision of a resolve, given what its own request is still doing.
+    pub(super) fn at_barrier(&self, call: &FunctionCall, decision: Decision) -> Decision {
+        let resolves = match &decision {
+            Decision::Done { facts, .. } => !facts.is_empty(),
+            Decision::Parked { on, .. } => *on == ParkedOn::Effect,
+            Decision::Refused(_) => false,
+        };
+        let waits_for: Vec<CallId> = self.batch.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
+        if !resolves || waits_for.is_empty() {
+            return decision;
+        }
+        let until = self.ground.now.plus_ms(BARRIER_MS);
+        let raised = Fact::BarrierRaised { call_id: call.call_id.clone(), waits_for, until };
+        Decision::Parked { facts: vec![raised], on: ParkedOn::Barrier }
+    }
+
+    /// Calls of the present request that a resolve in it waits for.
+    pub fn request_is(&mut self, calls: &[Admitted]) {
+        let waited_for = calls.iter().filter(|admitted| is_waited_for(admitted.call.name));
+        self.batch = waited_for.map(|admitted| admitted.call.call_id.clone()).collect();
+    }
+}
+
+/// It has neither ended nor become doubtful: what may never be known holds nobody up.
+fn is_under_way(room: &Room, call_id: &CallId) -> bool {
+    let doubtful = room.effect(call_id).is_some_and(|effect| effect.doubtful);
+    !doubtful && room.parked.iter().any(|parked| parked.call_id == *call_id && parked.on != ParkedOn::Approval)
+}
+
+/// Whether the resolve at the barrier may go on.
+pub(super) fn is_open(room: &Room, call_id: &CallId) -> bool {
+    let barrier = room.barrier.as_ref().filter(|barrier| barrier.call_id == *call_id);
+    barrier.is_none_or(|barrier| !barrier.waits_for.iter().any(|other| is_under_way(room, other)))
+}
+
+/// What became of the room while the resolve waited: its own request may have handed it to a person or their queue, and the
+/// customer may have written.
+pub(super) fn passed(room: &Room, call: &FunctionCall) -> Result<FunctionCall, Decision> {
+    let Some(barrier) = room.barrier.as_ref().filter(|barrier| barrier.call_id == call.call_id) else { return Ok(call.clone()) };
+    let handed_over = matches!(room.control, Control::Person { .. } | Control::Queue(_));
+    if handed_over && !matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        return Err(Decision::Refused(fence::human_in_control()));
+    }
+    let mut call = call.clone();
+    call.seen.seq = call.seen.seq.or(Some(barrier.last_inbound_seq));
+    // Its own request moved control, if anybody did before the barrier; later moves are judged by who has it now.
+    call.seen.epoch = None;
+    Ok(call)
+}

@@ -1,0 +1,53 @@
+//! Which durable timers a step sets or clears: what the room waits for before it and after it, compared.
+
+use crate::room::{Lifecycle, ParkedOn, Room, Timestamp};
+
+use super::super::ports::{TimerChange, TimerKind};
+use super::{OFFER_PATIENCE_MS, Turn};
+
+/// When a timer is due, and what tells two of a kind apart.
+type Due = Option<(Timestamp, String)>;
+
+impl Turn<'_> {
+    /// The timers this step sets or clears.
+    pub fn timers(&self) -> Vec<TimerChange> {
+        TimerKind::ALL.into_iter().filter_map(|kind| self.change(kind)).collect()
+    }
+
+    fn change(&self, kind: TimerKind) -> Option<TimerChange> {
+        match (self.due(kind, self.before), self.due(kind, &self.room)) {
+            (before, Some((due, cause))) if before.as_ref().is_none_or(|(was, known)| (*was, known) != (due, &cause)) => {
+                Some(TimerChange::Set { kind, due, cause })
+            }
+            (Some(_), None) => Some(TimerChange::Clear { kind }),
+            _ => None,
+        }
+    }
+
+    fn due(&self, kind: TimerKind, room: &Room) -> Due {
+        let people = &self.ground.company.settings.people;
+        let later = |since: Timestamp, s: u32| (s > 0).then(|| (since.plus_ms(i64::from(s) * 1_000), since.0.to_string()));
+        let staffed = room.staffed.as_ref().filter(|_| room.assignee().is_some());
+        match kind {
+            TimerKind::Snooze => match room.lifecycle {
+                Lifecycle::Snoozed { until } => Some((until, until.0.to_string())),
+                _ => None,
+            },
+            TimerKind::Offer => {
+                let parked = room.parked.iter().find(|parked| parked.on == ParkedOn::Offer)?;
+                let assignment = room.wanted()?.assignment.to_string();
+                Some((parked.since.plus_ms(OFFER_PATIENCE_MS), assignment))
+            }
+            TimerKind::Barrier => {
+                let barrier = room.barrier.as_ref().filter(|barrier| !barrier.waits_for.is_empty())?;
+                Some((barrier.until, barrier.call_id.to_string()))
+            }
+            TimerKind::Approval => {
+                let waiting = room.parked.iter().filter(|parked| parked.on == ParkedOn::Approval);
+                later(waiting.map(|parked| parked.since).min()?, people.approval_expires_s)
+            }
+            TimerKind::Idle => later(staffed.filter(|_| room.reassigning.is_none())?.awaited_since?, people.idle_reassign_s),
+            TimerKind::Silence => later(staffed?.active_at, people.return_to_bot_after_s),
+        }
+    }
+}

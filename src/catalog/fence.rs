@@ -1,0 +1,100 @@
+//! Whether an AI agent's call may go on, given who has the conversation and what the company wants a person to say yes to.
+//! Judged anew whenever a call is decided, also after it waited; an effect that is on its way is held back by the store's own
+//! condition (`EffectPlan::fenced`), never by this.
+
+use serde_json::Value;
+
+use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedOn, Refusal, Room, WhilePerson};
+
+/// What kind of thing an action does, as far as people who take over are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Tags and notes: for colleagues.
+    Annotate,
+    /// Writes to other systems of the company.
+    Crm,
+    /// Moves the conversation: assign, resolve.
+    Room,
+    /// What the customer sees.
+    Send,
+}
+
+/// `None`: nothing stands against it. Else the call's decision: refused, or waiting for a yes.
+pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>) -> Option<Decision> {
+    // Who calls with a key of their own is a person.
+    call.ai_agent.as_ref()?;
+    let people = &ground.company.settings.people;
+    let policy = match class {
+        Class::Annotate => people.while_person_controls.annotate,
+        Class::Crm => people.while_person_controls.crm,
+        Class::Room => people.while_person_controls.room,
+        Class::Send => people.while_person_controls.send,
+    };
+    let by_person = matches!(room.control, Control::Person { .. });
+    if by_person && policy == WhilePerson::Refuse {
+        return Some(Decision::Refused(human_in_control()));
+    }
+    if matches!(class, Class::Room | Class::Send) && !by_person {
+        let own = room.barrier.as_ref().is_some_and(|barrier| barrier.call_id == call.call_id);
+        if let Some(refusal) = stale_epoch(room, call) {
+            return Some(Decision::Refused(refusal));
+        }
+        if room.is_resolving() && !own {
+            return Some(Decision::Refused(resolving()));
+        }
+    }
+    let asks = (by_person && policy == WhilePerson::Approve) || needs_approval(call, ground);
+    (asks && !ground.approved).then(|| Decision::Parked { facts: vec![], on: ParkedOn::Approval })
+}
+
+/// Whether this call's effect on the room is void once control moves before it is started.
+pub fn is_fenced(call: &FunctionCall, ground: &Ground<'_>) -> bool {
+    call.ai_agent.is_some() && ground.company.settings.people.while_person_controls.room != WhilePerson::Allow
+}
+
+fn needs_approval(call: &FunctionCall, ground: &Ground<'_>) -> bool {
+    let mut rules = ground.company.settings.people.approvals.iter().filter(|rule| rule.action == call.name).peekable();
+    if rules.peek().is_none() {
+        return false;
+    }
+    let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+    rules.any(|rule| match (&rule.argument, rule.above) {
+        (Some(argument), Some(above)) => match number(&arguments[argument]) {
+            Some(number) => number > above,
+            // There is something, and it cannot be compared: a person looks.
+            None => !arguments[argument].is_null(),
+        },
+        _ => true,
+    })
+}
+
+/// Numbers as models write them: `1500000`, `"1500000"`.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+pub fn human_in_control() -> Refusal {
+    let message = "A human agent has this conversation now, so nothing was done. Do not try again and do not write to the \
+        customer; you will be told when the conversation is yours again.";
+    Refusal::new("human_in_control", Next::WaitForHuman, message)
+}
+
+fn resolving() -> Refusal {
+    let message = "This conversation is being closed, so nothing was done. Wait until the customer writes again.";
+    Refusal::new("resolving", Next::DoNotRetry, message)
+}
+
+/// Control moved after the model looked: what it wanted may be wrong now.
+fn stale_epoch(room: &Room, call: &FunctionCall) -> Option<Refusal> {
+    if call.seen.epoch.is_none_or(|seen| seen >= room.epoch) {
+        return None;
+    }
+    let (now, next) = match room.control {
+        Control::Bot => ("an AI agent again", Next::FixAndRetry),
+        Control::Queue(_) => ("the queue for a human agent", Next::WaitForHuman),
+        Control::Person { .. } => ("a human agent", Next::WaitForHuman),
+        Control::Nobody => ("nobody", Next::DoNotRetry),
+    };
+    let message = format!("Control of this conversation moved since you looked: it is with {now}. Read it again before you act.");
+    Some(Refusal::new("stale_epoch", next, message))
+}

@@ -1,0 +1,194 @@
+//! How a fact changes a room: the only place that does.
+
+use std::sync::Arc;
+
+use super::effect::OpenEffect;
+use super::event::{Fact, RoomEvent, Writer};
+use super::ids::{AgentId, Timestamp};
+use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
+
+impl Room {
+    /// Folds the next event in. `event.seq` must be `version + 1`.
+    pub fn apply(&mut self, event: &RoomEvent) {
+        debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
+        self.version = event.seq;
+        self.last_event_at = event.at;
+        match &event.fact {
+            Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
+                self.channel.clone_from(channel);
+                self.customer = Arc::new(customer.clone());
+            }
+            Fact::MessageReceived { from: Writer::Customer, text, .. } => {
+                self.last_inbound_seq = event.seq;
+                self.last_inbound_preview = text.chars().take(Self::PREVIEW_CHARACTERS).collect();
+                if matches!(self.lifecycle, Lifecycle::Waiting { .. } | Lifecycle::Snoozed { .. }) {
+                    self.lifecycle = Lifecycle::Open;
+                }
+                if let (Control::Person { .. }, Some(staffed)) = (&self.control, &mut self.staffed) {
+                    staffed.awaited_since.get_or_insert(event.at);
+                }
+            }
+            Fact::MessageReceived { from, .. } => {
+                if let (Writer::Agent, Some(staffed)) = (from, &mut self.staffed) {
+                    (staffed.active_at, staffed.awaited_since, staffed.idle_moves) = (event.at, None, 0);
+                }
+                if self.lifecycle == Lifecycle::Open {
+                    self.lifecycle = Lifecycle::Waiting { since: event.at };
+                }
+            }
+            Fact::RoomReopened { episode } => {
+                self.episode = *episode;
+                self.lifecycle = Lifecycle::Open;
+                self.resolution = None;
+                self.reassigning = None;
+                self.move_control(Control::Bot);
+            }
+            Fact::TagsAdded { tags, .. } => {
+                for shown in tags {
+                    let folded = super::tag::fold(shown);
+                    if !self.tags.iter().any(|tag| tag.folded == folded) {
+                        Arc::make_mut(&mut self.tags).push(Tag { folded, shown: shown.clone(), episode: self.episode });
+                    }
+                }
+            }
+            Fact::ConversationResolved { reason_code, note, handled_by } => {
+                self.lifecycle = Lifecycle::Resolved { at: event.at };
+                self.resolution = Some(Resolution {
+                    reason_code: reason_code.clone(),
+                    note: note.clone(),
+                    by: event.by.to_text(),
+                    at: event.at,
+                    handled_by: handled_by.clone(),
+                });
+                self.reassigning = None;
+                self.move_control(Control::Nobody);
+            }
+            Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
+                self.assignment = *assignment;
+                let (target, but) = (target.clone(), but.clone());
+                let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there };
+                if wanted.but.is_some()
+                    && !leaves
+                    && let Some(staffed) = &mut self.staffed
+                {
+                    staffed.idle_moves += 1;
+                    staffed.awaited_since = Some(event.at);
+                }
+                if matches!(self.control, Control::Person { .. }) && !leaves {
+                    self.reassigning = Some(wanted);
+                } else {
+                    self.move_control(Control::Queue(wanted));
+                }
+            }
+            Fact::AssignmentDropped { assignment } => {
+                self.reassigning.take_if(|wanted| wanted.assignment == *assignment);
+                if matches!(&self.control, Control::Queue(wanted) if wanted.assignment == *assignment) {
+                    self.move_control(Control::Bot);
+                }
+            }
+            Fact::AgentAssigned { agent_id, assignment, .. } => {
+                self.person_has(agent_id, *assignment, event.at);
+                self.staffed.get_or_insert_default().awaited_since = Some(event.at);
+            }
+            Fact::RoomTaken { agent_id, assignment, .. } => {
+                self.person_has(agent_id, *assignment, event.at);
+                let staffed = self.staffed.get_or_insert_default();
+                (staffed.awaited_since, staffed.idle_moves) = (None, 0);
+            }
+            Fact::RoomReturned { .. } => {
+                self.reassigning = None;
+                self.move_control(Control::Bot);
+            }
+            Fact::TagsRemoved { tags } => {
+                let gone: Vec<String> = tags.iter().map(|shown| super::tag::fold(shown)).collect();
+                Arc::make_mut(&mut self.tags).retain(|tag| !gone.contains(&tag.folded));
+            }
+            Fact::BarrierRaised { call_id, waits_for, until } => {
+                let (call_id, waits_for) = (call_id.clone(), waits_for.clone());
+                let last_inbound_seq = self.last_inbound_seq;
+                self.barrier = Some(Box::new(Barrier { call_id, waits_for, until: *until, last_inbound_seq }));
+            }
+            Fact::BarrierLifted { call_id } => {
+                if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.call_id == *call_id) {
+                    barrier.waits_for.clear();
+                }
+            }
+            Fact::CallApproved { call_id, arguments } => {
+                if let Some(parked) = self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
+                    parked.approved = true;
+                    parked.edited = arguments.as_deref().map(Arc::from);
+                }
+            }
+            Fact::RoomPaused { .. } => self.paused = true,
+            Fact::RoomResumed => self.paused = false,
+            Fact::RoomSnoozed { until } => self.lifecycle = Lifecycle::Snoozed { until: *until },
+            Fact::RoomWoken => {
+                if matches!(self.lifecycle, Lifecycle::Snoozed { .. }) {
+                    self.lifecycle = Lifecycle::Open;
+                }
+            }
+            Fact::CallParked { call_id, on, .. } => match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
+                Some(parked) => (parked.on, parked.since) = (*on, event.at),
+                None => self.parked.push(ParkedCall {
+                    call_id: call_id.clone(),
+                    on: *on,
+                    approved: false,
+                    edited: None,
+                    since: event.at,
+                }),
+            },
+            Fact::CallAnswered { call_id, status, .. } => {
+                self.parked.retain(|parked| parked.call_id != *call_id);
+                self.barrier.take_if(|barrier| barrier.call_id == *call_id);
+                let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
+                    outside.effects.retain(|effect| effect.call_id != *call_id);
+                }
+                self.effects_of(call_id).for_each(|effect| effect.stranded = true);
+            }
+            Fact::EffectRequested { call_id, name, plan } => {
+                let effect = OpenEffect {
+                    call_id: call_id.clone(),
+                    name: name.clone(),
+                    plan: plan.clone(),
+                    epoch: self.epoch,
+                    episode: self.episode,
+                    since: event.at,
+                    stranded: false,
+                    doubtful: false,
+                    retries: 0,
+                };
+                self.outside.get_or_insert_default().effects.push(effect);
+            }
+            Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
+            Fact::EffectRetried { call_id, .. } => {
+                for effect in self.effects_of(call_id) {
+                    (effect.stranded, effect.doubtful) = (false, false);
+                    effect.retries += 1;
+                    effect.since = event.at;
+                }
+            }
+            Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
+        }
+    }
+
+    fn move_control(&mut self, to: Control) {
+        if self.control == to {
+            return;
+        }
+        if let Control::Person { agent, .. } = &self.control {
+            let staffed = self.staffed.get_or_insert_default();
+            staffed.last_agent = Some(agent.clone());
+            (staffed.awaited_since, staffed.active_at) = (None, Timestamp(0));
+        }
+        self.control = to;
+        self.epoch += 1;
+    }
+
+    fn person_has(&mut self, agent: &AgentId, assignment: u64, at: Timestamp) {
+        self.assignment = self.assignment.max(assignment);
+        self.reassigning = None;
+        self.move_control(Control::Person { agent: agent.clone(), assignment });
+        self.staffed.get_or_insert_default().active_at = at;
+    }
+}

@@ -1,0 +1,117 @@
+//! What people and timers do with control of a conversation: taking it, giving it back, passing it on when somebody is silent or
+//! gone, tagging and resolving by hand. Pure: facts, or a refusal.
+
+use super::company::{Company, Ground};
+use super::event::{AssignTarget, Fact, TakenBy};
+use super::ids::AgentId;
+use super::refusal::{Next, Refusal};
+use super::state::{Control, Lifecycle, Room};
+use super::tag;
+
+/// After so many people did not answer, the room waits in the queue and operators are told.
+pub const MOST_IDLE_MOVES: u32 = 3;
+
+fn resolved() -> Refusal {
+    Refusal::new("room_resolved", Next::DoNotRetry, "The conversation is resolved.")
+}
+
+pub(super) fn take_over(room: &Room, agent: &AgentId, agent_name: &str, how: TakenBy) -> Result<Vec<Fact>, Refusal> {
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        return Err(resolved());
+    }
+    if room.assignee() == Some(agent) && room.reassigning.is_none() {
+        return Ok(vec![]);
+    }
+    let taken =
+        Fact::RoomTaken { agent_id: agent.clone(), agent_name: agent_name.to_owned(), assignment: room.assignment + 1, how };
+    Ok(vec![taken])
+}
+
+/// `of`: only if this person has it.
+pub(super) fn give_back(room: &Room, of: Option<&AgentId>, reason: Option<&str>) -> Result<Vec<Fact>, Refusal> {
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        return Err(resolved());
+    }
+    let other = of.is_some_and(|agent| room.assignee() != Some(agent));
+    if other || matches!(room.control, Control::Bot) {
+        return Ok(vec![]);
+    }
+    Ok(vec![Fact::RoomReturned { reason: reason.map(str::to_owned) }])
+}
+
+/// The person is gone: whoever else can is looked for, and the room waits in the queue until then.
+pub(super) fn requeue(room: &Room, agent: &AgentId, why: &str, company: &Company) -> Vec<Fact> {
+    if room.assignee() != Some(agent) {
+        return vec![];
+    }
+    vec![queued(room, agent, why, true, None, company)]
+}
+
+/// Nobody answered the customer in time: the next person is looked for, at most three times, then the queue.
+pub(super) fn person_idle(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
+    let bound = i64::from(ground.company.settings.people.idle_reassign_s) * 1_000;
+    let (Some(agent), Some(staffed)) = (room.assignee(), &room.staffed) else { return vec![] };
+    let late = staffed.awaited_since.is_some_and(|since| ground.now.ms_since(since) >= bound);
+    if bound == 0 || !late || room.reassigning.is_some() {
+        return vec![];
+    }
+    let gives_up = staffed.idle_moves >= MOST_IDLE_MOVES;
+    let why = if gives_up { "nobody_answered" } else { "no_answer" };
+    vec![queued(room, agent, why, gives_up, Some(agent.clone()), ground.company)]
+}
+
+/// The person was silent for so long that the AI agent goes on.
+pub(super) fn person_silent(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
+    let bound = i64::from(ground.company.settings.people.return_to_bot_after_s) * 1_000;
+    let (Some(_), Some(staffed)) = (room.assignee(), &room.staffed) else { return vec![] };
+    if bound == 0 || ground.now.ms_since(staffed.active_at) < bound {
+        return vec![];
+    }
+    vec![Fact::RoomReturned { reason: Some("silence".into()) }]
+}
+
+fn queued(room: &Room, agent: &AgentId, why: &str, leaves: bool, but: Option<AgentId>, company: &Company) -> Fact {
+    let division = company.agent(agent).and_then(|agent| agent.divisions.first().cloned());
+    let target = division.map_or(AssignTarget::Auto, |division| AssignTarget::Division { division });
+    let (assignment, reason) = (room.assignment + 1, Some(why.to_owned()));
+    Fact::RoomQueued { target, assignment, reason, leaves, but, there: false }
+}
+
+/// Tags as somebody outside the AI agent put them; names that cannot be tags are refused.
+pub(super) fn tag_by_hand(room: &Room, tags: &[String], company: &Company) -> Result<Vec<Fact>, Refusal> {
+    let mut added: Vec<String> = vec![];
+    for name in tags {
+        let shown = tag::clean(name)
+            .map_err(|why| Refusal::new("argument_invalid", Next::FixAndRetry, format!("A name is no tag: it {why}.")))?;
+        let folded = tag::fold(&shown);
+        let known = |held: &str| held == folded;
+        if !room.tags.iter().any(|tag| known(&tag.folded)) && !added.iter().any(|other| known(&tag::fold(other))) {
+            added.push(shown);
+        }
+    }
+    Ok(tags_added(added, company))
+}
+
+pub(super) fn tags_added(tags: Vec<String>, company: &Company) -> Vec<Fact> {
+    if tags.is_empty() {
+        return vec![];
+    }
+    let is_new = |shown: &&String| !company.tags.contains_key(tag::fold(shown).as_str());
+    let created = tags.iter().filter(is_new).cloned().collect();
+    vec![Fact::TagsAdded { tags, created }]
+}
+
+pub(super) fn untag(room: &Room, tags: &[String]) -> Vec<Fact> {
+    let wanted: Vec<String> = tags.iter().map(|name| tag::fold(name)).collect();
+    let there = room.tags.iter().filter(|tag| wanted.contains(&tag.folded));
+    let gone: Vec<String> = there.map(|tag| tag.shown.clone()).collect();
+    if gone.is_empty() { vec![] } else { vec![Fact::TagsRemoved { tags: gone }] }
+}
+
+pub(super) fn resolve(room: &Room, reason_code: &str, note: Option<&str>) -> Vec<Fact> {
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        return vec![];
+    }
+    let (reason_code, note) = (reason_code.to_owned(), note.map(str::to_owned));
+    vec![Fact::ConversationResolved { reason_code, note, handled_by: room.assignee().cloned() }]
+}
