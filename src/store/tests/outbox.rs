@@ -38,7 +38,7 @@ fn made(record: &str) -> PartDone {
 }
 
 fn ended(status: CallStatus) -> Settlement {
-    Settlement { status, body: "{\"error\":{}}".into(), link: None }
+    Settlement { status, body: "{\"error\":{}}".into(), link: None, came_about: None }
 }
 
 /// Every outbox there is.
