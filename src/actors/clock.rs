@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::room::{Cause, Command, RoomKey, Timestamp};
+use crate::room::{Cause, Command, RoomAddress, RoomKey, Timestamp};
 
 use super::ports::{Clock, DueTimer, TimerKind};
 use super::router::RoomRouter;
@@ -24,6 +24,8 @@ impl Clock for SystemClock {
 const TIMERS_AT_ONCE: i64 = 256;
 /// A timer set by a room of this process is seen at the latest after this time.
 const LONGEST_LOOK_AWAY: Duration = Duration::from_millis(250);
+/// So often a company is asked for before its room is passed over: a minute.
+const COMPANY_TRIES: u32 = 240;
 /// A timer that was brought and is still there is brought again after this time.
 const REPEAT_AFTER_MS: i64 = 2_000;
 
@@ -67,6 +69,19 @@ async fn bring(router: &RoomRouter, timer: DueTimer) {
     }
 }
 
+/// Nobody comes back for a room that is passed over here, so its company is asked for again and again.
+async fn is_known(router: &RoomRouter, room: &RoomAddress) -> bool {
+    for _ in 0..COMPANY_TRIES {
+        match router.company(room.company).await {
+            Ok(_) => return true,
+            Err(why) => tracing::warn!(%why, "a company cannot be read"),
+        }
+        tokio::time::sleep(LONGEST_LOOK_AWAY).await;
+    }
+    tracing::error!(room = %room.room, "a room with open calls was not woken: its company cannot be read");
+    false
+}
+
 /// Wakes every room that has open calls and has it hand over what is open, a slice at a time: after a start, and when a lane died.
 pub async fn resume_open_calls(router: RoomRouter) {
     let mut after: Option<RoomKey> = None;
@@ -76,7 +91,7 @@ pub async fn resume_open_calls(router: RoomRouter) {
             Ok(rooms) => {
                 for (key, room) in rooms {
                     after = Some(key);
-                    if router.company(room.company).await.is_ok() {
+                    if is_known(&router, &room).await {
                         router.0.notify(&room, Command::Nudge, Cause::Timer("start"));
                     }
                 }

@@ -44,7 +44,7 @@ pub async fn carry(
     doubted: impl Fn(),
 ) -> Option<Settlement> {
     let span = tracing::info_span!("effect.carry", call_id = %job.call.call_id, room = %job.address.room, action = job.call.name);
-    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], given: None };
+    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], given: None, attempt_ms: i64::MAX };
     lane.run().instrument(span).await
 }
 
@@ -58,6 +58,8 @@ struct Lane<'a, D> {
     parts: Vec<PartRow>,
     /// The end, as the other side said it.
     given: Option<Settlement>,
+    /// After this time a request that was marked must not leave any more.
+    attempt_ms: i64,
 }
 
 impl<D: Fn()> Lane<'_, D> {
@@ -71,6 +73,7 @@ impl<D: Fn()> Lane<'_, D> {
         self.parts = recalled.parts;
         let patience = self.ask(|| self.ports.counterpart.patience(self.job.address.company)).await;
         let begun = self.parts.iter().any(|row| row.done.is_some() || !row.idle);
+        self.attempt_ms = patience.attempt_ms;
         let mut carriage = Carriage::new(patience, self.job.since, begun);
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
@@ -162,6 +165,11 @@ impl<D: Fn()> Lane<'_, D> {
         carriage.started();
         *named = None;
         self.row_started(&part, at);
+        if self.clock.now().ms_since(at) >= self.attempt_ms {
+            // The process stood still: whoever took its rooms over may have found the part absent by now and sent it.
+            tracing::warn!("a marked request is too late to be sent");
+            return Some(Came::Doubtful);
+        }
         let sent = self.ports.counterpart.write(self.job, &part, permit).await;
         Some(match sent {
             Ok(Sent::Done(done)) => self.done(done).await?,

@@ -371,3 +371,6 @@ fn stranger(id: &crate::room::AgentId) -> Agent {
         capacity: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,8 +105,8 @@ impl Room {
             }
             Fact::BarrierRaised { call_id, waits_for, until } => {
                 let (call_id, waits_for) = (call_id.clone(), waits_for.clone());
-                let last_inbound_seq = self.last_inbound_seq;
-                self.barrier = Some(Box::new(Barrier { call_id, waits_for, until: *until, last_inbound_seq }));
+                let (last_inbound_seq, epoch) = (self.last_inbound_seq, self.epoch);
+                self.barrier = Some(Box::new(Barrier { call_id, waits_for, until: *until, last_inbound_seq, epoch }));
             }
             Fact::BarrierLifted { call_id } => {
                 if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.call_id == *call_id) {

@@ -181,8 +181,10 @@ pub struct Barrier {
     /// Empty: it waits no longer.
     pub waits_for: Vec<CallId>,
     pub until: Timestamp,
-    /// The customer's last message when the request came: a later one refuses the resolve.
+    /// The customer's last message when it was raised: a later one refuses the resolve.
     pub last_inbound_seq: i64,
+    /// Control epoch when it was raised: so does a later one.
+    pub epoch: i64,
 }
 
 /// What a room remembers of the person who has it, and of those before.

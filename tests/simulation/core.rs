@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use bellhop::actors::ports::{NewCall, StoredAnswer};
 use bellhop::actors::roster::{Roster, Word};
+use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
 use bellhop::room::{
     AgentId, By, CallKey, CallStatus, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent,
-    Seen, Timestamp, Writer,
+    Seen, TakenBy, Timestamp, Writer,
 };
 
 use super::dice::Dice;
@@ -42,6 +43,7 @@ struct Play {
     roster: Roster,
     said: Vec<Said>,
     messages: u64,
+    takeovers: usize,
 }
 
 pub fn play(seed: u64) {
@@ -65,6 +67,7 @@ pub fn play(seed: u64) {
         roster: Roster::default(),
         said: vec![],
         messages: 0,
+        takeovers: 0,
         company,
     };
     let _ = play.roster.directory(&play.company, play.now);
@@ -100,7 +103,7 @@ impl Play {
             works.push(Work::Tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }));
         }
         for _ in 0..=self.dice.roll(4) {
-            works.push(match self.dice.roll(10) {
+            works.push(match self.dice.roll(14) {
                 0 => Work::Tell(Command::Pause { reason: None }),
                 1 | 2 => Work::Tell(Command::Resume),
                 3 | 4 => {
@@ -112,10 +115,34 @@ impl Play {
                     Some(parked) => Work::Tell(Command::CancelCall { call_id: parked.call_id.clone() }),
                     None => Work::Tell(Command::Nudge),
                 },
-                _ => Work::Call(Box::new(world::call(&mut self.dice, &kept.address, 12, &kept.room))),
+                6 => Work::Tell(self.a_person_acts()),
+                7 => Work::Tell(Command::GiveBack { of: None, reason: None }),
+                8 => Work::Tell(Command::BarrierOverdue),
+                _ => {
+                    let many = 1 + self.dice.roll(3);
+                    let mut call = || world::call(&mut self.dice, &kept.address, 12, &kept.room);
+                    Work::Post((0..many).map(|_| call()).collect())
+                }
             });
         }
         self.take(index, &works);
+    }
+
+    fn a_person_acts(&mut self) -> Command {
+        let agent = AgentId::trusted(&format!("agt_{}", self.dice.roll(AGENTS)));
+        self.messages += 1;
+        match self.dice.roll(4) {
+            0 => {
+                let message_id = format!("m{}", self.messages);
+                Command::Message { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into() }
+            }
+            1 => Command::Untag { tags: vec![format!("tag {}", self.dice.roll(4))] },
+            2 => Command::Requeue { agent, why: "offline" },
+            _ => {
+                self.takeovers += 1;
+                Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover }
+            }
+        }
     }
 
     fn take(&mut self, index: u64, works: &[Work]) {
@@ -129,13 +156,18 @@ impl Play {
         let mut offers: Vec<(AgentId, u64)> = vec![];
         for work in works {
             match work {
-                Work::Call(admitted) => {
-                    let key = admitted.call.key;
-                    if kept.calls.contains_key(&key) || by_key.contains_key(&key) || !turn.room.exists() {
-                        continue; // a replay is answered from the store; invariant 4 is checked on what is written
+                Work::Post(calls) => {
+                    turn.request_is(calls);
+                    let (last, first): (Vec<&Admitted>, Vec<&Admitted>) = calls.iter().partition(|call| is_resolve(call));
+                    for admitted in first.into_iter().chain(last) {
+                        let key = admitted.call.key;
+                        if kept.calls.contains_key(&key) || by_key.contains_key(&key) || !turn.room.exists() {
+                            continue; // a replay is answered from the store; invariant 4 is checked on what is written
+                        }
+                        turn.call(admitted);
+                        by_key.insert(key, admitted.clone());
                     }
-                    turn.call(admitted);
-                    by_key.insert(key, (**admitted).clone());
+                    turn.request_is(&[]);
                 }
                 Work::Tell(command) => {
                     let (by, cause) = (By::System, Cause::Request("req".into()));
@@ -303,9 +335,11 @@ impl Play {
     fn check_roster(&self) {
         for n in 0..AGENTS {
             let agent = AgentId::trusted(&format!("agt_{n}"));
-            assert!(self.roster.load(&agent) <= CAPACITY as usize, "an agent holds more than the capacity");
-            let held = self.rooms.iter().filter(|kept| kept.room.assignee() == Some(&agent)).count();
-            assert!(held <= CAPACITY as usize, "the rooms say that an agent holds more than the capacity");
+            // Whoever takes a conversation may hold more; what the roster gives never leads there.
+            let most = CAPACITY as usize + self.takeovers;
+            assert!(self.roster.load(&agent) <= most, "an agent holds more than the capacity");
+            let held = self.rooms.iter().filter(|kept| given_to(kept) == Some(&agent)).count();
+            assert!(held <= CAPACITY as usize, "the rooms say that an agent was given more than the capacity");
         }
     }
 
@@ -321,8 +355,14 @@ impl Play {
     }
 }
 
+/// Who has the room because the roster gave it to them.
+fn given_to(kept: &Kept) -> Option<&AgentId> {
+    let came = kept.journal.iter().rev().find(|event| matches!(event.fact, Fact::AgentAssigned { .. } | Fact::RoomTaken { .. }));
+    kept.room.assignee().filter(|_| came.is_some_and(|event| matches!(event.fact, Fact::AgentAssigned { .. })))
+}
+
 enum Work {
-    Call(Box<Admitted>),
+    Post(Vec<Admitted>),
     Tell(Command),
 }
 
@@ -347,6 +387,7 @@ fn check_events(before: &Room, after: &Room, events: &[RoomEvent], new_calls: &[
             && matches!(event.fact, Fact::RoomQueued { .. } | Fact::ConversationResolved { .. })
         {
             assert!(seen.epoch.is_none_or(|seen| seen >= epoch), "invariant 7: begun under an earlier control epoch: {event:?}");
+            assert!(!matches!(control, Control::Person { .. }), "invariant 7: moved while a person had it: {event:?}");
             assert!(seen.seq.is_none_or(|seen| seen >= folded.last_inbound_seq) || !resolves(event), "unseen words were closed");
         }
         folded.apply(event);

@@ -65,7 +65,6 @@ pub(super) fn passed(room: &Room, call: &FunctionCall) -> Result<FunctionCall, D
     }
     let mut call = call.clone();
     call.seen.seq = call.seen.seq.or(Some(barrier.last_inbound_seq));
-    // Its own request moved control, if anybody did before the barrier; later moves are judged by who has it now.
-    call.seen.epoch = None;
+    call.seen.epoch = call.seen.epoch.or(Some(barrier.epoch));
     Ok(call)
 }

@@ -2,6 +2,7 @@
 
 mod assign;
 mod door;
+mod fence;
 mod resolve;
 mod tags;
 

@@ -56,7 +56,7 @@ fn changes(answer: &Value) -> String {
 }
 
 async fn deal(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> Result<(), Failure> {
-    chapter(stage, 7, "In the middle of a conversation a deal is created in the CRM").await;
+    chapter(stage, 8, "In the middle of a conversation a deal is created in the CRM").await;
     let room = ROOMS[0];
     robot.customer_says(room, "What would ten tents cost?").await?;
     let arguments = json!({ "name": "Ten tents", "amount": 2_500_000, "currency": "IDR" });
@@ -83,7 +83,7 @@ async fn deal(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> 
 }
 
 async fn ticket(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> Result<(), Failure> {
-    chapter(stage, 8, "A ticket is created and changed; names, not ids, and what was before").await;
+    chapter(stage, 9, "A ticket is created and changed; names, not ids, and what was before").await;
     let room = ROOMS[1];
     robot.customer_says(room, "A pole of my tent broke.").await?;
     let made = robot.call_to_end(room, create("ticket-1", "create_ticket", "Broken tent pole")).await?;
@@ -99,7 +99,7 @@ async fn ticket(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -
 }
 
 async fn wish(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> Result<(), Failure> {
-    chapter(stage, 9, "The same wish twice, under two ids, is one deal").await;
+    chapter(stage, 10, "The same wish twice, under two ids, is one deal").await;
     let room = ROOMS[2];
     let first = robot.call_to_end(room, create("wish-1", "create_deal", "Five stoves")).await?;
     let second = robot.call_to_end(room, create("wish-2", "create_deal", "  five STOVES ")).await?;
@@ -113,7 +113,7 @@ async fn wish(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> 
 }
 
 async fn throttled(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mut Vec<String>) -> Result<(), Failure> {
-    chapter(stage, 10, "The CRM answers 429, \"too many requests\": calls wait, none fails").await;
+    chapter(stage, 11, "The CRM answers 429, \"too many requests\": calls wait, none fails").await;
     let throttled = async || robot.read(&["v1", "crm"]).await.map(|crm| crm["throttled"].as_u64().unwrap_or_default());
     let before = throttled().await?;
     let fault = json!({ "route": "POST /api/v3.1/*", "fault": "status_429", "times": THROTTLES, "retry_after_s": 1 });
@@ -137,7 +137,7 @@ async fn throttled(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mu
 }
 
 async fn dark(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mut Vec<String>) -> Result<(), Failure> {
-    chapter(stage, 11, "The CRM goes dark: it accepts connections and never answers").await;
+    chapter(stage, 12, "The CRM goes dark: it accepts connections and never answers").await;
     book.spoils(json!({ "route": "*", "fault": "dark" })).await?;
     let begun = Instant::now();
     let mut ids = vec![];
@@ -186,7 +186,7 @@ async fn recovery(
     ids: &[String],
     surprises: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    chapter(stage, 12, "The CRM is back: one probe goes through, then all that waited").await;
+    chapter(stage, 13, "The CRM is back: one probe goes through, then all that waited").await;
     let begun = Instant::now();
     let ends = tokio::time::timeout(AT_MOST, join_all(ids.iter().map(|id| robot.end_of(id)))).await;
     let mut well = 0;

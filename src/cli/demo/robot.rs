@@ -97,6 +97,13 @@ impl Robot {
         self.say(&Request::post(&["v1", "rooms", room, "messages"], body)).await.map(|_| ())
     }
 
+    /// A colleague writes to the customer, by which they take the conversation.
+    pub async fn person_says(&self, room: &str, text: &str) -> Result<(), Failure> {
+        let id = format!("{room}-{}", self.next());
+        let body = json!({ "from": "agent", "text": text, "message_id": id });
+        self.say(&Request::post(&["v1", "rooms", room, "messages"], body)).await.map(|_| ())
+    }
+
     /// Posts these calls in one request and notes what was acknowledged. `wait_s`: how long the answer may take.
     pub async fn calls(&self, room: &str, calls: &[Value], wait_s: u32) -> Result<Value, Failure> {
         self.post(room, json!({ "calls": calls }), wait_s).await
@@ -180,6 +187,11 @@ impl Robot {
 
     pub async fn actor(&self, room: &str, verb: &str) -> Result<Value, Failure> {
         self.say(&Request::post(&["v1", "rooms", room, "actor", verb], json!({}))).await
+    }
+
+    /// What a person does with a room: `return`.
+    pub async fn room(&self, room: &str, verb: &str) -> Result<Value, Failure> {
+        self.say(&Request::post(&["v1", "rooms", room, verb], json!({}))).await
     }
 
     pub async fn read(&self, path: &[&str]) -> Result<Value, Failure> {

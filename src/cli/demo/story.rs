@@ -14,7 +14,7 @@ use crate::cli::output::Paint;
 use crate::room::{RoomAddress, RoomId};
 
 /// The rooms that these chapters make, for the comparison afterwards.
-pub const ROOMS: [&str; 6] = ["demo-busy", "demo-twice", "demo-crash", "demo-pause", "demo-person", "demo-resolve"];
+pub const ROOMS: [&str; 7] = ["demo-busy", "demo-twice", "demo-crash", "demo-pause", "demo-person", "demo-resolve", "demo-taken"];
 /// Calls posted at one room at once.
 const AT_ONCE: usize = 50;
 /// A company's room holds 30 tags.
@@ -23,7 +23,7 @@ const TAGS: usize = 25;
 /// Tells it all. What did not happen as told is named at the end, not hidden.
 pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book) -> Result<Vec<String>, Failure> {
     let mut surprises = vec![];
-    for (room, name) in ROOMS.iter().zip(["Ana", "Ben", "Cleo", "Dewi", "Eka", "Fay"]) {
+    for (room, name) in ROOMS.iter().zip(["Ana", "Ben", "Cleo", "Dewi", "Eka", "Fay", "Gita"]) {
         robot.open(room, name).await?;
         robot.customer_says(room, "Hello, can somebody help me?").await?;
     }
@@ -33,6 +33,7 @@ pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book) -> Result<Vec<S
     pause(stage, robot, &mut surprises).await?;
     person(stage, robot, &mut surprises).await?;
     resolve(stage, robot, &mut surprises).await?;
+    taken(stage, robot, &mut surprises).await?;
     crm_story::tell(stage, robot, book, &mut surprises).await?;
     Ok(surprises)
 }
@@ -170,6 +171,24 @@ async fn resolve(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) 
     let error = &answer["error"];
     stage.output.tell(&format!("   status {}, code {}", plain(&answer["status"]), plain(&error["code"])));
     stage.output.tell(&format!("   the model reads: {}", plain(&error["message"])));
+    Ok(())
+}
+
+async fn taken(stage: &Stage<'_>, robot: &Robot, surprises: &mut Vec<String>) -> Result<(), Failure> {
+    chapter(stage, 7, "A colleague answers the customer; the AI agent may not talk over them").await;
+    let room = ROOMS[6];
+    let close =
+        |call_id: &str| json!({ "call_id": call_id, "name": "resolve_conversation", "arguments": { "reason_code": "answered" } });
+    robot.person_says(room, "Hello Gita, I am looking into it myself.").await?;
+    let refused = robot.call(room, close("taken-1")).await?;
+    let error = &refused["error"];
+    expect(surprises, error["code"] == "human_in_control", "it acted over a person's head", &refused);
+    stage.output.tell(&format!("   its next call: status {}, code {}", plain(&refused["status"]), plain(&error["code"])));
+    stage.output.tell(&format!("   the model reads: {}", plain(&error["message"])));
+    robot.room(room, "return").await?;
+    let allowed = robot.call(room, close("taken-2")).await?;
+    expect(surprises, allowed["status"] == "succeeded", "it could not go on after the handing back", &allowed);
+    stage.output.tell(&format!("   handed back, the same again: status {}", plain(&allowed["status"])));
     Ok(())
 }
 

@@ -1,0 +1,195 @@
+//! Stories of people and timers around one room: who has it, who gets it next, and when it opens again.
+
+use super::*;
+
+fn ana() -> AgentId {
+    AgentId::trusted("agt_1")
+}
+
+fn takes_over(agent: &str) -> Command {
+    Command::TakeOver { agent: AgentId::trusted(agent), agent_name: agent.into(), how: TakenBy::Takeover }
+}
+
+fn held_by_ana() -> Scene {
+    let mut scene = Scene::open();
+    scene.tell(takes_over("agt_1"));
+    scene
+}
+
+#[test]
+fn taking_over_moves_control_once_and_giving_back_returns_it() {
+    let mut scene = Scene::open();
+    let epoch = scene.room.epoch;
+    scene.tell(takes_over("agt_1"));
+    assert_eq!((scene.room.assignee(), scene.room.epoch), (Some(&ana()), epoch + 1));
+    assert_eq!(scene.tell(takes_over("agt_1")), vec![], "she has it already");
+    scene.tell(takes_over("agt_9"));
+    assert_eq!(scene.room.epoch, epoch + 2);
+    assert_eq!(scene.room.staffed.as_ref().unwrap().last_agent, Some(ana()));
+    assert_eq!(scene.tell(Command::GiveBack { of: Some(ana()), reason: None }), vec![], "it is not hers any more");
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    assert_eq!((&scene.room.control, scene.room.epoch), (&Control::Bot, epoch + 3));
+    scene.resolve();
+    assert_eq!(scene.hear(&takes_over("agt_1")).unwrap_err().code, "room_resolved");
+}
+
+#[test]
+fn who_answers_the_customer_takes_the_conversation() {
+    let mut scene = Scene::open();
+    let reply = |text: &str, agent: Option<AgentId>| Command::Message {
+        message_id: text.into(),
+        from: Writer::Agent,
+        agent_id: agent,
+        text: text.into(),
+    };
+    scene.tell(reply("1", Some(ana())));
+    assert_eq!(scene.room.assignee(), Some(&ana()));
+    let epoch = scene.room.epoch;
+    scene.tell(reply("2", Some(ana())));
+    scene.tell(reply("3", None));
+    assert_eq!(scene.room.epoch, epoch, "whoever wrote without a name was she");
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    scene.company.settings.people.reply_takes_over = false;
+    scene.tell(reply("4", Some(ana())));
+    assert_eq!(scene.room.control, Control::Bot, "as the company wants it");
+}
+
+#[test]
+fn a_silent_person_loses_the_room_three_times_and_then_it_waits() {
+    let mut scene = held_by_ana();
+    scene.company.settings.people.idle_reassign_s = 60;
+    for turn in 0..hand_over::MOST_IDLE_MOVES {
+        scene.says(Writer::Customer, "hello?");
+        scene.now = scene.now.plus_ms(59_000);
+        assert_eq!(scene.tell(Command::PersonIdle), vec![], "not yet");
+        scene.now = scene.now.plus_ms(1_000);
+        scene.tell(Command::PersonIdle);
+        let wanted = scene.room.wanted().expect("the next one is looked for").clone();
+        assert!(scene.room.assignee().is_some(), "she keeps it until somebody else has it");
+        assert_eq!(wanted.but.as_ref(), scene.room.assignee());
+        let agent = AgentId::trusted(&format!("agt_{}", turn + 2));
+        let assignment = wanted.assignment;
+        scene.tell(Command::Offer { agent, agent_name: "x".into(), assignment, because: None });
+    }
+    scene.now = scene.now.plus_ms(60_000);
+    scene.tell(Command::PersonIdle);
+    assert!(matches!(scene.room.control, Control::Queue(_)), "{:?}", scene.room.control);
+    assert_eq!(scene.tell(Command::PersonIdle), vec![]);
+}
+
+#[test]
+fn who_answers_is_not_idle() {
+    let mut scene = held_by_ana();
+    scene.company.settings.people.idle_reassign_s = 60;
+    scene.says(Writer::Customer, "hello?");
+    scene.says(Writer::Agent, "here I am");
+    scene.now = scene.now.plus_ms(600_000);
+    assert_eq!(scene.tell(Command::PersonIdle), vec![]);
+}
+
+#[test]
+fn silence_gives_the_conversation_back_only_where_that_is_wanted() {
+    let mut scene = held_by_ana();
+    scene.now = scene.now.plus_ms(3_600_000);
+    assert_eq!(scene.tell(Command::PersonSilent), vec![]);
+    scene.company.settings.people.return_to_bot_after_s = 300;
+    scene.says(Writer::Agent, "one moment");
+    scene.now = scene.now.plus_ms(299_000);
+    assert_eq!(scene.tell(Command::PersonSilent), vec![]);
+    scene.now = scene.now.plus_ms(1_000);
+    scene.tell(Command::PersonSilent);
+    assert_eq!(scene.room.control, Control::Bot);
+}
+
+#[test]
+fn somebody_who_is_gone_leaves_the_room_in_the_queue() {
+    let mut scene = held_by_ana();
+    let gone = |agent: &str| Command::Requeue { agent: AgentId::trusted(agent), why: "offline" };
+    assert_eq!(scene.tell(gone("agt_9")), vec![]);
+    scene.tell(gone("agt_1"));
+    assert!(matches!(scene.room.control, Control::Queue(_)));
+    assert_eq!(scene.tell(gone("agt_1")), vec![]);
+}
+
+#[test]
+fn thanks_do_not_open_a_resolved_conversation_and_a_question_does() {
+    let mut scene = Scene::open();
+    scene.says(Writer::Customer, "hello");
+    scene.resolve();
+    scene.says(Writer::Customer, "thank you!");
+    assert!(matches!(scene.room.lifecycle, Lifecycle::Resolved { .. }));
+    assert_eq!(scene.room.last_inbound_seq, scene.room.version, "it was heard");
+    scene.says(Writer::Customer, "but where is it?");
+    assert_eq!((scene.room.lifecycle, scene.room.episode), (Lifecycle::Open, 2));
+    scene.resolve();
+    scene.now = scene.now.plus_ms(25 * 3_600_000);
+    scene.says(Writer::Customer, "thanks");
+    assert_eq!(scene.room.episode, 3, "a day later it is a new conversation");
+}
+
+#[test]
+fn tags_come_and_go_and_the_room_is_their_fold() {
+    let mut scene = Scene::open();
+    let tag = |names: &[&str]| Command::Tag { tags: names.iter().map(|name| (*name).to_owned()).collect() };
+    let untag = |names: &[&str]| Command::Untag { tags: names.iter().map(|name| (*name).to_owned()).collect() };
+    scene.tell(tag(&["VIP", "late", "vip "]));
+    scene.tell(untag(&["Vip", "unknown"]));
+    let shown: Vec<&str> = scene.room.tags.iter().map(|tag| tag.shown.as_str()).collect();
+    assert_eq!(shown, ["late"]);
+    assert_eq!(scene.tell(untag(&["vip"])), vec![]);
+    assert_eq!(scene.hear(&tag(&["a,b"])).unwrap_err().code, "argument_invalid");
+}
+
+#[test]
+fn resolving_by_hand_keeps_who_had_it() {
+    let mut scene = held_by_ana();
+    let command = Command::Resolve { reason_code: "answered".into(), note: None };
+    scene.tell(command.clone());
+    assert_eq!(scene.room.resolution.as_ref().unwrap().handled_by, Some(ana()));
+    assert_eq!(scene.tell(command), vec![]);
+}
+
+#[test]
+fn what_the_channel_did_becomes_facts_and_a_takeover_in_between_wins() {
+    let mut scene = Scene::open();
+    let (call_id, plan) = (CallId::trusted("c1"), EffectPlan::absolute(EffectKind::Assignment, true));
+    let queued = |scene: &Scene| Fact::RoomQueued {
+        target: AssignTarget::Auto,
+        assignment: scene.room.assignment + 1,
+        reason: None,
+        leaves: false,
+        but: None,
+        there: true,
+    };
+    let asked = Fact::EffectRequested { call_id: call_id.clone(), name: "assign_agent".into(), plan };
+    scene.happens(queued(&scene));
+    scene.happens(asked);
+    assert_eq!(scene.room.wanted(), None, "our roster is not asked");
+    let came_about = CameAbout::Assigned { agent_id: ana(), agent_name: "Ana".into(), because: None };
+    let settlement = Settlement::done(&ResultJson("{}".into()), came_about);
+    let settled = Command::EffectSettled { call_id, settlement };
+    let mut other = Scene { room: scene.room.clone(), company: scene.company.clone(), journal: vec![], now: scene.now };
+    scene.tell(settled.clone());
+    assert_eq!(scene.room.assignee(), Some(&ana()));
+    other.tell(takes_over("agt_9"));
+    assert_eq!(other.tell(settled), vec![]);
+    assert_eq!(other.room.assignee(), Some(&AgentId::trusted("agt_9")));
+}
+
+#[test]
+fn an_assignment_the_channel_refused_leaves_the_room_with_the_ai_agent() {
+    let mut scene = Scene::open();
+    let (call_id, plan) = (CallId::trusted("c1"), EffectPlan::absolute(EffectKind::Assignment, true));
+    scene.happens(Fact::RoomQueued {
+        target: AssignTarget::Auto,
+        assignment: 1,
+        reason: None,
+        leaves: false,
+        but: None,
+        there: true,
+    });
+    scene.happens(Fact::EffectRequested { call_id: call_id.clone(), name: "assign_agent".into(), plan });
+    let refusal = Refusal::new("no_one_available", Next::DoNotRetry, "Nobody is there.");
+    scene.tell(Command::EffectSettled { call_id, settlement: Settlement::error(CallStatus::Refused, &refusal) });
+    assert_eq!(scene.room.control, Control::Bot);
+}
