@@ -6,6 +6,7 @@ mod committed;
 mod company_view;
 mod conn;
 mod directory;
+mod files;
 mod group;
 mod group_pg;
 mod group_sqlite;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use committed::Committed;
 pub use directory::Directory;
+pub use files::{FileChange, FileRow, FileVersionRow, Must, NewBytes};
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
