@@ -7,7 +7,8 @@
 //! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `rooms`, `actor`, `people`, `company`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `rooms`, `actor`, `people`, `company`, `files`, `events`, `machine` | the other handlers |
+//! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
 mod actor;
@@ -21,6 +22,7 @@ mod counters;
 mod crm;
 mod decisions;
 mod events;
+mod files;
 mod headers;
 mod machine;
 mod openapi;
@@ -32,6 +34,7 @@ mod routes;
 mod state;
 mod strict;
 mod table;
+mod upload;
 mod view;
 mod visit;
 

@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut, Data, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, dev};
 use futures_util::StreamExt;
 
 use crate::actors::ports::Caller;
@@ -35,7 +36,7 @@ pub struct Visit {
     pub key: Arc<Key>,
     pub request_id: Arc<str>,
     query: Vec<(String, String)>,
-    payload: Payload,
+    payload: dev::Payload,
 }
 
 /// Runs a handler behind the door.
@@ -93,7 +94,7 @@ impl Visit {
         debug_assert_ne!(route.access, Access::Open, "an open route has no key");
         auth::authorise(&key, route.access)?;
         let query = read_query(&http, route.query)?;
-        Ok(Self { api, http, key, request_id, query, payload })
+        Ok(Self { api, http, key, request_id, query, payload: payload.into_inner() })
     }
 
     pub fn query(&self, name: &str) -> Option<&str> {
@@ -163,6 +164,11 @@ impl Visit {
         tokio::time::timeout(BODY_LIMIT, read)
             .await
             .unwrap_or_else(|_| Err(Problem::new(Kind::RequestTimeout, "The body must arrive within 10 seconds.")))
+    }
+
+    /// The body as several parts, read as they come; once.
+    pub fn parts(&mut self) -> Multipart {
+        Multipart::new(self.http.headers(), dev::Payload::take(&mut self.payload))
     }
 
     /// A strict JSON body: unknown fields are refused.

@@ -140,12 +140,25 @@ impl Draft {
 
     /// All of it is on disk, at its temporary place.
     pub async fn finish(mut self) -> Result<Whole, Refused> {
-        if !self.waiting.is_empty() {
-            self.flush().await?;
+        let written = if self.waiting.is_empty() { Ok(()) } else { self.flush().await };
+        let done = match written {
+            Ok(()) => self.upload.complete().await.map(drop).map_err(|error| Refused::storage(&error)),
+            refused => refused,
+        };
+        if let Err(refused) = done {
+            self.discard().await;
+            return Err(refused);
         }
-        self.upload.complete().await.map_err(|error| Refused::storage(&error))?;
         let sha256 = data_encoding::HEXLOWER.encode(self.hash.finish().as_ref());
         Ok(Whole { blobs: self.blobs, path: Some(self.path), sha256, size: self.size })
+    }
+}
+
+impl Draft {
+    /// The same as dropping it, but done when this returns.
+    pub async fn discard(mut self) {
+        // An upload whose end failed has nothing left to abort; the next start looks again.
+        let _ = self.upload.abort().await;
     }
 }
 
@@ -177,12 +190,25 @@ impl Whole {
 
     /// Moves it to its address, in one step: whoever looks there finds all of it or nothing.
     pub async fn keep(mut self, company: CompanyNo) -> Result<(), Refused> {
-        let to = address(company, &self.sha256)?;
-        if let Some(path) = &self.path {
-            self.blobs.store.rename(path, &to).await.map_err(|error| Refused::storage(&error))?;
+        let moved = match (&self.path, address(company, &self.sha256)) {
+            (Some(path), Ok(to)) => self.blobs.store.rename(path, &to).await.map_err(|error| Refused::storage(&error)),
+            (_, to) => to.map(drop),
+        };
+        if moved.is_ok() {
+            self.path = None;
+        } else {
+            self.discard().await;
         }
-        self.path = None;
-        Ok(())
+        moved
+    }
+
+    /// The same as dropping it, but done when this returns.
+    pub async fn discard(mut self) {
+        if let Some(path) = self.path.take()
+            && let Err(error) = self.blobs.store.delete(&path).await
+        {
+            tracing::warn!(%error, "a temporary file cannot be removed; the next start does it");
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Intake {
     async fn decide(&mut self) -> Result<(), Refused> {
         let look = first_look(&self.head[..self.head.len().min(HEAD)], &self.declared);
         match look {
-            Look::Not(what) => return Err(self.refusal(what)),
+            Look::Not(what) => return Err(refusal(&self.declared, what)),
             Look::Is(format) => {
                 self.max_bytes = largest(format);
                 self.wash = Some(Wash::new(format));
@@ -69,17 +69,10 @@ impl Intake {
         self.pass_on(&beginning).await
     }
 
-    fn refusal(&self, what: &'static str) -> Refused {
-        match self.declared.format() {
-            Some(declared) => Refused::Mismatch { declared, what },
-            None => Refused::Unsupported { what },
-        }
-    }
-
     async fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         // Text was judged by its beginning: something else may still hang behind it.
         if matches!(self.look, Some(Look::Is(Format::Text | Format::Csv))) && bytes.contains(&0) {
-            return Err(self.refusal("bytes of no known format"));
+            return Err(refusal(&self.declared, "bytes of no known format"));
         }
         match &mut self.wash {
             None => self.draft.write(bytes).await,
@@ -91,49 +84,81 @@ impl Intake {
         }
     }
 
+    /// Gives up: nothing of it is left when this returns.
+    pub async fn discard(self) {
+        self.draft.discard().await;
+    }
+
     /// The end of the file: what it is, and whether it may stay.
     pub async fn finish(mut self) -> Result<Ready, Refused> {
+        let place = match self.end().await {
+            Ok(place) => place,
+            Err(refused) => {
+                self.discard().await;
+                return Err(refused);
+            }
+        };
+        let Self { draft, declared, scan, head, look, .. } = self;
+        let whole = draft.finish().await?;
+        match judged(&whole, &declared, &head, look, scan.as_deref()).await {
+            Ok(format) => Ok(Ready { whole, format, place, given: declared.filename }),
+            Err(refused) => {
+                whole.discard().await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// The last bytes.
+    async fn end(&mut self) -> Result<Place, Refused> {
         if self.received == 0 {
             return Err(Refused::Empty);
         }
         if self.look.is_none() {
             self.decide().await?;
         }
-        let mut place = Place::Nowhere;
-        if let Some(wash) = self.wash.take() {
-            let mut out = vec![];
-            place = wash.finish(&mut out);
-            self.draft.write(&out).await?;
-        }
-        let Self { draft, declared, scan, head, look, .. } = self;
-        let whole = draft.finish().await?;
-        let told = match look {
-            Some(Look::Is(format)) => Ok(format),
-            Some(Look::Zip) => in_zip(&head, &whole.part(whole.size.saturating_sub(ZIP_END), ZIP_END).await?),
-            _ => match ole_directory(&head) {
-                Some((at, length)) => in_ole(&whole.part(at, length).await?),
-                None => Err("something no channel takes"),
-            },
-        };
-        let format = told.map_err(|what| match declared.format() {
-            Some(declared) => Refused::Mismatch { declared, what },
-            None => Refused::Unsupported { what },
-        })?;
-        let max_bytes = largest(format);
-        if whole.size > max_bytes {
-            return Err(Refused::TooLarge { max_bytes });
-        }
-        if let Some(scan) = scan {
-            match scan.scan(whole.pieces().await?).await {
-                Verdict::Clean => {}
-                Verdict::Infected(name) => return Err(Refused::Infected { name }),
-                Verdict::Error(why) => return Err(Refused::ScanUnavailable(why)),
-                Verdict::TooLarge => {
-                    return Err(Refused::ScanUnavailable("the scanner's own limit of size is smaller than the file".into()));
-                }
-            }
-        }
-        Ok(Ready { whole, format, place, given: declared.filename })
+        let Some(wash) = self.wash.take() else { return Ok(Place::Nowhere) };
+        let mut out = vec![];
+        let place = wash.finish(&mut out);
+        self.draft.write(&out).await?;
+        Ok(place)
+    }
+}
+
+fn refusal(declared: &Declared, what: &'static str) -> Refused {
+    match declared.format() {
+        Some(declared) => Refused::Mismatch { declared, what },
+        None => Refused::Unsupported { what },
+    }
+}
+
+/// What a file is that is all there: containers are opened, and the scanner is asked.
+async fn judged(
+    whole: &Whole,
+    declared: &Declared,
+    head: &[u8],
+    look: Option<Look>,
+    scan: Option<&dyn Scan>,
+) -> Result<Format, Refused> {
+    let told = match look {
+        Some(Look::Is(format)) => Ok(format),
+        Some(Look::Zip) => in_zip(head, &whole.part(whole.size.saturating_sub(ZIP_END), ZIP_END).await?),
+        _ => match ole_directory(head) {
+            Some((at, length)) => in_ole(&whole.part(at, length).await?),
+            None => Err("something no channel takes"),
+        },
+    };
+    let format = told.map_err(|what| refusal(declared, what))?;
+    let max_bytes = largest(format);
+    if whole.size > max_bytes {
+        return Err(Refused::TooLarge { max_bytes });
+    }
+    let Some(scan) = scan else { return Ok(format) };
+    match scan.scan(whole.pieces().await?).await {
+        Verdict::Clean => Ok(format),
+        Verdict::Infected(name) => Err(Refused::Infected { name }),
+        Verdict::Error(why) => Err(Refused::ScanUnavailable(why)),
+        Verdict::TooLarge => Err(Refused::ScanUnavailable("the scanner's own limit of size is smaller than the file".into())),
     }
 }
 

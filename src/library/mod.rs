@@ -27,6 +27,9 @@ pub use sniff::Declared;
 use crate::room::CompanyNo;
 use blobs::Blobs;
 
+#[cfg(test)]
+mod tests;
+
 /// Files on their way in, in one process.
 pub const MAX_UPLOADS: usize = 64;
 

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::media::Format::{
-    self, Aac, Amr, Avi, Csv, Doc, Docx, Gif, Jpeg, M4a, Mp3, Mp4, OggVideo, Opus, Pdf, Png, Ppt, Pptx, Quicktime, Text, ThreeGp,
+    self, Aac, Amr, Avi, Doc, Docx, Gif, Jpeg, M4a, Mp3, Mp4, OggVideo, Opus, Pdf, Png, Ppt, Pptx, Quicktime, Text, ThreeGp,
     Wav, Webm, Webp, Xls, Xlsx,
 };
 
@@ -243,6 +243,7 @@ pub fn largest(format: Format) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Format::Csv;
 
     fn kind(channel: Channel, format: Format, size: u64) -> Result<Kind, &'static str> {
         fits(channel, format, size).map(|row| row.kind).map_err(Misfit::code)
