@@ -26,6 +26,7 @@ mod demo;
 mod dialect;
 mod directory;
 mod events_feed;
+mod files;
 mod full_disk;
 mod held;
 mod isolation;
