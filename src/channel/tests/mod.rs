@@ -1,0 +1,1 @@
+//! The adapter against the real stand-in, over sockets: what the channel itself shows afterwards is what counts.
