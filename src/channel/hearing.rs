@@ -75,6 +75,9 @@ pub struct Known {
     spoke: i64,
     /// Who was in it, by our id of them.
     people: BTreeMap<String, Stay>,
+    /// The newest list of everybody who is in it.
+    listed: i64,
+    here: Vec<String>,
     tagged: i64,
     tags: Vec<String>,
     described: i64,
@@ -127,7 +130,10 @@ impl Known {
         if self.is_closed(company) {
             return None;
         }
-        let there = self.people.iter().filter(|(_, stay)| stay.last_there() > stay.left.max(self.closed));
+        let there = self.people.iter().filter(|(id, stay)| {
+            let at = stay.last_there();
+            at > stay.left.max(self.closed) && (at >= self.listed || self.here.contains(id))
+        });
         there.max_by_key(|(id, stay)| (stay.came, *id)).map(|(id, _)| AgentId::trusted(id))
     }
 
@@ -143,15 +149,14 @@ impl Known {
     /// Everybody who is in the room at this moment, and by that who is not.
     fn snapshot(&mut self, agents: Option<&[String]>, at: i64, company: &Company) {
         let Some(agents) = agents else { return };
-        let there: Vec<AgentId> = agents.iter().map(|id| known_as(&Person { id: id.clone(), ..Person::default() }, company).0).collect();
-        for (id, stay) in &mut self.people {
-            if !there.iter().any(|agent| agent.as_str() == id) && stay.last_there() < at {
-                stay.left = stay.left.max(at);
-            }
-        }
-        for agent in there {
-            let stay = self.people.entry(agent.to_string()).or_default();
+        let one = |id: &String| known_as(&Person { id: id.clone(), ..Person::default() }, company).0.to_string();
+        let here: Vec<String> = agents.iter().take(MOST_PEOPLE).map(one).collect();
+        for id in &here {
+            let stay = self.people.entry(id.clone()).or_default();
             stay.seen = stay.seen.max(at);
+        }
+        if at >= self.listed {
+            (self.listed, self.here) = (at, here);
         }
         self.forget_people();
     }
