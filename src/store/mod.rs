@@ -3,6 +3,7 @@
 
 mod call_lists;
 mod channel;
+mod checkpoint;
 mod committed;
 mod company_view;
 mod conn;
