@@ -7,7 +7,8 @@
 //! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `rooms`, `actor`, `people`, `company`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `company`, `crm`, `events`, `machine` | the other handlers |
+//! | `webhooks` | what the outside tells us, under a path that is itself the secret |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
 mod actor;
@@ -21,6 +22,7 @@ mod counters;
 mod crm;
 mod decisions;
 mod events;
+mod hand_over;
 mod headers;
 mod machine;
 mod openapi;
@@ -34,6 +36,7 @@ mod strict;
 mod table;
 mod view;
 mod visit;
+mod webhooks;
 
 pub use auth::{Access, KeyRing};
 pub use routes::{Method, Route, routes};

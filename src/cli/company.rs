@@ -1,6 +1,8 @@
 //! `bellhop company …`: companies and their settings, straight in the database; a running server follows within a second.
 
+pub mod channel;
 pub mod crm;
+mod reach;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -24,6 +26,9 @@ pub enum CompanyCommand {
     /// The CRM of a company, and the token it is reached with
     #[command(subcommand)]
     Crm(crm::CrmCommand),
+    /// Where the company's conversations live, and how it is reached
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +80,7 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
             show(context, &row, &settings, version)?;
         }
         CompanyCommand::Crm(command) => return crm::run(context, command).await,
+        CompanyCommand::Channel(command) => return channel::run(context, command).await,
     }
     Ok(Exit::Ok)
 }

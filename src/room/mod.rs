@@ -4,7 +4,7 @@
 pub mod call;
 pub mod command;
 pub mod company;
-mod courtesy;
+pub mod courtesy;
 pub mod decision;
 pub mod effect;
 pub mod event;
@@ -18,7 +18,7 @@ pub mod state;
 pub mod tag;
 
 pub use call::{FunctionCall, Seen};
-pub use command::{Command, CommandAnswer};
+pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};

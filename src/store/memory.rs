@@ -56,6 +56,8 @@ pub struct StoredCall {
 struct StoredRoom {
     address: RoomAddress,
     version: i64,
+    /// Control epoch.
+    epoch: i64,
     owner_epoch: i64,
     columns: RoomColumns,
     snapshot: Vec<u8>,
@@ -294,12 +296,13 @@ impl State {
         let room = self.rooms.entry(commit.key).or_insert_with(|| StoredRoom {
             address: commit.address.clone(),
             version: 0,
+            epoch: 0,
             owner_epoch: 0,
             columns: commit.columns.clone(),
             snapshot: vec![],
             events: vec![],
         });
-        (room.version, room.owner_epoch) = (commit.version, commit.owner_epoch);
+        (room.version, room.epoch, room.owner_epoch) = (commit.version, commit.epoch, commit.owner_epoch);
         room.columns = commit.columns.clone();
         room.snapshot.clone_from(&commit.snapshot);
         room.events.extend(commit.events.iter().cloned());

@@ -48,4 +48,13 @@ tables! {
     crm_access (company) {
         company: BigInt, base_url: Text, dialect: Text, options: Text, sealed: Binary, version: BigInt, updated_at: BigInt,
     }
+    channel_access (company) {
+        company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,
+        version: BigInt, updated_at: BigInt,
+    }
+    inbox (position) {
+        position: BigInt, company: BigInt, source: Text, dedupe_key: Binary, room_id: Text, body: Text, received_at: BigInt,
+        done_at: Nullable<BigInt>,
+    }
+    channel_rooms (company, room_id) { company: BigInt, room_id: Text, known: Text, }
 }

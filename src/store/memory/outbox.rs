@@ -97,12 +97,16 @@ impl Shelf {
     }
 
     /// One write with its fault. `None`: not ours.
-    fn write(&mut self, which: OutboxWrite, write: impl FnOnce(&mut Self) -> Result<(), Arc<str>>) -> Result<Started, Arc<str>> {
+    fn write(
+        &mut self,
+        which: OutboxWrite,
+        write: impl FnOnce(&mut Self) -> Result<Started, Arc<str>>,
+    ) -> Result<Started, Arc<str>> {
         if self.taken {
             return Ok(Started::NotOurs);
         }
         match self.chooser.as_mut().map_or(OutboxFault::None, |choose| choose(which)) {
-            OutboxFault::None => write(self).map(|()| Started::Yes),
+            OutboxFault::None => write(self),
             OutboxFault::NotWritten => Err("the disk is full (simulated)".into()),
             OutboxFault::Written => {
                 write(self)?;
@@ -146,7 +150,17 @@ impl Outbox for MemoryStore {
     }
 
     fn start<'a>(&'a self, job: &'a EffectJob, part: &'a Part, at: Timestamp) -> OutsideFuture<'a, Started> {
-        self.later(move |state| state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| shelf.start(job, part, at)))
+        self.later(move |state| {
+            let room = state.room(&job.address);
+            let unmoved = room.is_some_and(|room| {
+                room.epoch == job.epoch || (part.hands_to.is_some() && room.columns.assignee == part.hands_to)
+            });
+            let void = job.plan.fenced && !unmoved;
+            state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| match void {
+                true => Ok(Started::Void),
+                false => shelf.start(job, part, at).map(|()| Started::Yes),
+            })
+        })
     }
 
     fn finish<'a>(
@@ -156,13 +170,14 @@ impl Outbox for MemoryStore {
         done: Option<&'a PartDone>,
         _at: Timestamp,
     ) -> OutsideFuture<'a, Started> {
-        self.later(move |state| state.outbox.write(OutboxWrite::Finish(effect, part), |shelf| shelf.finish(effect, part, done)))
+        let write = move |shelf: &mut Shelf| shelf.finish(effect, part, done).map(|()| Started::Yes);
+        self.later(move |state| state.outbox.write(OutboxWrite::Finish(effect, part), write))
     }
 
     fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, _at: Timestamp) -> OutsideFuture<'a, Started> {
         let write = |shelf: &mut Shelf| {
             shelf.settle(job, settlement);
-            Ok(())
+            Ok(Started::Yes)
         };
         self.later(move |state| state.outbox.write(OutboxWrite::Settle(job.key), write))
     }
