@@ -27,6 +27,7 @@ mod dialect;
 mod directory;
 mod events_feed;
 mod full_disk;
+mod handing_over;
 mod held;
 mod isolation;
 mod keys;
