@@ -13,9 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
+use crate::actors::inbox::take_inbox;
 use crate::actors::ports::Clock;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
+use crate::channel::hearing::QontakEars;
 use crate::config::Config;
 use crate::crm::QontakCrm;
 use crate::library::{Clamd, Library, Refused, Scan, Who};
@@ -144,6 +146,7 @@ impl Running {
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars))),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
@@ -243,6 +246,8 @@ fn build_api(
         metrics: metrics.render(),
         last_position: store.last_position(),
         clock,
+        inbox: store.inbox(),
+        ears: Arc::new(QontakEars),
         streams: Arc::new(Streams::default()),
     })
 }

@@ -169,7 +169,7 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
         let response = ResponseBuilder::new().description(codes.join(", ")).content("application/problem+json", content);
         operation = operation.response(status.to_string(), response);
     }
-    if route.access != Access::Open {
+    if route.access.asks_for_key() {
         operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>("key", []));
     }
     operation
@@ -178,8 +178,14 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
 /// Every problem a route may answer.
 fn problems(route: &Route) -> Vec<Kind> {
     let mut kinds = vec![Kind::InvalidParameter];
-    if route.access != Access::Open {
-        kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::StorageUnavailable]);
+    match route.access {
+        Access::Open => {}
+        // Its body is read as it is.
+        Access::Path => {
+            kinds.extend([Kind::MalformedJson, Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);
+            kinds.push(Kind::StorageUnavailable);
+        }
+        _ => kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::StorageUnavailable]),
     }
     if route.path.contains("{room_id}") {
         kinds.push(Kind::UnknownRoom);
@@ -258,7 +264,7 @@ mod tests {
             for (status, _) in route.answers {
                 assert!(operation["responses"].get(status.as_str()).is_some(), "{} {status}", route.id);
             }
-            assert_eq!(operation.get("security").is_some(), route.access != Access::Open);
+            assert_eq!(operation.get("security").is_some(), route.access.asks_for_key());
             let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
             assert_eq!(parameters, variables(route.path).count() + route.query.len() + request_headers(route).len());
         }

@@ -5,7 +5,7 @@ pub mod call;
 pub mod channel_limits;
 pub mod command;
 pub mod company;
-mod courtesy;
+pub mod courtesy;
 pub mod decision;
 pub mod effect;
 pub mod event;
@@ -20,7 +20,7 @@ pub mod state;
 pub mod tag;
 
 pub use call::{FunctionCall, Seen};
-pub use command::{Command, CommandAnswer};
+pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};

@@ -98,6 +98,7 @@ fn saying_again_what_a_room_is_called_changes_nothing() {
 #[test]
 fn who_wrote_last_decides_who_is_waited_for() {
     let mut scene = Scene::open();
+    scene.company.settings.people.reply_takes_over = false;
     scene.says(Writer::Customer, &"é".repeat(200));
     assert_eq!((scene.room.last_inbound_seq, scene.room.lifecycle), (2, Lifecycle::Open));
     assert_eq!(scene.room.last_inbound_preview.chars().count(), Room::PREVIEW_CHARACTERS);
@@ -243,7 +244,7 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Fact::RoomReopened { episode: 2 }, r#"{"type":"room_reopened","episode":2}"#),
         (
-            Fact::MessageReceived { message_id: "m".into(), from: Writer::AiAgent, agent_id: None, text: "t".into() },
+            Fact::MessageReceived { message_id: "m".into(), from: Writer::AiAgent, agent_id: None, text: "t".into(), late: false },
             r#"{"type":"message_received","message_id":"m","from":"ai_agent","text":"t"}"#,
         ),
         (Fact::TagsAdded { tags: vec!["a".into()], created: vec![] }, r#"{"type":"tags_added","tags":["a"]}"#),

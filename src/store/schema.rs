@@ -55,4 +55,13 @@ tables! {
         company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,
         by: Text,
     }
+    channel_access (company) {
+        company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,
+        version: BigInt, updated_at: BigInt,
+    }
+    inbox (position) {
+        position: BigInt, company: BigInt, source: Text, dedupe_key: Binary, room_id: Text, body: Text, received_at: BigInt,
+        done_at: Nullable<BigInt>,
+    }
+    channel_rooms (company, room_id) { company: BigInt, room_id: Text, known: Text, }
 }

@@ -28,6 +28,7 @@ mod directory;
 mod events_feed;
 mod files;
 mod full_disk;
+mod handing_over;
 mod held;
 mod isolation;
 mod keys;
