@@ -4,8 +4,8 @@
 use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ContentDisposition, DispositionParam, DispositionType, ETAG, ExtendedValue,
-    Charset, LOCATION, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, Charset, ContentDisposition, DispositionParam, DispositionType, ETAG,
+    ExtendedValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -61,7 +61,7 @@ kinds! {
     PreconditionFailed 412 "precondition_failed" "It was changed since you read it";
     TooLarge 413 "too_large" "The file is too large";
     PayloadTooLarge 413 "payload_too_large" "The body is too large";
-    UnsupportedMediaType 415 "unsupported_media_type" "The body must be application/json";
+    UnsupportedMediaType 415 "unsupported_media_type" "The body has a media type that is not taken here";
     UnsupportedType 415 "unsupported_type" "Files of this type are not taken";
     UnsupportedEncoding 415 "unsupported_encoding" "The body must not be compressed";
     InvalidBody 422 "invalid_body" "A field is not valid";
@@ -153,7 +153,17 @@ impl Problem {
             _ => None,
         };
         let (title, detail) = (title.into(), detail.into());
-        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s, unread: false }))
+        Self(Box::new(Parts {
+            status,
+            code,
+            title,
+            detail,
+            errors: vec![],
+            call_id: None,
+            allow: None,
+            retry_after_s,
+            unread: false,
+        }))
     }
 
     /// One and the same answer for every cause, so that nobody learns how close a guess was.
@@ -225,7 +235,17 @@ impl Problem {
         let known = Kind::ALL.iter().find(|kind| kind.code() == code);
         let title = known.map_or_else(|| code.replace('_', " ").into(), |kind| Cow::Borrowed(kind.row().2));
         let detail = detail.into();
-        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s: None, unread: false }))
+        Self(Box::new(Parts {
+            status,
+            code,
+            title,
+            detail,
+            errors: vec![],
+            call_id: None,
+            allow: None,
+            retry_after_s: None,
+            unread: false,
+        }))
     }
 
     pub fn code(&self) -> &'static str {

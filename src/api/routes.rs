@@ -71,7 +71,19 @@ impl Route {
         (id, summary): (&'static str, &'static str),
         handler: fn(&'static Self) -> actix_web::Route,
     ) -> Self {
-        Self { method, path, access, query: &[], id, summary, body: None, upload: None, answers: &[(OK, None)], problems: &[], handler }
+        Self {
+            method,
+            path,
+            access,
+            query: &[],
+            id,
+            summary,
+            body: None,
+            upload: None,
+            answers: &[(OK, None)],
+            problems: &[],
+            handler,
+        }
     }
 
     pub(super) const fn query(mut self, names: &'static [&'static str]) -> Self {

@@ -32,7 +32,10 @@ pub struct Upload {
 
 /// Reads all parts. `Err` leaves nothing of the file behind.
 pub async fn read(parts: Multipart, library: &Library) -> Result<Upload, Problem> {
-    timeout_at(Instant::now() + WITHIN, all(parts, library)).await.unwrap_or_else(|_| Err(too_slow())).map_err(Problem::with_body_unread)
+    timeout_at(Instant::now() + WITHIN, all(parts, library))
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))
+        .map_err(Problem::with_body_unread)
 }
 
 async fn all(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
@@ -102,7 +105,9 @@ fn too_slow() -> Problem {
 
 fn broken(error: &MultipartError) -> Problem {
     match error {
-        MultipartError::ContentTypeMissing | MultipartError::ContentTypeParse | MultipartError::ContentTypeIncompatible => not_parts(),
+        MultipartError::ContentTypeMissing | MultipartError::ContentTypeParse | MultipartError::ContentTypeIncompatible => {
+            not_parts()
+        }
         MultipartError::Payload(PayloadError::Overflow) => Problem::new(Kind::PayloadTooLarge, "A part's head is too large."),
         _ => Problem::new(Kind::MalformedRequest, "The parts did not all arrive as their heads said; nothing was kept."),
     }

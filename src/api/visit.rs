@@ -72,7 +72,7 @@ pub struct Knock {
     pub api: Data<Api>,
     pub sender: Sender,
     http: HttpRequest,
-    payload: Payload,
+    payload: dev::Payload,
 }
 
 impl Knock {
@@ -95,7 +95,7 @@ where
         Ok((api, sender))
     });
     let answer = match found {
-        Ok((api, sender)) => handler(Knock { api, sender, http, payload }).await,
+        Ok((api, sender)) => handler(Knock { api, sender, http, payload: payload.into_inner() }).await,
         Err(problem) => Err(problem),
     };
     finish(answer, &request_id)
@@ -182,7 +182,7 @@ impl Visit {
     }
 }
 
-async fn read_body(http: &HttpRequest, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+async fn read_body(http: &HttpRequest, payload: &mut dev::Payload, max: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::PayloadTooLarge, format!("The body may have {max} bytes."));
     let stated = http.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|length| length > max as u64) {

@@ -62,8 +62,7 @@ pub async fn run(context: &Context, command: FileCommand) -> Outcome {
             let library = context.library_beside(&flags)?;
             let store = context.store_beside(&flags)?;
             let row = company::find(&store, &company).await?;
-            let Kept { sha256, size, format, filename, place } =
-                read(&library, &path).await?.keep(row.no, key.as_str()).await?;
+            let Kept { sha256, size, format, filename, place } = read(&library, &path).await?.keep(row.no, key.as_str()).await?;
             let bytes = Some(NewBytes { sha256, size, format, filename });
             let change = FileChange { bytes, description, for_agents };
             let put = store.directory().put_file(row.no, &key, change, Must::Either, &context.by()).await;

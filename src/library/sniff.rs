@@ -63,6 +63,10 @@ pub fn first_look(head: &[u8], declared: &Declared) -> Look {
     if head.starts_with(b"%PDF-") {
         return Look::Is(Format::Pdf);
     }
+    // Before anything that takes its first two letters for a script's.
+    if head.starts_with(b"#!AMR\n") {
+        return Look::Is(Format::Amr);
+    }
     match infer::get(head).map(|found| found.mime_type()) {
         Some("image/jpeg") => Look::Is(Format::Jpeg),
         Some("image/png") => Look::Is(Format::Png),
@@ -72,7 +76,6 @@ pub fn first_look(head: &[u8], declared: &Declared) -> Look {
         Some("video/x-msvideo") => Look::Is(Format::Avi),
         Some("audio/mpeg") => Look::Is(Format::Mp3),
         Some("audio/aac") => Look::Is(Format::Aac),
-        Some("audio/amr") => Look::Is(Format::Amr),
         Some("audio/x-wav") => Look::Is(Format::Wav),
         Some("text/html") => Look::Not("a web page"),
         Some("text/xml") => Look::Not("XML or SVG"),
@@ -170,11 +173,9 @@ pub fn in_zip(start: &[u8], end: &[u8]) -> Result<Format, &'static str> {
     if !has(&|name| name == b"[Content_Types].xml") {
         return Err("an archive");
     }
-    for (main, format) in [
-        (&b"word/document.xml"[..], Format::Docx),
-        (b"xl/workbook.xml", Format::Xlsx),
-        (b"ppt/presentation.xml", Format::Pptx),
-    ] {
+    for (main, format) in
+        [(&b"word/document.xml"[..], Format::Docx), (b"xl/workbook.xml", Format::Xlsx), (b"ppt/presentation.xml", Format::Pptx)]
+    {
         if has(&|name| name == main) {
             return Ok(format);
         }

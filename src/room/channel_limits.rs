@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::media::Format::{
-    self, Aac, Amr, Avi, Doc, Docx, Gif, Jpeg, M4a, Mp3, Mp4, OggVideo, Opus, Pdf, Png, Ppt, Pptx, Quicktime, Text, ThreeGp,
-    Wav, Webm, Webp, Xls, Xlsx,
+    self, Aac, Amr, Avi, Doc, Docx, Gif, Jpeg, M4a, Mp3, Mp4, OggVideo, Opus, Pdf, Png, Ppt, Pptx, Quicktime, Text, ThreeGp, Wav,
+    Webm, Webp, Xls, Xlsx,
 };
 
 const KB: u64 = 1_000;

@@ -26,7 +26,8 @@ pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
 pub use ids::{
-    AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp,
+    AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,
+    Timestamp,
 };
 pub use media::{FileEntry, Format, MediaKind};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, WhilePerson};

@@ -312,8 +312,7 @@ impl Directory {
                 .filter(files::company.eq(company.0))
                 .filter(files::key.eq(key.as_str()))
                 .filter(files::archived_at.is_null());
-            let done =
-                run!(conn, "archiving a file", |c| diesel::update(row).set(files::archived_at.eq(now().0)).execute(c))?;
+            let done = run!(conn, "archiving a file", |c| diesel::update(row).set(files::archived_at.eq(now().0)).execute(c))?;
             let row = find(conn, company, &key)?.ok_or(StoreError::NotFound("file"))?;
             Ok(if done > 0 { Changed::new(company, format!("file {key} archived"), row) } else { Changed::nothing(row) })
         })
@@ -328,13 +327,7 @@ impl Queries {
     }
 
     /// By key, behind `after`; those archived only if asked for.
-    pub async fn files(
-        &self,
-        company: CompanyNo,
-        archived: bool,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<FileRow>, StoreError> {
+    pub async fn files(&self, company: CompanyNo, archived: bool, after: &str, limit: i64) -> Result<Vec<FileRow>, StoreError> {
         let after = after.to_owned();
         self.ask(move |conn| list(conn, company, archived, &after, limit)).await
     }

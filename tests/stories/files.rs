@@ -135,7 +135,10 @@ pub fn the_command_line_adds_beside_a_running_server(world: &mut World) {
     );
     assert_eq!(add(&[])["version"], 1, "the same bytes are no new version");
     let said = add(&["--description", "For travellers", "--for-agents", "false"]);
-    assert_eq!((&said["version"], &said["for_agents"], &said["description"]), (&json!(1), &json!(false), &json!("For travellers")));
+    assert_eq!(
+        (&said["version"], &said["for_agents"], &said["description"]),
+        (&json!(1), &json!(false), &json!("For travellers"))
+    );
     let seen = world.admin().get("/v1/files/travel-certificate");
     assert_eq!((seen.http, &seen.body["description"]), (200, &json!("For travellers")), "{seen:?}");
     assert_eq!(world.admin().downloads("/v1/files/travel-certificate/content").2, png(1));

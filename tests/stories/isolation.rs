@@ -152,7 +152,9 @@ impl Things {
     }
 
     fn mentioned_in(&self, body: &str) -> bool {
-        ["acme-room", "acme-call", "acme-file", "Acmeana", "Acmesales", "seen-by-acme-only"].iter().any(|word| body.contains(word))
+        ["acme-room", "acme-call", "acme-file", "Acmeana", "Acmesales", "seen-by-acme-only"]
+            .iter()
+            .any(|word| body.contains(word))
     }
 }
 

@@ -88,7 +88,8 @@ fn a_png_and_a_webp_lose_it_too() {
     let mut block = tiff(false, true);
     exif::cut_gps(&mut block);
     assert_eq!(out, png_with(&[chunk(b"eXIf", &block), chunk(b"tEXt", b"Comment\0fine")]), "with a sum that fits");
-    let hidden = png_with(&[chunk(b"zTXt", b"Raw profile type exif\0\0abc"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0GPS LATITUDE")]);
+    let hidden =
+        png_with(&[chunk(b"zTXt", b"Raw profile type exif\0\0abc"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0GPS LATITUDE")]);
     assert_eq!(wash(Format::Png, &hidden), (png(), Place::Removed));
 
     let file = webp_with(&[(b"EXIF", tiff(true, true)), (b"XMP ", b"GPS LATITUDE".to_vec())]);

@@ -74,9 +74,8 @@ pub fn docx() -> Vec<u8> {
 pub fn tiff(little: bool, gps: bool) -> Vec<u8> {
     let short = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
     let long = |value: u32| if little { value.to_le_bytes() } else { value.to_be_bytes() };
-    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
-        [&short(tag)[..], &short(kind), &long(count), &long(value)].concat()
-    };
+    let entry =
+        |tag: u16, kind: u16, count: u32, value: u32| [&short(tag)[..], &short(kind), &long(count), &long(value)].concat();
     let mut first = vec![entry(0x010F, 2, 4, 0x4141_4100), entry(0x0112, 4, 1, 6)];
     let count = if gps { 4 } else { 3 };
     let behind = 8 + 2 + count * 12 + 4;

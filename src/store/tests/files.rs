@@ -92,7 +92,10 @@ fn a_key_must_be_free_or_taken_as_asked() {
         let serving = Serving::at(place);
         let shelf = Shelf::of(&serving.store, "acme");
         assert!(matches!(shelf.put("a", adding("a"), Must::Exist), Err(StoreError::NotFound(_))));
-        assert!(matches!(shelf.put("a", FileChange::default(), Must::Either), Err(StoreError::NotFound(_))), "a file needs bytes");
+        assert!(
+            matches!(shelf.put("a", FileChange::default(), Must::Either), Err(StoreError::NotFound(_))),
+            "a file needs bytes"
+        );
         shelf.put("a", adding("a"), Must::BeNew).unwrap();
         assert!(matches!(shelf.put("a", adding("b"), Must::BeNew), Err(StoreError::Conflict(_))));
         assert_eq!(shelf.get("a").unwrap().current.version, 1);
@@ -116,7 +119,10 @@ fn ai_agents_are_offered_what_is_for_them_and_not_archived() {
         assert_eq!(shelf.offered(), [("A".to_owned(), 1), ("c".to_owned(), 2)]);
         let company = wait(serving.store.queries().company(shelf.company)).unwrap();
         let file = company.file("c").unwrap();
-        assert_eq!((&*file.sha256, file.size, file.format.mime(), &*file.filename), ("d".repeat(64).as_str(), 1_234, "image/png", "certificate.png"));
+        assert_eq!(
+            (&*file.sha256, file.size, file.format.mime(), &*file.filename),
+            ("d".repeat(64).as_str(), 1_234, "image/png", "certificate.png")
+        );
 
         let before = shelf.config_version();
         assert!(shelf.archive("c").unwrap().archived_at.is_some() && shelf.config_version() > before);
@@ -124,7 +130,10 @@ fn ai_agents_are_offered_what_is_for_them_and_not_archived() {
         shelf.archive("c").unwrap();
         assert_eq!(shelf.config_version(), again, "twice is once");
         assert_eq!(shelf.offered(), [("A".to_owned(), 1)]);
-        assert_eq!((shelf.listed(false, "", 10), shelf.listed(true, "", 10)), (vec!["A".into(), "b".into()], vec!["A".into(), "b".into(), "c".into()]));
+        assert_eq!(
+            (shelf.listed(false, "", 10), shelf.listed(true, "", 10)),
+            (vec!["A".into(), "b".into()], vec!["A".into(), "b".into(), "c".into()])
+        );
         assert_eq!(shelf.listed(true, "A", 1), ["b"]);
         let (row, created) = shelf.put("c", adding("d"), Must::Either).unwrap();
         assert_eq!((row.archived_at, row.current.version, created), (None, 2, false), "adding it again brings it back");
