@@ -11,7 +11,9 @@ use crate::actors::inbox::{Ears, Heard, InboxRow, Label};
 use crate::room::courtesy::is_courtesy;
 use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
-use crate::room::{AgentId, By, ChannelKind, Command, Company, CompanyNo, Customer, Moves, TakenBy, Timestamp, Writer, tag};
+use crate::room::{
+    AgentId, By, ChannelKind, Command, Company, CompanyNo, Customer, Moves, TakenBy, Timestamp, Writer, tag,
+};
 
 use super::inbound::{self, About, Person, Told, Webhook};
 
@@ -301,8 +303,7 @@ fn known_as(person: &Person, company: &Company) -> (AgentId, String) {
         return (agent.id.clone(), agent.name.clone());
     }
     // What cannot be an id of ours is still somebody, and always the same.
-    let hashed =
-        || AgentId::trusted(&data_encoding::HEXLOWER.encode(&hash16(b"person there", company.no, &[person.id.as_bytes()])));
+    let hashed = || AgentId::trusted(&data_encoding::HEXLOWER.encode(&hash16(b"person there", company.no, &[person.id.as_bytes()])));
     let id = AgentId::new(&person.id).unwrap_or_else(|_| hashed());
     let name = person.name.clone().unwrap_or_else(|| id.to_string());
     (id, name)

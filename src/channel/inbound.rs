@@ -264,9 +264,7 @@ mod tests {
         assert_eq!(heard.room.unwrap().as_str(), "r1");
         assert_eq!(heard.at, Some(Timestamp(1_795_170_720_500_000)));
         assert_eq!(heard.about.unwrap(), About { channel: "wa_cloud".into(), handle: "62812".into(), name: Some("Budi".into()) });
-        assert!(
-            matches!(heard.told, Told::Message { id, from: Writer::Customer, person: None, text } if id == "m1" && text == "hello")
-        );
+        assert!(matches!(heard.told, Told::Message { id, from: Writer::Customer, person: None, text } if id == "m1" && text == "hello"));
         let mut bot = body.clone();
         (bot["participant_type"], bot["data_event"]) = (json!("bot"), json!("receive_message_from_agent"));
         assert_eq!(read(&bot).told.kind(), "message_from_bot");
@@ -280,8 +278,7 @@ mod tests {
 
     #[test]
     fn who_has_the_room_and_how_it_ended() {
-        let room =
-            json!({"id": "r1", "agent_ids": ["p1", "p2"], "updated_at": "2026-11-20T10:32:00Z", "tags": ["a", "a", "", 7, "b"]});
+        let room = json!({"id": "r1", "agent_ids": ["p1", "p2"], "updated_at": "2026-11-20T10:32:00Z", "tags": ["a", "a", "", 7, "b"]});
         let heard = read(&json!({"room_id": "r1", "agent_id": "p2", "room": room, "data_event": "assigned"}));
         let person = Person { id: "p2".into(), ..Person::default() };
         assert_eq!(heard.told, Told::Assigned { person, agents: Some(vec!["p1".into(), "p2".into()]) });
@@ -301,9 +298,7 @@ mod tests {
         for body in [&b""[..], b"[]", b"7", b"{\"a\":", b"\xff", b"{} {}"] {
             assert!(super::read(body).is_none());
         }
-        for body in
-            [json!({}), json!({"data_event": "moon_landing"}), json!({"data_event": "assigned"}), json!({"data_event": 7})]
-        {
+        for body in [json!({}), json!({"data_event": "moon_landing"}), json!({"data_event": "assigned"}), json!({"data_event": 7})] {
             assert_eq!(read(&body).told, Told::Unknown, "{body}");
         }
         assert_eq!(read(&json!({"data_event": "receive_message_from_customer", "text": "no id"})).told, Told::Unknown);
