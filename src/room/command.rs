@@ -283,6 +283,13 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             }],
             _ => vec![],
         },
+        Some(CameAbout::Sent { file, caption, message_id, result }) => vec![Fact::AttachmentSent {
+            call_id: effect.call_id.clone(),
+            file: file.clone(),
+            caption: caption.clone(),
+            message_id: message_id.clone(),
+            result: result.clone(),
+        }],
         Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
         None => {
             let mut facts = linked(&effect.call_id, settlement);

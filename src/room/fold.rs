@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::effect::OpenEffect;
+use super::effect::{OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
@@ -101,6 +101,16 @@ impl Room {
             Fact::RoomReturned { .. } => {
                 self.reassigning = None;
                 self.move_control(Control::Bot);
+            }
+            Fact::AttachmentSent { file, result, .. } => {
+                let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
+                let outside = self.outside.get_or_insert_default();
+                outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
+                let surplus = outside.sent.len().saturating_sub(Outside::MOST_SENT);
+                outside.sent.drain(..surplus);
+                if self.lifecycle == Lifecycle::Open {
+                    self.lifecycle = Lifecycle::Waiting { since: event.at };
+                }
             }
             Fact::TagsRemoved { tags } => {
                 let gone: Vec<String> = tags.iter().map(|shown| super::tag::fold(shown)).collect();

@@ -337,6 +337,11 @@ impl Room {
         self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Resolution))
     }
 
+    /// A file is on its way to the customer.
+    pub fn is_sending(&self) -> bool {
+        self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Attachment))
+    }
+
     /// Whether a record of this kind is being made for this room.
     pub fn is_making(&self, kind: RecordKind) -> bool {
         self.outside.as_ref().is_some_and(|outside| outside.is_making(kind))
