@@ -17,7 +17,7 @@ use crate::room::{
     CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
 };
 
-pub use outbox::{OutboxFault, OutboxWrite};
+pub use outbox::{Mark, OutboxFault, OutboxWrite};
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

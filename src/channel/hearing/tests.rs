@@ -183,7 +183,7 @@ fn conversation(chance: &mut Chance, reopens: bool) -> Vec<(i64, Value)> {
 #[test]
 fn any_order_within_five_seconds_ends_alike() {
     let mut late = 0;
-    for seed in 1..=4_000_u64 {
+    for seed in 1..=2_000_u64 {
         let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let reopens = seed % 4 == 0;
         let told = conversation(&mut chance, reopens);
@@ -204,7 +204,7 @@ fn any_order_within_five_seconds_ends_alike() {
         late += shuffled.late;
         assert_eq!(ordered.late, 0, "seed {seed}: in order nothing is late");
     }
-    assert!(late > 4_000, "the shuffles shuffle: {late}");
+    assert!(late > 2_000, "the shuffles shuffle: {late}");
 }
 
 #[test]

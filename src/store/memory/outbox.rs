@@ -27,6 +27,16 @@ pub enum OutboxWrite {
     Settle(CallKey),
 }
 
+/// One start that was marked, with where its room stood at that moment.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub address: RoomAddress,
+    pub call: CallKey,
+    pub fenced: bool,
+    /// Of the room, as committed.
+    pub version: i64,
+}
+
 struct Effect {
     address: RoomAddress,
     retries: u32,
@@ -39,6 +49,7 @@ type Chooser = Box<dyn FnMut(OutboxWrite) -> OutboxFault + Send>;
 #[derive(Default)]
 pub(super) struct Shelf {
     effects: BTreeMap<CallKey, Effect>,
+    marks: Vec<Mark>,
     chooser: Option<Chooser>,
     /// Another process took what was here over.
     taken: bool,
@@ -48,7 +59,8 @@ impl Shelf {
     /// What the next process finds; here nothing may be written any more.
     pub fn hand_over(&mut self) -> Self {
         self.taken = true;
-        Self { effects: std::mem::take(&mut self.effects), chooser: None, taken: false }
+        let (effects, marks) = (std::mem::take(&mut self.effects), std::mem::take(&mut self.marks));
+        Self { effects, marks, chooser: None, taken: false }
     }
 
     fn enter(&mut self, job: &EffectJob) -> &mut Effect {
@@ -144,6 +156,13 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Every start that was marked, in order.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.state().outbox.marks.clone()
+    }
+}
+
 impl Outbox for MemoryStore {
     fn recall(&self, effect: CallKey) -> OutsideFuture<'_, Recalled> {
         self.later(move |state| Ok(state.outbox.recall(effect)))
@@ -156,9 +175,15 @@ impl Outbox for MemoryStore {
                 room.epoch == job.epoch || (part.hands_to.is_some() && room.columns.assignee == part.hands_to)
             });
             let void = job.plan.fenced && !unmoved;
+            let version = room.map_or(0, |room| room.version);
+            let (address, call, fenced) = (job.address.clone(), job.key, job.plan.fenced);
             state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| match void {
                 true => Ok(Started::Void),
-                false => shelf.start(job, part, at).map(|()| Started::Yes),
+                false => {
+                    shelf.start(job, part, at)?;
+                    shelf.marks.push(Mark { address, call, fenced, version });
+                    Ok(Started::Yes)
+                }
             })
         })
     }
