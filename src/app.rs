@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use actix_web::dev::{ServerHandle, Service};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer};
-use tokio::sync::watch;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};

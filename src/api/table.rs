@@ -202,16 +202,10 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(OK, Some(schema::<view::CommandView>))])
     .problems(WAITING),
-    Route::new(
-        Post,
-        "/v1/rooms/{room_id}/resolve",
-        OPERATORS,
-        ("resolve_room", "End the conversation"),
-        to!(hand_over::resolve),
-    )
-    .body(schema::<hand_over::ResolveBody>)
-    .answers(&[(OK, Some(schema::<view::CommandView>))])
-    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/resolve", OPERATORS, ("resolve_room", "End the conversation"), to!(hand_over::resolve))
+        .body(schema::<hand_over::ResolveBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(&[Kind::Conflict, Kind::Busy]),
     Route::new(Get, "/v1/rooms/{room_id}/actor", OPERATORS, ("get_actor", "The live actor of a room"), to!(actor::get))
         .answers(&[(OK, Some(schema::<actor::LiveShape>))]),
     Route::new(

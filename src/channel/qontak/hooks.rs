@@ -95,6 +95,10 @@ impl QontakChannel {
         if desk.registered.load(Ordering::Acquire) == version {
             return Ok(());
         }
+        // Before it tells us of them; that it cannot be done now is no reason not to be told.
+        if let Err(stop) = self.meet_everybody(company).await {
+            tracing::info!(event = "channel.nobody_met", company = company.0, ?stop, "the channel's people are not known yet");
+        }
         for (path, switches) in HOOKS {
             let mut body = json!({ "url": url.reveal() });
             switches.iter().for_each(|switch| body[*switch] = Value::Bool(true));
