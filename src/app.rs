@@ -136,7 +136,7 @@ impl Running {
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
-            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars))),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars), None)),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());

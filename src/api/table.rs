@@ -13,9 +13,7 @@ use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
-use super::{
-    actor, call_reads, calls, company, crm, decisions, events, hand_over, machine, people, rooms, view, webhooks,
-};
+use super::{actor, call_reads, calls, company, crm, decisions, events, hand_over, machine, people, rooms, view, webhooks};
 
 /// A handler behind the door.
 macro_rules! to {
@@ -200,16 +198,10 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(OK, Some(schema::<view::CommandView>))])
     .problems(WAITING),
-    Route::new(
-        Post,
-        "/v1/rooms/{room_id}/resolve",
-        OPERATORS,
-        ("resolve_room", "End the conversation"),
-        to!(hand_over::resolve),
-    )
-    .body(schema::<hand_over::ResolveBody>)
-    .answers(&[(OK, Some(schema::<view::CommandView>))])
-    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/resolve", OPERATORS, ("resolve_room", "End the conversation"), to!(hand_over::resolve))
+        .body(schema::<hand_over::ResolveBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(&[Kind::Conflict, Kind::Busy]),
     Route::new(Get, "/v1/rooms/{room_id}/actor", OPERATORS, ("get_actor", "The live actor of a room"), to!(actor::get))
         .answers(&[(OK, Some(schema::<actor::LiveShape>))]),
     Route::new(

@@ -28,9 +28,17 @@ async fn a_lost_answer_is_read_back_and_a_lost_request_is_said_again() {
         assert_eq!(scene.agents().await, [TARI], "{fault}");
         assert_eq!(scene.call("create_tag", json!({"tags": ["a", "b"]})).await.result()["added"], json!(["a", "b"]), "{fault}");
         let told = scene.call("resolve_conversation", json!({"reason_code": "answered"})).await;
-        assert_eq!((&told.about["what"], scene.there().await["status"].as_str()), (&json!("resolved"), Some("resolved")), "{fault}");
+        assert_eq!(
+            (&told.about["what"], scene.there().await["status"].as_str()),
+            (&json!("resolved"), Some("resolved")),
+            "{fault}"
+        );
         let posts = scene.writes().await.iter().filter(|line| line.ends_with(TARI)).count();
-        assert_eq!(posts, if matches!(fault, "lose_request" | "status_429") { 2 } else { 1 }, "{fault}: said once if it was heard");
+        assert_eq!(
+            posts,
+            if matches!(fault, "lose_request" | "status_429") { 2 } else { 1 },
+            "{fault}: said once if it was heard"
+        );
         scene.heard().await;
     }
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod history;
 mod imagined;
+mod inbox;
 mod journal;
 mod listing;
 mod opening;
