@@ -136,12 +136,12 @@ impl Running {
         let (changed, changes) = watch::channel(version);
         let background = vec![
             serving,
-            tokio::task::spawn_local(channel.keep_registered(channels_of(store.queries()), changes)),
+            tokio::task::spawn_local(channel.clone().keep_registered(channels_of(store.queries()), changes)),
             tokio::task::spawn_local(follow_companies(router.clone(), api, version, changed)),
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
-            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars))),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars), Some(channel))),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());

@@ -37,6 +37,8 @@ pub struct InboxRow {
     pub room: Option<RoomId>,
     pub body: Arc<str>,
     pub received_at: Timestamp,
+    /// (id there, e-mail) of people it names by an id alone, as far as their channel says who they are.
+    pub emails: Vec<(String, String)>,
 }
 
 /// That a webhook is done, and what is known of its room's conversation since then.
@@ -85,7 +87,15 @@ pub struct Heard {
 pub trait Ears: Send + Sync + 'static {
     /// `None`: it is no webhook of this source.
     fn label(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Label>;
+    /// Ids there of people whom it names by an id alone.
+    fn strangers(&self, row: &InboxRow) -> Vec<String>;
     fn hear(&self, row: &InboxRow, known: Option<&str>, company: &Company) -> Heard;
+}
+
+/// Who a channel's people are, as the channel itself says; our directory knows them by e-mail.
+pub trait People: Send + Sync + 'static {
+    /// `None`: there is nobody of this id, or without an e-mail.
+    fn email<'a>(&'a self, company: CompanyNo, id: &'a str) -> OutsideFuture<'a, Option<String>>;
 }
 
 /// Webhooks read at once.
@@ -98,13 +108,18 @@ const TRY_AGAIN: Duration = Duration::from_millis(250);
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 /// A webhook is known as a repetition for so long after it was done: 7 days.
 const REMEMBERED_MS: i64 = 7 * 86_400_000;
+/// Who somebody is there is asked again after this time: 10 minutes.
+const PEOPLE_KNOWN_MS: i64 = 600_000;
+const MOST_PEOPLE_KNOWN: usize = 10_000;
+/// No longer is an answer to that waited for.
+const PEOPLE_ANSWER: Duration = Duration::from_secs(2);
 /// A room that so often neither took a webhook nor said why does without it.
 const MOST_TRIES: u32 = 40;
 
 /// Brings every webhook to its room, until the process ends.
-pub async fn take_inbox(router: RoomRouter, inbox: Arc<dyn Inbox>, ears: Arc<dyn Ears>) {
+pub async fn take_inbox(router: RoomRouter, inbox: Arc<dyn Inbox>, ears: Arc<dyn Ears>, people: Option<Arc<dyn People>>) {
     let bell = inbox.bell();
-    let postman = Postman { router, inbox, ears, tries: RefCell::default() };
+    let postman = Postman { router, inbox, ears, people, tries: RefCell::default(), emails: RefCell::default() };
     loop {
         if postman.round().await {
             tokio::select! {
@@ -121,6 +136,10 @@ struct Postman {
     router: RoomRouter,
     inbox: Arc<dyn Inbox>,
     ears: Arc<dyn Ears>,
+    /// Without them, whom no webhook names by e-mail is known by their id there.
+    people: Option<Arc<dyn People>>,
+    /// What they answered, and when.
+    emails: RefCell<HashMap<(CompanyNo, String), (String, Timestamp)>>,
     /// How often a room did not say what came of a webhook.
     tries: RefCell<HashMap<i64, u32>>,
 }
@@ -160,7 +179,8 @@ impl Postman {
         let Ok(company) = self.router.company(room.company).await else { return false };
         let Ok(mut known) = self.inbox.known(room).await else { return false };
         let (mut marks, mut all) = (vec![], true);
-        for row in rows {
+        for mut row in rows {
+            row.emails = self.emails(&row, &company).await;
             let heard = self.ears.hear(&row, known.as_deref(), &company);
             if !self.tell(room, row.position, heard.tells).await {
                 all = false;
@@ -174,6 +194,37 @@ impl Postman {
             marks.push(self.inbox.done(Done { position: row.position, at: self.router.now(), known }));
         }
         self.marked(marks).await && all
+    }
+
+    /// A channel that does not answer holds nothing up: its people are then known by their ids there.
+    async fn emails(&self, row: &InboxRow, company: &Company) -> Vec<(String, String)> {
+        let Some(people) = self.people.as_ref().filter(|_| !company.agents.is_empty()) else { return vec![] };
+        let mut known = vec![];
+        for id in self.ears.strangers(row) {
+            if company.agents.iter().any(|agent| agent.id.as_str() == id) {
+                continue;
+            }
+            let (key, now) = ((row.company, id.clone()), self.router.now());
+            let fresh = |(email, at): &(String, Timestamp)| (now.ms_since(*at) < PEOPLE_KNOWN_MS).then(|| email.clone());
+            let cached = self.emails.borrow().get(&key).and_then(fresh);
+            let email = match cached {
+                Some(email) => email,
+                None => match tokio::time::timeout(PEOPLE_ANSWER, people.email(row.company, &id)).await {
+                    Ok(Ok(email)) => {
+                        let email = email.unwrap_or_default();
+                        let mut emails = self.emails.borrow_mut();
+                        if emails.len() >= MOST_PEOPLE_KNOWN {
+                            emails.clear();
+                        }
+                        emails.insert(key, (email.clone(), now));
+                        email
+                    }
+                    _ => continue,
+                },
+            };
+            known.push((id, email));
+        }
+        known
     }
 
     /// What is about no room is only counted.

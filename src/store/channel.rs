@@ -182,11 +182,7 @@ pub(super) async fn version(readers: &Workers, company: CompanyNo) -> Result<Opt
 }
 
 /// All that a company's channel is reached with.
-pub(super) async fn access(
-    readers: &Workers,
-    seal: &Seal,
-    company: CompanyNo,
-) -> Result<Option<ChannelAccess>, StoreError> {
+pub(super) async fn access(readers: &Workers, seal: &Seal, company: CompanyNo) -> Result<Option<ChannelAccess>, StoreError> {
     type Row = (String, String, String, String, String, Vec<u8>, String, i64);
     let read = readers.run(move |conn: &mut Conn| {
         let found: Vec<Row> = run!(conn, "reading a channel's access", |c| channel_access::table

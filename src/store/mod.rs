@@ -43,7 +43,9 @@ pub use directory::Directory;
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
-pub use records::{AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow};
+pub use records::{
+    AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow,
+};
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, new_key};
 pub use url::{StoreError, StoreUrl};

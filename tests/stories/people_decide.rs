@@ -121,7 +121,7 @@ pub fn what_people_may_not_say(world: &mut World) {
     }
     for (what, body, http) in [
         ("approve", json!({"arguments": []}), 422),
-        ("approve", json!({"arguments": {"tag": "vip"}}), 409),
+        ("approve", json!({"arguments": {"tag": "vip"}}), 422),
         ("approve", json!({"argument": {}}), 422),
         ("reject", json!({}), 422),
         ("reject", json!({"reason": " "}), 422),

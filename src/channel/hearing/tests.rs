@@ -54,7 +54,8 @@ impl Scene {
             return;
         }
         let received_at = Timestamp((START_MS + 3_600_000) * 1_000);
-        let row = InboxRow { position: 1, company: CompanyNo(1), room: label.room, body: text.into(), received_at };
+        let row =
+            InboxRow { position: 1, company: CompanyNo(1), room: label.room, body: text.into(), received_at, emails: vec![] };
         let heard = QontakEars.hear(&row, self.known.as_deref(), &self.company);
         for (by, command) in heard.tells {
             self.tell(by, &command);
@@ -211,7 +212,10 @@ fn any_order_within_five_seconds_ends_alike() {
 fn people_there_take_the_conversation_and_leave_it() {
     let (mut scene, mut there) = (Scene::new(), Vendor::default());
     scene.hears(&there.message(1, "customer", "62812", "hello"));
-    assert_eq!((scene.room.channel.as_str(), scene.room.customer.handle.as_str(), scene.holder().as_str()), ("wa_cloud", "62812", "bot"));
+    assert_eq!(
+        (scene.room.channel.as_str(), scene.room.customer.handle.as_str(), scene.holder().as_str()),
+        ("wa_cloud", "62812", "bot")
+    );
     // By answering; known to us by their address.
     let mut reply = there.message(2, "agent", "5f-ana", "I am Ana");
     reply["sender"] = json!({"full_name": "Ana there", "email": "ana@ACME.example"});

@@ -4,6 +4,7 @@ mod faults;
 mod fence;
 mod history;
 mod imagined;
+mod inbox;
 mod journal;
 mod listing;
 mod opening;
