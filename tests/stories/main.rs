@@ -14,6 +14,7 @@ mod world;
 mod actor;
 mod bad_input;
 mod calls;
+mod channel;
 mod channel_inbound;
 mod clients;
 mod command_line;
