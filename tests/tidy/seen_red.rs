@@ -22,6 +22,12 @@ fn imports_that_cross_a_layer() {
         ("api/mod.rs", "use crate::console::Page;"),
         ("api/calls.rs", "use crate::actors::room_actor::Invoke;"),
         ("telemetry.rs", "use crate::app::App;"),
+        ("channel/qontak/wire.rs", "use crate::crm::QontakCrm;"),
+        ("channel/qontak/wire.rs", "use super::super::super::crm::QontakCrm;"),
+        ("channel/mod.rs", "use crate::store::Store;"),
+        ("channel/qontak/people.rs", "use crate::actors::RoomRouter;"),
+        ("crm/wire.rs", "use crate::channel::QontakChannel;"),
+        ("outbound/mod.rs", "use crate::channel::QontakChannel;"),
         ("standin/crm/deals.rs", "use crate::room::Room;"),
         ("standin/mod.rs", "use super::catalog::Request;"),
     ] {
