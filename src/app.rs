@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
-use crate::actors::inbox::take_inbox;
 use crate::actors::ports::Clock;
+use crate::actors::postman::take_inbox;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
 use crate::channel::QontakChannel;

@@ -41,6 +41,9 @@
 //!    answered. Assignments go on to the company's roster, whose offers come back as commands; effects to the company's CRM or
 //!    to its channel, one lane a room each (`actors::lane` does what `room::outbox` says), whose ends come back as commands too.
 //!
+//! What happens in the channel's own inbox comes as webhooks: [`api`] keeps each durably in [`actors::inbox`] and answers;
+//! [`actors::postman`] brings them to their rooms, in order, as the commands that [`channel::hearing`] makes of them.
+//!
 //! # What always holds
 //!
 //! * Only `Room::apply` changes a room. `room` and `catalog` have no clock, chance or I/O.
