@@ -14,7 +14,7 @@ use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
 use super::{
-    actor, call_reads, calls, channel, company, crm, decisions, events, hand_over, machine, people, rooms, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, events, files, hand_over, machine, people, rooms, view, webhooks,
 };
 
 /// A handler behind the door.
@@ -317,6 +317,42 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files", STAFF, ("list_files", "List the files that may be sent"), to!(files::list))
+        .query(files::FILTERS)
+        .answers(&[(OK, Some(list::<files::FileView>))]),
+    Route::new(Post, "/v1/files", BUILDERS, ("post_file", "Add a file"), to!(files::post))
+        .upload(schema::<files::FileForm>)
+        .answers(&[(CREATED, Some(schema::<files::FileView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files/{file_key}", STAFF, ("get_file", "A file and its versions"), to!(files::get))
+        .answers(&[(OK, Some(schema::<files::FileDetail>))]),
+    Route::new(
+        Put,
+        "/v1/files/{file_key}",
+        BUILDERS,
+        ("put_file", "Add a version of a file, or change what is said about it"),
+        to!(files::put),
+    )
+    .body(schema::<files::FilePatch>)
+    .upload(schema::<files::FileForm>)
+    .answers(&[(OK, Some(schema::<files::FileView>)), (CREATED, Some(schema::<files::FileView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/files/{file_key}/archive",
+        BUILDERS,
+        ("archive_file", "Offer a file to nobody any more"),
+        to!(files::archive),
+    )
+    .answers(&[(OK, Some(schema::<files::FileView>))]),
+    Route::new(
+        Get,
+        "/v1/files/{file_key}/content",
+        STAFF,
+        ("get_file_content", "The bytes of a file, or of one of its versions"),
+        to!(files::content),
+    )
+    .query(&["version"]),
     Route::new(Get, "/v1/settings", STAFF, ("get_settings", "The company's policies, with an ETag"), to!(company::get_settings))
         .answers(&[(OK, Some(schema::<company::SettingsView>))]),
     Route::new(

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
+use super::files::files_to_send;
 use super::schema::{agents, channel_access, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
 use crate::room::{Agent, AgentId, ChannelKind, Company, CompanyNo, Division, DivisionId, Presence, Settings};
@@ -82,6 +83,7 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         agents,
         divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
+        files: files_to_send(conn, company)?.into(),
         crm: crm > 0,
         channel: channels.first().and_then(|kind| ChannelKind::parse(kind)).unwrap_or_default(),
     })
