@@ -17,6 +17,7 @@ mod messages;
 pub mod outside;
 mod patience;
 pub mod ports;
+pub mod postman;
 mod room_actor;
 pub mod roster;
 mod roster_actor;

@@ -14,7 +14,7 @@ use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
 use super::{
-    actor, call_reads, calls, company, crm, decisions, events, files, hand_over, machine, people, rooms, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, events, files, hand_over, machine, people, rooms, view, webhooks,
 };
 
 /// A handler behind the door.
@@ -139,6 +139,8 @@ pub(super) static TABLE: &[Route] = &[
     .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
     Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
         .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
+    Route::new(Get, "/v1/channel", OPERATORS, ("get_channel", "How the company's channel stands"), to!(channel::get))
+        .answers(&[(OK, Some(schema::<channel::ChannelShape>))]),
     Route::new(Get, "/v1/rooms", OPERATORS, ("list_rooms", "List rooms, newest first"), to!(rooms::list))
         .query(rooms::FILTERS)
         .answers(&[(OK, Some(list::<view::RoomView>))]),

@@ -97,7 +97,10 @@ fn both_schemas_have_the_columns_that_diesel_names() {
             timers,
             effects,
             effect_parts,
-            crm_access
+            crm_access,
+            channel_access,
+            inbox,
+            channel_rooms
         );
     });
 }
