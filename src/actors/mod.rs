@@ -34,5 +34,6 @@ pub use mailbag::Threads;
 pub use patience::{CallOutcome, CommandOutcome};
 pub use ports::Caller;
 pub use room_actor::RoomActor;
+pub use roster::Standing;
 pub use router::{Passivated, RoomRouter, RouterOptions};
 pub use stored::error_body;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::Admitted;
-use crate::room::{CallKey, CallStatus, Command, Control, Fact, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Command, Fact, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -17,6 +17,7 @@ use super::faults::FaultPoint;
 use super::messages::{CommandReply, Invoke, Tell};
 use super::ports::{Commit, EndedCall, Finished, Job, KnownCall, LoadedRoom, NewCall, Rejection, StoredAnswer};
 use super::room_actor::{Memory, Pending, Plan, RoomActor, Step, Work};
+use super::roster::{Ask, Holding};
 use super::turn::{OpenCalls, Slot, reread};
 
 /// After so many refusals of one step in a row its callers hear that the store cannot.
@@ -54,6 +55,7 @@ impl RoomActor {
         let (summary, at) = (RoomSummary::of(&self.address.room, room), room.last_event_at);
         self.live.last_active.store(at.0, Ordering::Relaxed);
         self.tell_roster(&before, ask_roster);
+        counters::nobody_answered(&landed.events);
         self.hand_over_new(&landed.events);
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
@@ -86,8 +88,8 @@ impl RoomActor {
     pub(super) fn nothing_to_commit(&mut self, step: Step) {
         self.refusals = 0;
         let summary = RoomSummary::of(&self.address.room, &step.room);
-        if let (true, Some(wanted)) = (step.ask_roster, step.room.wanted()) {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        if let (true, Some(asks)) = (step.ask_roster, self.asks(&step.room)) {
+            self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
         let Memory::Loaded { durable, .. } = &self.memory else { return };
         let known = self.known.as_ref();
@@ -282,8 +284,8 @@ impl RoomActor {
         };
         self.open = open;
         self.live.room_is(&room);
-        if let Some(wanted) = room.wanted() {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        if let Some(asks) = self.asks(&room) {
+            self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
         self.hand_over_open();
@@ -339,22 +341,35 @@ impl RoomActor {
     fn answer_offer(&self, work: &Work) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
         let Work::Command(tell) = work else { return };
-        let Command::Offer { agent, assignment, .. } = &*tell.command else { return };
-        if slot(room) == Some(*assignment) {
-            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
-        } else {
-            self.inner.rosters.release(&self.inner, &self.address, *assignment);
+        let assignment = match (&*tell.command, Holding::of(room)) {
+            (Command::Offer { assignment, .. }, _) => assignment,
+            // Whoever is woken says how it stands.
+            (Command::Nudge, Some(holding)) => return self.inner.rosters.confirm(&self.inner, &self.address, holding),
+            _ => return,
+        };
+        match Holding::of(room) {
+            // Whoever has it, and not whom this offer named: it may have come after another one.
+            Some(holding) if holding.assignment == *assignment => {
+                self.inner.rosters.confirm(&self.inner, &self.address, holding);
+            }
+            _ => self.inner.rosters.release(&self.inner, &self.address, *assignment),
         }
+    }
+
+    fn asks(&self, room: &Room) -> Option<Ask> {
+        Ask::of(&self.address.room, room)
     }
 
     fn tell_roster(&self, before: &Room, ask: bool) {
         let Memory::Loaded { room: after, .. } = &self.memory else { return };
-        let (was, is) = (slot(before), slot(after));
-        if let (Some(wanted), true) = (after.wanted(), ask || after.wanted() != before.wanted()) {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        let (held, holding) = (Holding::of(before), Holding::of(after));
+        let (was, is) = (held.as_ref().map(|held| held.assignment), holding.as_ref().map(|holding| holding.assignment));
+        if let (Some(asks), true) = (self.asks(after), ask || after.wanted() != before.wanted()) {
+            self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
-        if let (Control::Person { agent, assignment }, true) = (&after.control, was != is) {
-            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
+        // Also when only its weight changed.
+        if let Some(holding) = holding.filter(|holding| held.as_ref() != Some(holding)) {
+            self.inner.rosters.confirm(&self.inner, &self.address, holding);
         }
         if let Some(held) = was.filter(|_| was != is) {
             self.inner.rosters.release(&self.inner, &self.address, held);
@@ -364,14 +379,6 @@ impl RoomActor {
         }) {
             self.inner.rosters.release(&self.inner, &self.address, wanted.assignment);
         }
-    }
-}
-
-/// The assignment number under which a person holds the room.
-fn slot(room: &Room) -> Option<u64> {
-    match &room.control {
-        Control::Person { assignment, .. } => Some(*assignment),
-        _ => None,
     }
 }
 

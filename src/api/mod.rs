@@ -7,7 +7,7 @@
 //! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `rooms`, `actor`, `people`, `company`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `rooms`, `actor`, `people`, `divisions`, `company`, `events`, `machine` | the other handlers |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
 mod actor;
@@ -20,6 +20,7 @@ mod company;
 mod counters;
 mod crm;
 mod decisions;
+mod divisions;
 mod events;
 mod headers;
 mod machine;
