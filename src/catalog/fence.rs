@@ -34,7 +34,7 @@ pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>
     if by_person && policy == WhilePerson::Refuse {
         return Some(Decision::Refused(human_in_control()));
     }
-    if matches!(class, Class::Room | Class::Send) && !by_person {
+    if matches!(class, Class::Room | Class::Send) {
         let own = room.barrier.as_ref().is_some_and(|barrier| barrier.call_id == call.call_id);
         if let Some(refusal) = stale_epoch(room, call) {
             return Some(Decision::Refused(refusal));

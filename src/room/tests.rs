@@ -98,6 +98,7 @@ fn saying_again_what_a_room_is_called_changes_nothing() {
 #[test]
 fn who_wrote_last_decides_who_is_waited_for() {
     let mut scene = Scene::open();
+    scene.company.settings.people.reply_takes_over = false;
     scene.says(Writer::Customer, &"é".repeat(200));
     assert_eq!((scene.room.last_inbound_seq, scene.room.lifecycle), (2, Lifecycle::Open));
     assert_eq!(scene.room.last_inbound_preview.chars().count(), Room::PREVIEW_CHARACTERS);

@@ -20,16 +20,23 @@ pub(super) enum Failed {
 }
 
 /// Writes the batch and answers, in its order, why a commit did not land (`None`: it did).
-/// `position` is that of the last event and moves only if the transaction is durable.
+/// `position` is that of the last event and moves only if the transaction is durable. `also` writes in the same transaction.
 pub(super) fn write(
     c: &mut SqliteConnection,
     batch: &[Box<Commit>],
     owner: i64,
     position: &mut i64,
+    also: impl FnOnce(&mut SqliteConnection) -> QueryResult<()>,
 ) -> Result<Vec<Written>, Failed> {
     Begin.execute(c).map_err(Failed::Before)?;
     let mut next = *position;
-    match rows(c, batch, owner, &mut next) {
+    let outcome = rows(c, batch, owner, &mut next).and_then(|written| {
+        if written.is_some() {
+            also(c)?;
+        }
+        Ok(written)
+    });
+    match outcome {
         Ok(Some(written)) => {
             End.execute(c).map_err(|error| {
                 let _ = c.batch_execute("ROLLBACK");

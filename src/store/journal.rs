@@ -5,9 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tokio::sync::watch;
 
+use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
 use super::group::Written;
@@ -15,7 +17,7 @@ use super::lane::{Lane, Work};
 use super::schema::{owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
-use super::{group_pg, group_sqlite, history, rows};
+use super::{checkpoint, group_pg, group_sqlite, history, rows};
 use crate::actors::ports::{Commit, Finished, Job, Mailbags, Rejection};
 use crate::telemetry;
 
@@ -36,8 +38,8 @@ pub(super) struct Runner {
     pub fatal: watch::Sender<Option<String>>,
     conn: Option<Conn>,
     position: i64,
-    /// Up to where the rooms' history is complete.
-    folded: i64,
+    tail: history::Tail,
+    checkpoints: Checkpoints,
     bags: Vec<Vec<Finished>>,
     backoff: Duration,
     retry_at: Option<(Instant, Arc<str>)>,
@@ -52,6 +54,7 @@ impl Runner {
         fatal: watch::Sender<Option<String>>,
     ) -> Self {
         Self {
+            checkpoints: Checkpoints::of(&url, fatal.clone()),
             lane,
             url,
             mailbags,
@@ -59,7 +62,7 @@ impl Runner {
             fatal,
             conn: None,
             position: 0,
-            folded: 0,
+            tail: history::Tail::default(),
             bags: vec![],
             backoff: FIRST_BACKOFF,
             retry_at: None,
@@ -69,9 +72,9 @@ impl Runner {
     pub fn run(mut self) {
         let lane = Arc::clone(&self.lane);
         let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
-        while lane.take(&mut work, if self.folded < self.position { QUIET } else { LONG_QUIET }).is_some() {
+        while lane.take(&mut work, if self.tail.is_empty() { LONG_QUIET } else { QUIET }).is_some() {
             if work.is_empty() {
-                self.fold(1);
+                self.fold();
                 continue;
             }
             let mut calls = 0;
@@ -95,39 +98,27 @@ impl Runner {
                 }
             }
             self.flush(&mut commits, &mut reads);
-            self.fold(history::SLICE);
         }
-        while self.fold(1) {}
+        while self.fold() {}
         if let Some(Conn::Sqlite(c)) = &mut self.conn {
-            use diesel::connection::SimpleConnection;
             let _ = c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);");
         }
     }
 
-    /// Brings a slice of events into the rooms' history if at least `due` of them wait. True: it did.
-    fn fold(&mut self, due: i64) -> bool {
-        if self.position - self.folded < due {
-            return false;
-        }
-        let Some(Conn::Sqlite(c)) = &mut self.conn else {
-            self.folded = self.position;
-            return false;
-        };
-        let until = self.position.min(self.folded + history::SLICE);
-        match history::fold(c, self.folded, until) {
-            Ok(()) => self.folded = until,
-            Err(error) => {
-                // Nothing is lost: reading walks over what is not in the history. The next write meets the same disk.
-                tracing::warn!(error = %describe(&error), "the rooms' history could not be brought up to date");
-                return false;
-            }
-        }
-        true
+    /// Brings a slice of events into the rooms' history, for want of other work. True: it did.
+    fn fold(&mut self) -> bool {
+        let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
+        self.tail.fold(c).unwrap_or_else(|error| {
+            // Nothing is lost: reading walks over what is not in the history. The next write meets the same disk.
+            tracing::warn!(error = %describe(&error), "the rooms' history could not be brought up to date");
+            false
+        })
     }
 
     // Boxed as they came: they go back to their rooms in the same boxes.
     #[expect(clippy::vec_box)]
     fn flush(&mut self, commits: &mut Vec<Box<Commit>>, reads: &mut Vec<Job>) {
+        let before = self.position;
         if !commits.is_empty() {
             let mut written: Vec<Option<Written>> = vec![None; commits.len()];
             let begun = Instant::now();
@@ -163,6 +154,10 @@ impl Runner {
             }
             bag.clear();
         }
+        // Nobody is waiting for an answer any more.
+        if let Some(Conn::Sqlite(c)) = &mut self.conn {
+            self.checkpoints.written(c, self.position - before);
+        }
     }
 
     fn put(&mut self, thread: usize, finished: Finished) {
@@ -183,9 +178,13 @@ impl Runner {
 
     fn write_sqlite(&mut self, commits: &[Box<Commit>], written: &mut [Option<Written>]) -> Rejection {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
-        let failed = match group_sqlite::write(c, commits, self.lane.owner, &mut self.position) {
+        let (before, tail) = (self.position, &mut self.tail);
+        let lines = tail.due(commits.iter().map(|commit| commit.events.len()).sum(), history::WINDOW);
+        let failed = match group_sqlite::write(c, commits, self.lane.owner, &mut self.position, |c| tail.write(c, lines)) {
             Ok(outcomes) => {
                 written.iter_mut().zip(outcomes).for_each(|(slot, outcome)| *slot = Some(outcome));
+                tail.wrote(lines);
+                tail.written(commits, written, before);
                 return Rejection::Unclear("every commit has its outcome".into());
             }
             Err(failed) => failed,
@@ -300,15 +299,12 @@ impl Runner {
                 return Err(Arc::clone(why));
             }
             match opened(&self.url) {
-                Ok((_, _, owner)) if owner != self.lane.owner => {
+                Ok((_, _, owner, _)) if owner != self.lane.owner => {
                     self.taken_over();
                     return Err("another process took over this database".into());
                 }
-                Ok((mut conn, position, _)) => {
-                    self.folded = match &mut conn {
-                        Conn::Sqlite(c) => history::folded(c).unwrap_or(position),
-                        Conn::Pg(_) => position,
-                    };
+                Ok((conn, position, _, tail)) => {
+                    self.tail = tail;
                     (self.conn, self.position, self.retry_at, self.backoff) = (Some(conn), position, None, FIRST_BACKOFF);
                 }
                 Err(error) => {
@@ -324,13 +320,22 @@ impl Runner {
     }
 }
 
-/// A connection for the lane, the position of the last event, and who owns the database.
-fn opened(url: &StoreUrl) -> Result<(Conn, i64, i64), StoreError> {
+/// A connection for the lane, the position of the last event, who owns the database, and what its history lacks.
+fn opened(url: &StoreUrl) -> Result<(Conn, i64, i64, history::Tail), StoreError> {
     let mut conn = Conn::open(url, Purpose::Write)?;
     let position = last_position(&mut conn)?;
     let owner: Vec<i64> =
         on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
-    Ok((conn, position, owner.first().copied().unwrap_or(0)))
+    let tail = match &mut conn {
+        Conn::Sqlite(c) => {
+            // The one connection through which every call goes; a still larger cache makes commits slower again.
+            let own = format!("PRAGMA wal_autocheckpoint={}; PRAGMA cache_size=-8192;", checkpoint::TOO_LONG);
+            c.batch_execute(&own).map_err(|e| sort(e, "setting up the journal"))?;
+            history::Tail::read(c).map_err(|e| sort(e, "reading the newest events"))?
+        }
+        Conn::Pg(_) => history::Tail::default(),
+    };
+    Ok((conn, position, owner.first().copied().unwrap_or(0), tail))
 }
 
 pub(super) fn last_position(conn: &mut Conn) -> Result<i64, StoreError> {

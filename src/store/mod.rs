@@ -2,6 +2,7 @@
 //! decides; and nothing is called done before it is durable.
 
 mod call_lists;
+mod checkpoint;
 mod committed;
 mod company_view;
 mod conn;

@@ -81,6 +81,11 @@ stmt!(InsertEvent {
 stmt!(EndCall {
     "UPDATE function_calls SET status = " status: &'a str as Text, ", body = " body: &'a str as Text, ", ended_at = " ended_at: Option<i64> as Nullable<BigInt>,
     " WHERE call_key = " call_key: &'a [u8] as Binary, " AND room_key = " room_key: &'a [u8] as Binary; " AND (ended_at IS NULL OR status IN ('dead', 'unresolved'))" });
+// Again after a crash, for some of them.
+stmt!(InsertHistory {
+    "INSERT OR IGNORE INTO room_history (room_key, seq, position) VALUES (" room_key: &'a [u8] as Binary, "," seq: i64 as BigInt,
+    "," position: i64 as BigInt; ")" });
+stmt!(HistoryIs { "UPDATE meta SET history_position = " position: i64 as BigInt; " WHERE id = 1" });
 stmt!(InsertTag {
     "INSERT INTO tags (company, folded, shown, created_at) VALUES (" company: i64 as BigInt, "," folded: &'a str as Text, "," shown: &'a str as Text,
     "," created_at: i64 as BigInt; ") ON CONFLICT DO NOTHING" });

@@ -115,7 +115,7 @@ impl Play {
                     Some(parked) => Work::Tell(Command::CancelCall { call_id: parked.call_id.clone() }),
                     None => Work::Tell(Command::Nudge),
                 },
-                6 => Work::Tell(self.a_person_acts()),
+                6 => Work::Tell(a_person_acts(&mut self.dice, &mut self.messages, &mut self.takeovers)),
                 7 => Work::Tell(Command::GiveBack { of: None, reason: None }),
                 8 => Work::Tell(Command::BarrierOverdue),
                 _ => {
@@ -126,23 +126,6 @@ impl Play {
             });
         }
         self.take(index, &works);
-    }
-
-    fn a_person_acts(&mut self) -> Command {
-        let agent = AgentId::trusted(&format!("agt_{}", self.dice.roll(AGENTS)));
-        self.messages += 1;
-        match self.dice.roll(4) {
-            0 => {
-                let message_id = format!("m{}", self.messages);
-                Command::Message { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into() }
-            }
-            1 => Command::Untag { tags: vec![format!("tag {}", self.dice.roll(4))] },
-            2 => Command::Requeue { agent, why: "offline" },
-            _ => {
-                self.takeovers += 1;
-                Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover }
-            }
-        }
     }
 
     fn take(&mut self, index: u64, works: &[Work]) {
@@ -366,6 +349,24 @@ impl Play {
 fn given_to(kept: &Kept) -> Option<&AgentId> {
     let came = kept.journal.iter().rev().find(|event| matches!(event.fact, Fact::AgentAssigned { .. } | Fact::RoomTaken { .. }));
     kept.room.assignee().filter(|_| came.is_some_and(|event| matches!(event.fact, Fact::AgentAssigned { .. })))
+}
+
+fn a_person_acts(dice: &mut Dice, messages: &mut u64, takeovers: &mut usize) -> Command {
+    let agent = AgentId::trusted(&format!("agt_{}", dice.roll(AGENTS)));
+    *messages += 1;
+    match dice.roll(4) {
+        0 => {
+            *takeovers += 1;
+            let message_id = format!("m{messages}");
+            Command::Message { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into() }
+        }
+        1 => Command::Untag { tags: vec![format!("tag {}", dice.roll(4))] },
+        2 => Command::Requeue { agent, why: "offline" },
+        _ => {
+            *takeovers += 1;
+            Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover }
+        }
+    }
 }
 
 enum Work {

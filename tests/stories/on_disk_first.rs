@@ -43,7 +43,7 @@ fn each_answer_leaves_after_its_commit_is_on_disk() {
         .collect();
     clients.into_iter().for_each(|client| client.join().unwrap());
     world.dies();
-    let trace = eventually("strace has written everything", || whole(&file));
+    let trace = of_the_journal(&eventually("strace has written everything", || whole(&file)));
 
     let verdict = judged(&trace);
     eprintln!("{} calls traced, {} syncs, {} inversions", verdict.answered, verdict.syncs, verdict.inversions.len());
@@ -75,6 +75,19 @@ fn the_judge_sees_each_way_to_be_early() {
     assert_eq!(early(&[asked, whole, given, answer]), 1, "the read ended after the sync");
     assert_eq!(early(&[asked, given, whole, answer]), 0);
     assert_eq!(judged(&[read, whole, answer].join("\n")).answered, 1);
+}
+
+/// Without the syncs of other threads: the checkpoint's make nothing durable that anybody is told of. The journal's thread
+/// is the one that syncs most.
+fn of_the_journal(trace: &str) -> String {
+    let syncs = |line: &str| line.contains("fdatasync") || line.contains("fsync");
+    let mut many = HashMap::<&str, usize>::new();
+    for line in trace.lines().filter(|line| syncs(line)) {
+        *many.entry(line.split_whitespace().next().unwrap_or_default()).or_default() += 1;
+    }
+    let journal = many.into_iter().max_by_key(|(_, many)| *many).map(|(thread, _)| thread);
+    let kept = trace.lines().filter(|line| !syncs(line) || line.split_whitespace().next() == journal);
+    kept.collect::<Vec<_>>().join("\n")
 }
 
 struct Verdict {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::catalog::assign_agent::{assigned, queued, superseded};
-use crate::room::{AssignTarget, ParkedOn};
+use crate::room::{AssignTarget, ParkedOn, WhilePerson};
 
 fn agent(id: &str) -> AssignTarget {
     AssignTarget::Agent { agent: AgentId::trusted(id) }
@@ -24,8 +24,10 @@ fn parked_for(decision: Decision) -> AssignTarget {
     }
 }
 
+/// A company that lets an AI agent move a room that a person has.
 fn held_by(id: &str) -> Scene {
     let mut scene = Scene::new();
+    scene.company.settings.people.while_person_controls.room = WhilePerson::Allow;
     scene.happens(Fact::AgentAssigned { agent_id: AgentId::trusted(id), agent_name: "x".into(), assignment: 4, because: None });
     scene
 }
@@ -116,6 +118,7 @@ fn asking_again_for_the_same_queue_does_not_queue_again() {
 #[test]
 fn a_resolved_room_and_an_old_view_assign_nobody() {
     let mut scene = Scene::new();
+    scene.company.settings.people.while_person_controls.room = WhilePerson::Allow;
     scene.seen.epoch = Some(1);
     scene.happens(Fact::AgentAssigned {
         agent_id: AgentId::trusted("agt_1"),

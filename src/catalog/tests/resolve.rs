@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::room::{Control, Lifecycle};
+use crate::room::{Control, Lifecycle, WhilePerson};
 
 const ANSWERED: &str = r#"{"reason_code":"answered","note":"all well"}"#;
 
@@ -58,6 +58,7 @@ fn an_unknown_reason_is_told_the_known_ones() {
 #[test]
 fn who_handled_it_is_kept() {
     let mut scene = Scene::new();
+    scene.company.settings.people.while_person_controls.room = WhilePerson::Allow;
     let agent_id = AgentId::trusted("agt_1");
     scene.happens(Fact::AgentAssigned { agent_id: agent_id.clone(), agent_name: "Ana".into(), assignment: 1, because: None });
     let first = scene.calls("resolve_conversation", ANSWERED);

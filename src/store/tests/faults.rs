@@ -99,7 +99,7 @@ fn hot_statements_are_prepared_once() {
     for step in 0..100 {
         let batch: Vec<Box<Commit>> =
             rooms.iter_mut().enumerate().map(|(i, room)| Box::new(room.calls(&[&format!("c{step}.{i}")]))).collect();
-        let written = group_sqlite::write(&mut c, &batch, 1, &mut position).map_err(|_| ()).unwrap();
+        let written = group_sqlite::write(&mut c, &batch, 1, &mut position, |_| Ok(())).map_err(|_| ()).unwrap();
         assert!(written.iter().all(Option::is_none));
     }
     let mut conn = Conn::Sqlite(c);
