@@ -40,8 +40,10 @@ fn who_is_away_for_longer_than_the_grace_loses_their_rooms_where_that_is_wanted(
         let told = told_gone(&scene.after_ms(after));
         assert_eq!(told.len(), rooms, "{policy:?} after {after}");
         assert!(told.iter().all(|(_, _, why)| *why == "offline"));
-        assert_eq!(told_gone(&scene.after_ms(1_000)), [], "once is enough for a while");
-        assert_eq!(told_gone(&scene.after_ms(4_000)).len(), rooms, "and again while it was not heard");
+        if rooms > 0 {
+            assert_eq!(told_gone(&scene.after_ms(1_000)), [], "once is enough for a while");
+            assert_eq!(told_gone(&scene.after_ms(4_000)).len(), rooms, "and again while it was not heard");
+        }
     }
 }
 

@@ -160,7 +160,13 @@ fn no_interleaving_of_words_brings_anybody_above_their_capacity() {
                     scene.leaves(n)
                 }
                 4 => scene.after_ms(OFFER_REPEAT_MS),
-                _ => scene.leaves(roll(60) as usize),
+                // It wants nobody any more: what it was offered it will not take.
+                _ => {
+                    let n = roll(60) as usize;
+                    offered.retain(|word| offers(std::slice::from_ref(word))[0].0 != room(n));
+                    held.retain(|other| *other != n);
+                    scene.leaves(n)
+                }
             };
             let served = offers(&words);
             assert!(served.is_sorted_by_key(|(room, _)| room.clone()) || offered.len() > 1, "{served:?}");

@@ -71,6 +71,7 @@ fn outside_business_hours_nobody_is_asked_and_the_opening_is_told() {
     assert_eq!((position(&words), told_opening(&words)), (Some(1), Some(OFFICE_OPENS)), "no ladder either");
     let words = scene.asks_for(2, to("billing"));
     assert_eq!(offers(&words).len(), 1, "another division has its own hours");
+    scene.take(&words);
     scene.now = OFFICE_OPENS.plus_ms(-1_000);
     assert_eq!(scene.after_ms(999), vec![]);
     assert_eq!(offers(&scene.after_ms(1)), [(room(1), agent(0))], "when it opens, the queue drains by itself");
@@ -127,7 +128,9 @@ fn a_room_nobody_answered_rests_until_somebody_new_comes() {
     let mut scene = divided();
     let resting = Ask { rests: true, but: Some(agent(0)), ..ask(1, AssignTarget::Auto) };
     assert_eq!(position(&scene.roster.reserve(resting, NOW)), Some(1));
-    assert_eq!(offers(&scene.asks(2)).len(), 1, "it holds no one else up");
+    let words = scene.asks(2);
+    assert_eq!(offers(&words).len(), 1, "it holds no one else up");
+    scene.take(&words);
     assert_eq!(offers(&scene.after_ms(3_600_000)), []);
     scene.person(3).status = Presence::Away;
     let _ = scene.directory();
