@@ -22,6 +22,7 @@ mod roster_actor;
 mod rosters;
 mod router;
 mod settle;
+mod staffing;
 mod stored;
 pub mod turn;
 

