@@ -13,11 +13,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
+use crate::actors::inbox::take_inbox;
 use crate::actors::ports::Clock;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
+use crate::channel::hearing::QontakEars;
 use crate::config::Config;
 use crate::crm::QontakCrm;
+use crate::library::{Clamd, Library, Refused, Scan, Who};
 use crate::outbound::Outbound;
 use crate::store::{Pepper, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
@@ -32,6 +35,8 @@ const THREADS_START: Duration = Duration::from_secs(10);
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Library(#[from] Refused),
     #[error("cannot listen on {listen}: {source}")]
     Listen { listen: String, source: std::io::Error },
     #[error("cannot wait for signals: {0}")]
@@ -50,6 +55,12 @@ pub fn store_options(config: &Config, migrate: bool) -> Result<StoreOptions, Sto
         journal_queue: config.journal_queue,
         pepper,
     })
+}
+
+/// The folder of files, `files` in the data folder, with the scanner that is set.
+pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {
+    let scan = config.scan.clone().map(|address| Arc::new(Clamd(address)) as Arc<dyn Scan>);
+    Library::open(&config.data_dir.join("files"), who, scan)
 }
 
 /// A server that answers.
@@ -89,7 +100,8 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let api = build_api(&store, &router, pepper, ready.clone(), &metrics, clock);
+        let library = Arc::new(open_library(config, Who::Serve)?);
+        let api = build_api(&store, &router, library, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
@@ -134,6 +146,7 @@ impl Running {
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars))),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
@@ -216,6 +229,7 @@ fn join_thread(threads: &Threads) {
 fn build_api(
     store: &Store,
     router: &RoomRouter,
+    library: Arc<Library>,
     pepper: Pepper,
     ready: Arc<AtomicBool>,
     metrics: &Metrics,
@@ -225,12 +239,15 @@ fn build_api(
         router: router.clone(),
         queries: store.queries(),
         directory: store.directory(),
+        library,
         key_ring: Arc::new(KeyRing::default()),
         pepper,
         ready,
         metrics: metrics.render(),
         last_position: store.last_position(),
         clock,
+        inbox: store.inbox(),
+        ears: Arc::new(QontakEars),
         streams: Arc::new(Streams::default()),
     })
 }

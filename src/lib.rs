@@ -4,14 +4,15 @@
 //! # The sentence is the layout
 //!
 //! AI agents and people call **actions** from the [`catalog`] on [`room`]s. [`actors`] take each room's calls one at a time and
-//! the [`store`] remembers; the [`crm`] is told, over what [`outbound`] holds open. The [`api`] is the door for programs, [`cli`] the command line; [`app`] is the only file that knows
+//! the [`store`] remembers; files that may be sent lie in the [`library`]; the [`crm`] is told, over what [`outbound`] holds open. The [`api`] is the door for programs, [`cli`] the command line; [`app`] is the only file that knows
 //! every part, [`config`] the only one that reads the environment, [`telemetry`] the one list of metrics' names. [`standin`] is
 //! the vendor Qontak in small, for the demo and the tests.
 //!
 //! ```text
 //!  main cli app            see everything
-//!  api                     the door: room, catalog, actors, store's reads
+//!  api                     the door: room, catalog, actors, store's reads, library
 //!  actors | store crm outbound   shell | adapters: they implement the traits of actors::ports and actors::outside
+//!         | library              adapter: bytes of files, told by what they are; imports room
 //!  catalog                 pure: imports room
 //!  room                    pure: imports none of our modules
 //!  standin                 a server of its own: imports none of our modules either
@@ -60,6 +61,7 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod crm;
+pub mod library;
 pub mod outbound;
 pub mod room;
 pub mod standin;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::catalog::fence;
 use crate::room::outbox::{Came, Carriage, End, Move};
 use crate::room::{CallStatus, Settlement, Timestamp};
 
@@ -153,7 +152,7 @@ impl<D: Fn()> Lane<'_, D> {
             Ok(Started::Yes) => {}
             Ok(Started::NotOurs) => return None,
             Ok(Started::Void) => {
-                self.given = Some(Settlement::error(CallStatus::Refused, &fence::human_in_control()));
+                self.given = Some(self.ports.counterpart.voided(self.job, &self.parts));
                 return Some(Came::End);
             }
             // Perhaps it is marked: a mark without a request is only looked up once too often.

@@ -7,6 +7,7 @@ mod companies;
 mod counters;
 mod effects;
 mod faults;
+pub mod inbox;
 mod inspect;
 pub mod lane;
 mod lane_actor;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::catalog::Request;
+use crate::catalog::{Request, fence};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    CallKey, CallStatus, ChannelKind, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, ChannelKind, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
 };
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
@@ -51,6 +51,10 @@ pub struct Part {
     /// The folded name of the record it makes: how a record without a reference is told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_name: Option<String>,
+    /// Whom a fenced effect hands the conversation to: control that has moved to them by now is its own doing, told by somebody
+    /// else, and voids nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hands_to: Option<AgentId>,
 }
 
 /// What a part left behind.
@@ -184,6 +188,10 @@ pub trait Counterpart: Send + Sync + 'static {
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found>;
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement;
+    /// The answer to a call whose next part was void because control had moved. `parts`: those that were started before.
+    fn voided(&self, _job: &EffectJob, _parts: &[PartRow]) -> Settlement {
+        Settlement::error(CallStatus::Refused, &fence::human_in_control())
+    }
     /// How the company's CRM stands now. Never waits.
     fn view(&self, company: CompanyNo) -> LineView;
 }
@@ -282,7 +290,7 @@ pub struct CrmAccess {
     pub base_url: Arc<str>,
     pub dialect: CrmDialect,
     pub options: CrmOptions,
-    /// As in the token file: the bare token, or the JSON of `crm::token::TokenFile`.
+    /// As in the token file: the bare token, or the JSON of `outbound::TokenFile`.
     pub secret: Secret,
     /// Raised by every change; a refreshed pair is stored only over the version it came from.
     pub version: i64,
@@ -337,6 +345,10 @@ pub trait Vault: Send + Sync + 'static {
     fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>>;
     /// The version, for a cheap look whether what is cached still holds; `None`: no CRM.
     fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>>;
+    /// The same of the channel.
+    fn channel_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {
+        Box::pin(async move { Ok(self.channel(company).await?.map(|access| access.version)) })
+    }
 }
 
 /// How one company's CRM stands, for operators. Read without asking any actor.

@@ -223,7 +223,7 @@ impl RoomActor {
     fn plan(&self, work: &Work, turn: &mut Turn<'_>, placed: &mut HashMap<CallKey, usize>) -> Plan {
         let invoke = match work {
             Work::Command(tell) => {
-                if let crate::room::Command::Message { message_id, .. } = &*tell.command
+                if let Some(message_id) = tell.command.message_id()
                     && self.known_messages.contains(&MessageKey::of(&self.address, message_id))
                 {
                     return Plan::Command(Ok(CommandAnswer::default()));

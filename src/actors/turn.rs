@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
     /// Carries out a command.
     pub fn command(&mut self, command: &Command, by: &By, cause: &Cause) -> Result<CommandAnswer, Refusal> {
         let created = !self.room.exists();
-        if let Command::Message { message_id, .. } = command
+        if let Some(message_id) = command.message_id()
             && self.messages.contains(&MessageKey::of(self.address, message_id))
         {
             return Ok(CommandAnswer::default());
@@ -118,7 +118,9 @@ impl<'a> Turn<'a> {
             self.record(fact, by, cause);
         }
         match command {
-            Command::Message { message_id, .. } => self.messages.push(MessageKey::of(self.address, message_id)),
+            Command::Message { message_id, .. } | Command::Heard { message_id, .. } => {
+                self.messages.push(MessageKey::of(self.address, message_id));
+            }
             Command::CancelCall { call_id } => {
                 let Some(parked) = self.room.parked.iter().find(|parked| parked.call_id == *call_id).cloned() else {
                     return Err(Refusal::new(

@@ -7,8 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::actors::ports::Caller;
-use crate::room::{AiAgentId, By, CompanyNo};
-use crate::store::{KeyHash, KeyRow, Pepper, Queries, Role, StoreError, checksum_ok, hash_key};
+use crate::room::{AiAgentId, By, ChannelKind, CompanyNo};
+use crate::store::{
+    KeyHash, KeyRow, Pepper, Queries, Role, StoreError, WebhookRow, checksum_ok, hash_key, hash_webhook,
+};
 
 use super::problem::{Kind, Problem};
 
@@ -20,6 +22,8 @@ const MAX_KEY_BYTES: usize = 128;
 pub enum Access {
     /// No key is asked for.
     Open,
+    /// The path itself is the secret, so no key is asked for and no role has anything to do with it.
+    Path,
     /// Any live key.
     AnyKey,
     /// A key of one of these roles. An admin's key always may.
@@ -27,10 +31,15 @@ pub enum Access {
 }
 
 impl Access {
+    pub const fn asks_for_key(self) -> bool {
+        !matches!(self, Self::Open | Self::Path)
+    }
+
     /// Whether a key of this role passes.
     pub fn allows(self, role: Role) -> bool {
         match self {
             Self::Open | Self::AnyKey => true,
+            Self::Path => false,
             Self::Roles(roles) => role == Role::Admin || roles.contains(&role),
         }
     }
@@ -66,10 +75,21 @@ impl Key {
 
 type Keys = HashMap<[u8; 32], Arc<Key>, ahash::RandomState>;
 
-/// Every live key of every company. Filled from the store, replaced as a whole.
+/// Whose webhooks come under a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub company: CompanyNo,
+    pub source: ChannelKind,
+}
+
+/// A webhook's path holds no more than this.
+const MAX_SECRET_BYTES: usize = 128;
+
+/// Every live key of every company, and every webhook's path. Filled from the store, replaced as a whole.
 #[derive(Default)]
 pub struct KeyRing {
     keys: RwLock<Arc<Keys>>,
+    webhooks: RwLock<Arc<HashMap<Vec<u8>, Sender, ahash::RandomState>>>,
     /// Held while the keys are read: an older reading must never replace a newer one, or a revoked key would live on.
     reading: tokio::sync::Mutex<()>,
 }
@@ -78,9 +98,21 @@ impl KeyRing {
     /// Reads all keys again.
     pub async fn refresh(&self, queries: &Queries) -> Result<(), StoreError> {
         let _reading = self.reading.lock().await;
-        let rows = queries.all_keys().await?;
+        let (rows, webhooks) = (queries.all_keys().await?, queries.webhooks().await?);
         self.fill(rows);
+        let sender = |row: WebhookRow| (row.key, Sender { company: row.company, source: row.source });
+        *self.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(webhooks.into_iter().map(sender).collect());
         Ok(())
+    }
+
+    /// Who may call this webhook's path; one and the same nothing for all who may not.
+    pub fn sender(&self, pepper: &Pepper, source: &str, secret: &str) -> Option<Sender> {
+        if secret.len() > MAX_SECRET_BYTES {
+            return None;
+        }
+        let key = hash_webhook(pepper, secret);
+        let webhooks = Arc::clone(&self.webhooks.read().unwrap_or_else(PoisonError::into_inner));
+        webhooks.get(&key[..]).copied().filter(|sender| sender.source.as_str() == source)
     }
 
     /// Replaces what is in the ring. Revoked rows are left out.

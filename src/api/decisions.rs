@@ -1,17 +1,25 @@
-//! People's decisions about dead letters: have one tried again, or say how it ended. Each carries a reason, which is kept in the
-//! room's journal beside who gave it.
+//! People's decisions about calls: a dead letter is tried again or said to have ended so; a call that waits for a yes gets it,
+//! with other arguments perhaps, or a no. Each is kept in the room's journal beside who gave it.
+
+use std::sync::Arc;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use serde_json::value::RawValue;
+
+use crate::catalog::{canonical, json};
 use crate::room::{Command, RoomAddress};
 use crate::store::CallRow;
 
+use super::problem::{Kind, Problem};
 use super::visit::{Answer, Visit};
 use super::{call_reads, commands, strict};
 
 /// Largest body of a decision.
 pub const MAX_BODY: usize = 4 * 1024;
+/// Largest body with arguments in it.
+const MAX_ARGUMENTS: usize = 64 * 1024;
 const LONGEST_REASON: usize = 500;
 
 /// Try again; what was started before is looked up first, so that nothing is done twice.
@@ -60,6 +68,41 @@ pub async fn settle(mut visit: Visit) -> Answer {
         reason: body.reason,
     };
     decide(&visit, command).await
+}
+
+/// A person's yes. It runs these very arguments, once.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    /// What it shall be called with instead of what it came with.
+    #[schema(value_type = Option<Object>)]
+    arguments: Option<Box<RawValue>>,
+}
+
+/// A person's no.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectBody {
+    /// 1 to 500 bytes, for the people and the model who see it.
+    reason: String,
+}
+
+pub async fn approve(mut visit: Visit) -> Answer {
+    let body = if visit.has_body() { visit.json::<ApproveBody>(MAX_ARGUMENTS).await? } else { ApproveBody::default() };
+    let arguments = body.arguments.map(|raw| canonical_text(raw.get())).transpose()?;
+    let key_id = visit.key.id.clone();
+    decide(&visit, |row| Command::Approve { call_id: row.call.call_id.clone(), key_id, arguments }).await
+}
+
+fn canonical_text(raw: &str) -> Result<Arc<str>, Problem> {
+    let bad = |_| Problem::field(Kind::InvalidBody, "/arguments", "It must be one JSON object, each key once.");
+    json::parse(raw.as_bytes()).map(|object| canonical::text(&object).into()).map_err(bad)
+}
+
+pub async fn reject(mut visit: Visit) -> Answer {
+    let body: RejectBody = visit.json(MAX_BODY).await?;
+    strict::text("/reason", &body.reason, LONGEST_REASON)?;
+    decide(&visit, |row| Command::Reject { call_id: row.call.call_id.clone(), reason: body.reason }).await
 }
 
 async fn decide(visit: &Visit, command: impl FnOnce(&CallRow) -> Command) -> Answer {

@@ -7,7 +7,9 @@
 //! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `rooms`, `actor`, `people`, `divisions`, `company`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `events`, `machine` | the other handlers |
+//! | `webhooks` | what the outside tells us, under a path that is itself the secret |
+//! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
 mod actor;
@@ -22,6 +24,8 @@ mod crm;
 mod decisions;
 mod divisions;
 mod events;
+mod files;
+mod hand_over;
 mod headers;
 mod machine;
 mod openapi;
@@ -33,8 +37,10 @@ mod routes;
 mod state;
 mod strict;
 mod table;
+mod upload;
 mod view;
 mod visit;
+mod webhooks;
 
 pub use auth::{Access, KeyRing};
 pub use routes::{Method, Route, routes};

@@ -145,11 +145,13 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
         let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Header).description(Some(*about));
         operation = operation.parameter(parameter.schema(Some(text_schema())));
     }
-    if let Some(body) = route.body {
-        let content = ContentBuilder::new().schema(Some(body(schemas))).build();
-        operation = operation.request_body(Some(
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build(),
-        ));
+    let kinds = [("application/json", route.body), ("multipart/form-data", route.upload)];
+    let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+    for (kind, schema) in kinds.into_iter().filter_map(|(kind, schema)| Some((kind, schema?))) {
+        body = body.content(kind, ContentBuilder::new().schema(Some(schema(schemas))).build());
+    }
+    if route.body.is_some() || route.upload.is_some() {
+        operation = operation.request_body(Some(body.build()));
     }
     for (status, schema) in route.answers {
         let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or("Done"));
@@ -167,7 +169,7 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
         let response = ResponseBuilder::new().description(codes.join(", ")).content("application/problem+json", content);
         operation = operation.response(status.to_string(), response);
     }
-    if route.access != Access::Open {
+    if route.access.asks_for_key() {
         operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>("key", []));
     }
     operation
@@ -176,8 +178,14 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
 /// Every problem a route may answer.
 fn problems(route: &Route) -> Vec<Kind> {
     let mut kinds = vec![Kind::InvalidParameter];
-    if route.access != Access::Open {
-        kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::StorageUnavailable]);
+    match route.access {
+        Access::Open => {}
+        // Its body is read as it is.
+        Access::Path => {
+            kinds.extend([Kind::MalformedJson, Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);
+            kinds.push(Kind::StorageUnavailable);
+        }
+        _ => kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::StorageUnavailable]),
     }
     if route.path.contains("{room_id}") {
         kinds.push(Kind::UnknownRoom);
@@ -191,6 +199,12 @@ fn problems(route: &Route) -> Vec<Kind> {
         kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);
         kinds.extend([Kind::UnsupportedMediaType, Kind::UnsupportedEncoding]);
         kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::MissingField]);
+    }
+    if route.upload.is_some() {
+        kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::UnsupportedMediaType, Kind::MissingField]);
+        kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::PayloadTooLarge]);
+        kinds.extend([Kind::EmptyFile, Kind::TooLarge, Kind::UnsupportedType, Kind::TypeMismatch, Kind::Infected]);
+        kinds.extend([Kind::ScanUnavailable, Kind::StorageFull, Kind::TooManyUploads]);
     }
     if route.path.ends_with("/function-calls") && route.method == Method::Post {
         kinds.extend([Kind::TooDeep, Kind::TooManyItems, Kind::NumberOutOfRange, Kind::InvalidField]);
@@ -250,7 +264,7 @@ mod tests {
             for (status, _) in route.answers {
                 assert!(operation["responses"].get(status.as_str()).is_some(), "{} {status}", route.id);
             }
-            assert_eq!(operation.get("security").is_some(), route.access != Access::Open);
+            assert_eq!(operation.get("security").is_some(), route.access.asks_for_key());
             let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
             assert_eq!(parameters, variables(route.path).count() + route.query.len() + request_headers(route).len());
         }
@@ -274,6 +288,6 @@ mod tests {
         }
         walk(&document, &document);
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        assert_eq!(schemas.keys().filter(|name| name.ends_with("List")).count(), 7, "one per kind of list");
+        assert_eq!(schemas.keys().filter(|name| name.ends_with("List")).count(), 8, "one per kind of list");
     }
 }

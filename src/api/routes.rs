@@ -56,6 +56,8 @@ pub struct Route {
     pub id: &'static str,
     pub(super) summary: &'static str,
     pub(super) body: Option<Schema>,
+    /// The body comes as `multipart/form-data`; where it is JSON as well, in either.
+    pub(super) upload: Option<Schema>,
     pub(super) answers: &'static [(StatusCode, Option<Schema>)],
     pub(super) problems: &'static [Kind],
     handler: fn(&'static Self) -> actix_web::Route,
@@ -69,7 +71,7 @@ impl Route {
         (id, summary): (&'static str, &'static str),
         handler: fn(&'static Self) -> actix_web::Route,
     ) -> Self {
-        Self { method, path, access, query: &[], id, summary, body: None, answers: &[(OK, None)], problems: &[], handler }
+        Self { method, path, access, query: &[], id, summary, body: None, upload: None, answers: &[(OK, None)], problems: &[], handler }
     }
 
     pub(super) const fn query(mut self, names: &'static [&'static str]) -> Self {
@@ -79,6 +81,11 @@ impl Route {
 
     pub(super) const fn body(mut self, body: Schema) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    pub(super) const fn upload(mut self, body: Schema) -> Self {
+        self.upload = Some(body);
         self
     }
 
@@ -148,6 +155,7 @@ mod tests {
             assert!(ids.insert(route.id), "{} twice", route.id);
             assert!(!route.summary.is_empty() && !route.answers.is_empty());
             assert_eq!(route.path.starts_with("/v1/"), route.access != Access::Open, "{}", route.path);
+            assert_eq!(route.path.contains("{secret}"), route.access == Access::Path, "{}", route.path);
             assert!(route.body.is_none() || matches!(route.method, Post | Put | Patch), "{}", route.id);
         }
     }
@@ -156,13 +164,13 @@ mod tests {
     fn roles_are_those_of_the_design() {
         let may = |role: Role| {
             let ids =
-                routes().filter(move |route| route.access != Access::Open && route.access.allows(role)).map(|route| route.id);
+                routes().filter(move |route| route.access.asks_for_key() && route.access.allows(role)).map(|route| route.id);
             ids.collect::<Vec<_>>()
         };
         assert_eq!(may(Role::Agent), ["post_function_calls", "list_function_calls", "get_function_call"]);
         assert!(may(Role::Operator).contains(&"put_room") && !may(Role::Operator).contains(&"put_settings"));
         assert!(may(Role::Builder).contains(&"put_settings") && !may(Role::Builder).contains(&"get_room"));
-        assert_eq!(may(Role::Admin).len(), routes().filter(|route| route.access != Access::Open).count());
+        assert_eq!(may(Role::Admin).len(), routes().filter(|route| route.access.asks_for_key()).count());
     }
 
     #[actix_web::test]

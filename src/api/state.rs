@@ -8,7 +8,9 @@ use actix_web::web::{Data, ServiceConfig};
 use tokio::sync::watch;
 
 use crate::actors::RoomRouter;
+use crate::actors::inbox::{Ears, Inbox};
 use crate::actors::ports::Clock;
+use crate::library::Library;
 use crate::room::CompanyNo;
 use crate::store::{Directory, Pepper, Queries};
 
@@ -20,6 +22,7 @@ pub struct Api {
     pub router: RoomRouter,
     pub queries: Queries,
     pub directory: Directory,
+    pub library: Arc<Library>,
     pub key_ring: Arc<KeyRing>,
     pub pepper: Pepper,
     /// True from the moment calls are served until the server drains.
@@ -29,6 +32,9 @@ pub struct Api {
     /// Journal position of the newest durable event.
     pub last_position: watch::Receiver<i64>,
     pub clock: Arc<dyn Clock>,
+    /// Where webhooks are kept, and who understands them.
+    pub inbox: Arc<dyn Inbox>,
+    pub ears: Arc<dyn Ears>,
     /// Counts the open live feeds.
     pub streams: Arc<Streams>,
 }

@@ -12,8 +12,10 @@ use super::page::PAGE;
 use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
-use super::visit::{serve, serve_open};
-use super::{actor, call_reads, calls, company, crm, decisions, divisions, events, machine, people, rooms, view};
+use super::visit::{serve, serve_open, serve_secret};
+use super::{
+    actor, call_reads, calls, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms, view, webhooks,
+};
 
 /// A handler behind the door.
 macro_rules! to {
@@ -29,6 +31,16 @@ macro_rules! to {
 macro_rules! to_open {
     ($handler:path) => {
         |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_open(route, http, $handler))
+    };
+}
+
+/// A handler behind a path that is itself the secret.
+macro_rules! to_secret {
+    ($handler:path) => {
+        |route: &'static Route| {
+            let handle = move |http: HttpRequest, payload: Payload| serve_secret(http, payload, $handler);
+            web::method(route.method.to_http()).to(handle)
+        }
     };
 }
 
@@ -97,6 +109,34 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<decisions::SettleBody>)
     .answers(&[(OK, Some(schema::<view::CallView>))])
     .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/approve",
+        OPERATORS,
+        ("approve_function_call", "Say yes to a function-call that waits for it"),
+        to!(decisions::approve),
+    )
+    .body(schema::<decisions::ApproveBody>)
+    .answers(&[(OK, Some(schema::<view::CallView>))])
+    .problems(&[Kind::AlreadyFinal, Kind::Conflict, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/reject",
+        OPERATORS,
+        ("reject_function_call", "Say no to a function-call that waits for a yes"),
+        to!(decisions::reject),
+    )
+    .body(schema::<decisions::RejectBody>)
+    .answers(&[(OK, Some(schema::<view::CallView>))])
+    .problems(&[Kind::AlreadyFinal, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/webhooks/{source}/{secret}",
+        Access::Path,
+        ("receive_webhook", "What a company's channel tells us"),
+        to_secret!(webhooks::receive),
+    )
+    .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
     Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
         .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
     Route::new(Get, "/v1/rooms", OPERATORS, ("list_rooms", "List rooms, newest first"), to!(rooms::list))
@@ -127,6 +167,49 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<rooms::MessageBody>)
     .answers(&[(OK, Some(schema::<view::CommandView>)), (CREATED, Some(schema::<view::CommandView>))])
     .problems(WAITING),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/takeover",
+        OPERATORS,
+        ("take_over_room", "A person takes the conversation"),
+        to!(hand_over::take_over),
+    )
+    .body(schema::<hand_over::TakeoverBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/return",
+        OPERATORS,
+        ("return_room", "The conversation goes back to the AI agent"),
+        to!(hand_over::give_back),
+    )
+    .body(schema::<hand_over::ReturnBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/tags", OPERATORS, ("tag_room", "Add tags to a conversation"), to!(hand_over::tag))
+        .body(schema::<hand_over::TagsBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(WAITING),
+    Route::new(
+        Delete,
+        "/v1/rooms/{room_id}/tags/{tag}",
+        OPERATORS,
+        ("untag_room", "Take a tag off a conversation"),
+        to!(hand_over::untag),
+    )
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(WAITING),
+    Route::new(
+        Post,
+        "/v1/rooms/{room_id}/resolve",
+        OPERATORS,
+        ("resolve_room", "End the conversation"),
+        to!(hand_over::resolve),
+    )
+    .body(schema::<hand_over::ResolveBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
     Route::new(Get, "/v1/rooms/{room_id}/actor", OPERATORS, ("get_actor", "The live actor of a room"), to!(actor::get))
         .answers(&[(OK, Some(schema::<actor::LiveShape>))]),
     Route::new(
@@ -248,6 +331,42 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files", STAFF, ("list_files", "List the files that may be sent"), to!(files::list))
+        .query(files::FILTERS)
+        .answers(&[(OK, Some(list::<files::FileView>))]),
+    Route::new(Post, "/v1/files", BUILDERS, ("post_file", "Add a file"), to!(files::post))
+        .upload(schema::<files::FileForm>)
+        .answers(&[(CREATED, Some(schema::<files::FileView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files/{file_key}", STAFF, ("get_file", "A file and its versions"), to!(files::get))
+        .answers(&[(OK, Some(schema::<files::FileDetail>))]),
+    Route::new(
+        Put,
+        "/v1/files/{file_key}",
+        BUILDERS,
+        ("put_file", "Add a version of a file, or change what is said about it"),
+        to!(files::put),
+    )
+    .body(schema::<files::FilePatch>)
+    .upload(schema::<files::FileForm>)
+    .answers(&[(OK, Some(schema::<files::FileView>)), (CREATED, Some(schema::<files::FileView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/files/{file_key}/archive",
+        BUILDERS,
+        ("archive_file", "Offer a file to nobody any more"),
+        to!(files::archive),
+    )
+    .answers(&[(OK, Some(schema::<files::FileView>))]),
+    Route::new(
+        Get,
+        "/v1/files/{file_key}/content",
+        STAFF,
+        ("get_file_content", "The bytes of a file, or of one of its versions"),
+        to!(files::content),
+    )
+    .query(&["version"]),
     Route::new(Get, "/v1/settings", STAFF, ("get_settings", "The company's policies, with an ETag"), to!(company::get_settings))
         .answers(&[(OK, Some(schema::<company::SettingsView>))]),
     Route::new(

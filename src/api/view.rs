@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::actors::RoomSummary;
-use crate::room::{Control, Customer, Room, Timestamp};
+use crate::room::{CallStatus, Control, Customer, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
@@ -193,11 +193,16 @@ pub struct CallView {
     error: Option<serde_json::Value>,
     /// What an open call waits for.
     parked_on: Option<String>,
+    /// What it would run with, while it waits for a person's yes.
+    arguments: Option<serde_json::Value>,
     room_id: String,
     ai_agent: Option<String>,
     created_at: String,
     ended_at: Option<String>,
 }
+
+/// How a call that waits for a person's yes is stored (`actors::stored`).
+const WAITS_FOR_YES: &str = "\"approval\"";
 
 pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
     #[derive(Serialize)]
@@ -211,7 +216,10 @@ pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
         ai_agent: Option<&'a str>,
         created_at: String,
         ended_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        arguments: Option<&'a RawValue>,
     }
+    let asks = row.status == CallStatus::Parked && row.body.contains(WAITS_FOR_YES);
     let head = Head {
         call_id: row.call.call_id.as_str(),
         tool_call_id: row.call.tool_call_id.as_deref(),
@@ -222,6 +230,7 @@ pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
         ai_agent: row.call.ai_agent.as_ref().map(crate::room::AiAgentId::as_str),
         created_at: iso(row.at),
         ended_at: row.ended_at.map(iso),
+        arguments: if asks { serde_json::from_str(&row.call.arguments).ok() } else { None },
     };
     let mut out = serde_json::to_vec(&head).ok()?;
     answer::splice(&mut out, &row.body);

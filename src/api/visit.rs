@@ -6,16 +6,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut, Data, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, dev};
 use futures_util::StreamExt;
 
 use crate::actors::ports::Caller;
 use crate::room::{Cause, RoomAddress, RoomId};
 
-use super::auth::{self, Access, Key};
+use super::auth::{self, Key, Sender};
 use super::problem::{Kind, Problem};
 use super::routes::Route;
 use super::state::Api;
@@ -35,7 +36,7 @@ pub struct Visit {
     pub key: Arc<Key>,
     pub request_id: Arc<str>,
     query: Vec<(String, String)>,
-    payload: Payload,
+    payload: dev::Payload,
 }
 
 /// Runs a handler behind the door.
@@ -66,6 +67,40 @@ where
     finish(answer, &request_id)
 }
 
+/// A webhook whose path is a company's: nothing of it is read before that is known.
+pub struct Knock {
+    pub api: Data<Api>,
+    pub sender: Sender,
+    http: HttpRequest,
+    payload: dev::Payload,
+}
+
+impl Knock {
+    /// The whole body, at most `max` bytes, whatever its sender calls it.
+    pub async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
+        read_body(&self.http, &mut self.payload, max).await
+    }
+}
+
+/// Runs a handler behind a path that is itself the secret. A wrong one is answered like a path that is not there.
+pub async fn serve_secret<H, F>(http: HttpRequest, payload: Payload, handler: H) -> HttpResponse
+where
+    H: FnOnce(Knock) -> F,
+    F: Future<Output = Answer>,
+{
+    let request_id = request_id(http.headers());
+    let part = |name: &str| http.match_info().get(name).unwrap_or_default();
+    let found = api_of(&http).and_then(|api| {
+        let sender = api.key_ring.sender(&api.pepper, part("source"), part("secret")).ok_or_else(Problem::not_found)?;
+        Ok((api, sender))
+    });
+    let answer = match found {
+        Ok((api, sender)) => handler(Knock { api, sender, http, payload: payload.into_inner() }).await,
+        Err(problem) => Err(problem),
+    };
+    finish(answer, &request_id)
+}
+
 /// The answer to what no route takes.
 pub fn turn_away(http: &HttpRequest, problem: Problem) -> HttpResponse {
     finish(Err(problem), &request_id(http.headers()))
@@ -90,10 +125,10 @@ impl Visit {
     fn enter(route: &'static Route, http: HttpRequest, payload: Payload, request_id: Arc<str>) -> Result<Self, Problem> {
         let api = api_of(&http)?;
         let key = auth::authenticate(http.headers(), &api.pepper, &api.key_ring)?;
-        debug_assert_ne!(route.access, Access::Open, "an open route has no key");
+        debug_assert!(route.access.asks_for_key(), "an open route has no key");
         auth::authorise(&key, route.access)?;
         let query = read_query(&http, route.query)?;
-        Ok(Self { api, http, key, request_id, query, payload })
+        Ok(Self { api, http, key, request_id, query, payload: payload.into_inner() })
     }
 
     pub fn query(&self, name: &str) -> Option<&str> {
@@ -133,42 +168,51 @@ impl Visit {
     /// The whole body, at most `max` bytes.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
         headers::require_json(self.http.headers())?;
-        let too_large = || Problem::new(Kind::PayloadTooLarge, format!("The body may have {max} bytes."));
-        let stated = self.http.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if stated.is_some_and(|length| length > max as u64) {
-            return Err(too_large());
-        }
-        let read = async {
-            let mut body = Bytes::new();
-            let mut more: Option<BytesMut> = None;
-            while let Some(chunk) = self.payload.next().await {
-                let chunk = chunk.map_err(|error| payload_problem(&error))?;
-                if body.len().max(more.as_ref().map_or(0, BytesMut::len)) + chunk.len() > max {
-                    return Err(too_large());
-                }
-                // Nearly every body comes in one piece, which is then not copied.
-                match &mut more {
-                    Some(more) => more.extend_from_slice(&chunk),
-                    None if body.is_empty() => body = chunk,
-                    None => {
-                        let mut joined = BytesMut::with_capacity(body.len() + chunk.len());
-                        joined.extend_from_slice(&body);
-                        joined.extend_from_slice(&chunk);
-                        more = Some(joined);
-                    }
-                }
-            }
-            Ok(more.map_or(body, BytesMut::freeze))
-        };
-        tokio::time::timeout(BODY_LIMIT, read)
-            .await
-            .unwrap_or_else(|_| Err(Problem::new(Kind::RequestTimeout, "The body must arrive within 10 seconds.")))
+        read_body(&self.http, &mut self.payload, max).await
+    }
+
+    /// The body as several parts, read as they come; once.
+    pub fn parts(&mut self) -> Multipart {
+        Multipart::new(self.http.headers(), dev::Payload::take(&mut self.payload))
     }
 
     /// A strict JSON body: unknown fields are refused.
     pub async fn json<T: serde::de::DeserializeOwned>(&mut self, max: usize) -> Result<T, Problem> {
         strict::read(&self.body(max).await?)
     }
+}
+
+async fn read_body(http: &HttpRequest, payload: &mut dev::Payload, max: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Kind::PayloadTooLarge, format!("The body may have {max} bytes."));
+    let stated = http.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if stated.is_some_and(|length| length > max as u64) {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut body = Bytes::new();
+        let mut more: Option<BytesMut> = None;
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| payload_problem(&error))?;
+            if body.len().max(more.as_ref().map_or(0, BytesMut::len)) + chunk.len() > max {
+                return Err(too_large());
+            }
+            // Nearly every body comes in one piece, which is then not copied.
+            match &mut more {
+                Some(more) => more.extend_from_slice(&chunk),
+                None if body.is_empty() => body = chunk,
+                None => {
+                    let mut joined = BytesMut::with_capacity(body.len() + chunk.len());
+                    joined.extend_from_slice(&body);
+                    joined.extend_from_slice(&chunk);
+                    more = Some(joined);
+                }
+            }
+        }
+        Ok(more.map_or(body, BytesMut::freeze))
+    };
+    tokio::time::timeout(BODY_LIMIT, read)
+        .await
+        .unwrap_or_else(|_| Err(Problem::new(Kind::RequestTimeout, "The body must arrive within 10 seconds.")))
 }
 
 fn payload_problem(error: &PayloadError) -> Problem {

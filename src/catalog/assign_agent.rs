@@ -124,19 +124,24 @@ struct Assigned<'a> {
     online: bool,
     as_of: String,
     changed: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+}
+
+/// The answer once the channel gave the conversation to one of its people.
+pub fn given(id: &AgentId, name: &str, online: bool, as_of: Timestamp, changed: bool, warnings: &[String]) -> ResultJson {
+    let agent = Named { id: id.as_str(), name: name.to_owned() };
+    ResultJson::of(&Assigned { assigned: true, agent, online, as_of: as_of.to_text(), changed, warnings })
 }
 
 /// The answer once a person was assigned.
 pub fn assigned(agent: &Agent, _room: &Room, ground: &Ground<'_>) -> ResultJson {
-    let named = Named { id: agent.id.as_str(), name: agent.name.clone() };
     let online = agent.status == Presence::Online;
-    ResultJson::of(&Assigned { assigned: true, agent: named, online, as_of: ground.now.to_text(), changed: true })
+    given(&agent.id, &agent.name, online, ground.now, true, &[])
 }
 
 fn held_by(agent: &AgentId, changed: bool, ground: &Ground<'_>) -> ResultJson {
-    let online = is_online(agent, ground);
-    let named = Named { id: agent.as_str(), name: agent_name(agent, ground.company) };
-    ResultJson::of(&Assigned { assigned: true, agent: named, online, as_of: ground.now.to_text(), changed })
+    given(agent, &agent_name(agent, ground.company), is_online(agent, ground), ground.now, changed, &[])
 }
 
 fn is_online(agent: &AgentId, ground: &Ground<'_>) -> bool {

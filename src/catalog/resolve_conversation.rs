@@ -94,8 +94,17 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
 
 /// The answer once it is resolved.
 pub fn resolved(arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
+    told(true, arguments, handled_by, at)
+}
+
+/// The answer when it was found resolved in its channel, which does not say why.
+pub fn found_resolved(arguments: &ResolveConversation, at: Timestamp) -> ResultJson {
+    told(false, arguments, None, at)
+}
+
+fn told(changed: bool, arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
     ResultJson::of(&Resolved {
-        changed: true,
+        changed,
         reason_code: &arguments.reason_code,
         note: arguments.note.as_deref(),
         handled_by,

@@ -1,6 +1,8 @@
 //! `bellhop company …`: companies and their settings, straight in the database; a running server follows within a second.
 
+pub mod channel;
 pub mod crm;
+mod reach;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -24,6 +26,9 @@ pub enum CompanyCommand {
     /// The CRM of a company, and the token it is reached with
     #[command(subcommand)]
     Crm(crm::CrmCommand),
+    /// Where the company's conversations live, and how it is reached
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +80,7 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
             show(context, &row, &settings, version)?;
         }
         CompanyCommand::Crm(command) => return crm::run(context, command).await,
+        CompanyCommand::Channel(command) => return channel::run(context, command).await,
     }
     Ok(Exit::Ok)
 }
@@ -122,11 +128,7 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
         let Some((key, text)) = change.split_once('=') else {
             return Err(Failure::usage(format!("{change:?} must be KEY=VALUE")));
         };
-        let Some(slot) = values.get_mut(key) else {
-            let hint =
-                nearest(key, values.keys().map(String::as_str)).map_or(String::new(), |found| format!("; did you mean {found}?"));
-            return Err(Failure::usage(format!("{key:?} is not a setting of a company{hint}")));
-        };
+        let slot = find_slot(&mut values, key)?;
         *slot = match (&slot, serde_json::from_str::<Value>(text)) {
             (Value::String(_), _) => Value::String(text.to_owned()),
             (Value::Array(_), Ok(Value::Array(items))) => Value::Array(items),
@@ -141,9 +143,25 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
     Ok(settings)
 }
 
+/// A setting by its name, or by its path: `people.strategy`.
+fn find_slot<'a>(values: &'a mut Map<String, Value>, key: &str) -> Result<&'a mut Value, Failure> {
+    let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+    if !values.contains_key(first) {
+        let hint = nearest(first, values.keys().map(String::as_str));
+        let hint = hint.map_or(String::new(), |found| format!("; did you mean {found}?"));
+        return Err(Failure::usage(format!("{key:?} is not a setting of a company{hint}")));
+    }
+    match (&mut values[first], rest) {
+        (slot, None) => Ok(slot),
+        (Value::Object(inner), Some(rest)) => find_slot(inner, rest),
+        _ => Err(Failure::usage(format!("{first:?} has no settings inside it"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::WhilePerson;
 
     #[test]
     fn a_change_keeps_the_other_settings() {
@@ -152,6 +170,11 @@ mod tests {
         assert_eq!((settings.max_tags_per_room, settings.max_tags_per_call), (50, 10));
         assert_eq!(settings.resolve_reasons, ["answered", "spam"]);
         assert_eq!(changed(Settings::default(), &["max_tags_per_room=0".to_owned()]).unwrap_err().exit, Exit::Usage);
+        let inside = ["people.while_person_controls.crm=approve".to_owned(), "people.idle_reassign_s=60".to_owned()];
+        let people = changed(Settings::default(), &inside).unwrap().people;
+        assert_eq!((people.while_person_controls.crm, people.idle_reassign_s), (WhilePerson::Approve, 60));
+        let wrong = changed(Settings::default(), &["people.idle_reasign_s=60".to_owned()]).unwrap_err();
+        assert!(wrong.sentence.contains("did you mean idle_reassign_s?"), "{}", wrong.sentence);
         let wrong = changed(Settings::default(), &["max_tags_per_rom=1".to_owned()]).unwrap_err();
         assert_eq!((wrong.exit, wrong.sentence.contains("did you mean max_tags_per_room?")), (Exit::Usage, true));
     }

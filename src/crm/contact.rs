@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::actors::outside::{EffectJob, Part};
 use crate::catalog::nearest::shown_within;
+use crate::outbound::encoded;
 use crate::room::outbox::Rule;
 use crate::room::tag::fold;
 
@@ -13,7 +14,6 @@ use super::desk::Session;
 use super::handle::Handle;
 use super::record::{self, Record};
 use super::stop::{Step, Stop};
-use super::url::encoded;
 use super::written::{self, Written};
 
 /// Name of the part that makes one.
@@ -115,6 +115,7 @@ impl QontakCrm {
             request: written.to_text().map_err(Stop::store)?,
             reference: None,
             shown_name: Some(fold(&name)),
+            hands_to: None,
         }))
     }
 }

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actors::outside::{CrmAccess, Secret};
+use crate::outbound::{Api, Credentials};
 use crate::room::Timestamp;
 
 use super::template::Template;
-use super::token::Credentials;
-use super::url::Api;
 
 /// How a company's CRM is reached, as of one version in the vault.
 #[derive(Debug)]

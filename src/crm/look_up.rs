@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Found, Part, PartDone};
+use crate::outbound::encoded;
 use crate::room::tag::fold;
 use crate::room::{CompanyNo, Timestamp};
 
@@ -16,7 +17,6 @@ use super::handle::Handle;
 use super::record::{self, Record};
 use super::sheet::Sheet;
 use super::stop::{Step, Stop};
-use super::url::encoded;
 use super::written::{Outcome, Written};
 
 /// A record this much older than the start cannot be ours: clocks differ.
@@ -238,7 +238,7 @@ mod tests {
 
     fn part() -> Part {
         let (request, shown_name) = (String::new(), Some("twin".to_owned()));
-        Part { no: 0, name: "deal".into(), rule: Rule::Once, request, reference: None, shown_name }
+        Part { no: 0, name: "deal".into(), rule: Rule::Once, request, reference: None, shown_name, hands_to: None }
     }
 
     /// How many rows, created at these seconds, are looked at by a search for what was made at 100 or later.

@@ -2,10 +2,10 @@
 //! company. What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name its sections.
 //!
 //! `plan` finds the next writing part (`target`, `contact`, `shelf` read; `choose`, `custom_fields`, `draft`, `required` are
-//! pure), `send` sends it once, `look_up` finds out whether it was done, `answer` says it in the model's words. `session` and
-//! `token` keep the company's access, `wire` and `sign` speak its dialect.
+//! pure), `send` sends it once, `look_up` finds out whether it was done, `answer` says it in the model's words. `session`
+//! keeps the company's access, `wire` speaks its dialect.
 //!
-//! **Invariant:** a token never leaves `desk`, `session`, `token`, `sign` and `wire` but on the wire and to the vault.
+//! **Invariant:** a token never leaves `desk`, `session` and `wire` but through `outbound` on the wire, and to the vault.
 
 mod answer;
 mod change;
@@ -28,14 +28,11 @@ mod send;
 mod session;
 mod sheet;
 mod shelf;
-mod sign;
 mod stop;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
-pub mod token;
-mod url;
 mod wire;
 mod written;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::actors::outside::{EffectJob, Part, PartRow, Planned};
+use crate::outbound::encoded;
 use crate::room::Refusal;
 use crate::room::outbox::Rule;
 use crate::room::tag::fold;
@@ -23,7 +24,6 @@ use super::required;
 use super::sheet::{Sheet, Wishes};
 use super::stop::{Step, Stop};
 use super::template::{Pipeline, Stage};
-use super::url::encoded;
 use super::written::{self, Outcome, Written};
 
 /// Where a record stands after the write.
@@ -130,6 +130,7 @@ impl QontakCrm {
             request: written.to_text().map_err(Stop::store)?,
             reference: refers.then_some(mark),
             shown_name: wishes.name().map(fold),
+            hands_to: None,
         }))
     }
 
@@ -178,6 +179,7 @@ impl QontakCrm {
             request: written.to_text().map_err(Stop::store)?,
             reference: None,
             shown_name: None,
+            hands_to: None,
         }))
     }
 

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::actors::outside::Secret;
-use crate::outbound::{Budget, Class, Inner, Outcome, Request, sort};
+use crate::actors::outside::{CrmDialect, Secret};
+use crate::outbound::{Api, Budget, Class, Credentials, Inner, Outcome, Request, TokenFile, sort};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::desk::{Desk, Session};
 use super::refusals;
 use super::stop::{Step, Stop};
-use super::token::{Credentials, TokenFile};
-use super::url::Api;
 
 /// How often a new pair is tried to be stored before it has to wait for the next occasion.
 const STORE_TRIES: u32 = 5;
@@ -69,11 +67,11 @@ impl QontakCrm {
     async fn load(&self, company: CompanyNo, desk: &Desk) -> Step<Arc<Session>> {
         let access = self.vault.crm(company).await.map_err(Stop::store)?;
         let Some(access) = access else { return Err(refusals::not_connected().into()) };
-        let credentials = match Credentials::of(&access) {
+        let credentials = match Credentials::of(&access.secret, access.dialect) {
             Ok(credentials) => credentials,
             Err(why) => return Err(Stop::later(OPERATOR_MS, format!("the company's token file {why}"))),
         };
-        let api = Api::of(&access.base_url, access.dialect);
+        let api = Api::mounted(&access.base_url, mount(access.dialect));
         let options = &access.options;
         let budget = Budget { per_second: options.per_second, per_minute: options.per_minute, burst: options.burst };
         self.outbound.set_budget(company, &api.host, budget);
@@ -183,6 +181,14 @@ impl QontakCrm {
             Outcome::NotDone { after_ms, why } => Err(Stop::later(after_ms.unwrap_or(1_000), why)),
             Outcome::Ambiguous { why } => Err(Stop::later(1_000, why)),
         }
+    }
+}
+
+/// Where the CRM's resources begin (qontak-api.md 1.1).
+const fn mount(dialect: CrmDialect) -> &'static str {
+    match dialect {
+        CrmDialect::Bearer => "/api/v3.1",
+        CrmDialect::Gateway => "/qontak/crm",
     }
 }
 

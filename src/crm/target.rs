@@ -2,6 +2,7 @@
 //! **Invariant:** a record that is not the room's own is only ever touched when the customer's contact is linked to it.
 
 use crate::actors::outside::EffectJob;
+use crate::outbound::encoded;
 use crate::room::{CompanyNo, RecordKind};
 
 use super::QontakCrm;
@@ -11,7 +12,6 @@ use super::refusals;
 use super::sheet::Sheet;
 use super::stop::Step;
 use super::template::Template;
-use super::url::encoded;
 
 /// Pages of the ticket list that are searched for a number or for a customer's tickets.
 const TICKET_PAGES: i64 = 10;

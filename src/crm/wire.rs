@@ -11,9 +11,7 @@ use super::QontakCrm;
 use super::desk::Session;
 use super::envelope::Envelope;
 use super::session::timeout;
-use super::sign;
 use super::stop::{Step, Stop};
-use super::token::Credentials;
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;
@@ -115,18 +113,7 @@ impl QontakCrm {
     pub(super) fn request(&self, session: &Session, method: &'static str, path: &str, body: Option<&str>) -> Request {
         let target = format!("{}{path}", session.api.mount);
         let mut headers = vec![("accept", Secret::new("application/json".into()))];
-        match &session.credentials {
-            Credentials::Static(token) => headers.push(("authorization", bearer(token))),
-            Credentials::Refreshable(file) => headers.push(("authorization", bearer(&file.access_token))),
-            Credentials::Hmac(client) => {
-                let date = sign::date(self.clock.now());
-                headers.push(("authorization", sign::authorization(client, &date, method, &target)));
-                headers.push(("date", Secret::new(date)));
-                if let Some(body) = body {
-                    headers.push(("digest", Secret::new(sign::digest_of(body.as_bytes()))));
-                }
-            }
-        }
+        headers.extend(session.credentials.headers(self.clock.now(), method, &target, body.map(str::as_bytes)));
         if let (CrmDialect::Gateway, Some(sso_id)) = (session.access.dialect, &session.access.options.sso_id) {
             headers.push(("x-crm-user-sso-id", Secret::new(sso_id.clone())));
         }
@@ -156,10 +143,6 @@ impl QontakCrm {
         let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
         f64::from(us) / 9_973.0
     }
-}
-
-fn bearer(token: &Secret) -> Secret {
-    Secret::new(format!("Bearer {}", token.reveal()))
 }
 
 fn complete_read(body: &[u8]) -> Inner {

@@ -1,12 +1,16 @@
 //! ADAPTER. How the outside is reached: the one shared HTTP client, its token buckets and circuits, and the one place where
-//! outcomes are sorted. Knows no vendor. Every wait in here is for one company at one host: no lock, no queue and no bound is
+//! outcomes are sorted; addresses, token files and signatures, which the vendor's services have in common. Knows no resource of
+//! any of them. Every wait in here is for one company at one host: no lock, no queue and no bound is
 //! shared between companies, so that a slow server of one is not felt by another.
 
+mod address;
 mod breaker;
 mod client;
+mod credentials;
 mod headers;
 mod line;
 mod outcome;
+mod sign;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,8 @@ use client::Attempt;
 use line::{Shown, Wishes};
 use slot::{Flight, Lane};
 
+pub use address::{Api, encoded};
+pub use credentials::{Credentials, TokenFile};
 pub use outcome::{Inner, Outcome, backoff_ms, sort};
 pub use slot::Slot;
 pub use wire::{Answer, Budget, Class, MOST_BODY, Reply, Request};
@@ -50,6 +56,13 @@ impl Outbound {
     /// Installs the `ring` provider for TLS if the process has none. `Err`: one sentence.
     pub fn new() -> Result<Self, String> {
         Ok(Self { shared: Arc::new(Shared { client: client::build()?, lanes: DashMap::default() }) })
+    }
+
+    /// Another way out over the same client, with budgets, circuits and gates of its own: for another service, which may well be
+    /// at the same host.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { shared: Arc::new(Shared { client: self.shared.client.clone(), lanes: DashMap::default() }) }
     }
 
     /// How much of `host` (scheme://host:port) the company may use. A new bucket is empty; a change keeps the level.

@@ -23,6 +23,14 @@ pub enum Command {
         agent_id: Option<AgentId>,
         text: String,
     },
+    /// Somebody wrote in the channel's own inbox. What comes from there may be late, so it says what it may still move.
+    Heard {
+        message_id: String,
+        from: Writer,
+        agent_id: Option<AgentId>,
+        text: String,
+        moves: Moves,
+    },
     Pause {
         reason: Option<String>,
     },
@@ -127,6 +135,27 @@ pub enum Command {
     Nudge,
 }
 
+/// What a message that was heard moves, beside being kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    /// As if it had been written here.
+    Everything,
+    /// Whose turn it is, and not who has the conversation: that is known from elsewhere.
+    Turn,
+    /// Newer things are known already.
+    Nothing,
+}
+
+impl Command {
+    /// The id of the message it brings, which the store knows once.
+    pub fn message_id(&self) -> Option<&str> {
+        match self {
+            Self::Message { message_id, .. } | Self::Heard { message_id, .. } => Some(message_id),
+            _ => None,
+        }
+    }
+}
+
 /// What a command came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandAnswer {
@@ -139,7 +168,7 @@ pub struct CommandAnswer {
 /// The facts a command leads to; empty when it is already so. Calls that it ends are the shell's to find
 /// (`Room::parked`), because their answers are.
 pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec<Fact>, Refusal> {
-    let creates = matches!(command, Command::Describe { .. } | Command::Message { .. });
+    let creates = matches!(command, Command::Describe { .. } | Command::Message { .. } | Command::Heard { .. });
     if !room.exists() && !creates {
         return Err(Refusal::new("unknown_room", Next::DoNotRetry, "There is no such room."));
     }
@@ -151,7 +180,12 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             {
                 return Err(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent."));
             }
-            message(room, message_id, *from, agent_id.clone(), text, ground)
+            message(room, (message_id, *from, agent_id.clone(), text), Moves::Everything, ground)
+        }
+        Command::Heard { message_id, from, agent_id, text, moves } => {
+            // Whoever is not in our directory still wrote it; the event's actor says who.
+            let known = agent_id.clone().filter(|agent| ground.company.agent(agent).is_some());
+            message(room, (message_id, *from, known, text), *moves, ground)
         }
         Command::Pause { .. } if room.paused => vec![],
         Command::Pause { reason } => vec![Fact::RoomPaused { reason: reason.clone() }],
@@ -197,6 +231,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             ],
             _ => return Err(not_stranded()),
         },
+        Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
         Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref())?,
         Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
@@ -204,6 +239,8 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::PersonSilent => hand_over::person_silent(room, ground),
         Command::Tag { tags } => hand_over::tag_by_hand(room, tags, ground.company)?,
         Command::Untag { tags } => hand_over::untag(room, tags),
+        // The effect says so itself, with its own reason.
+        Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => vec![],
         Command::Resolve { reason_code, note } => hand_over::resolve(room, reason_code, note.as_deref()),
         Command::BarrierOverdue => match &room.barrier {
             Some(barrier) if barrier.until <= ground.now && !barrier.waits_for.is_empty() => {
@@ -276,20 +313,23 @@ fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     }
 }
 
-fn message(room: &Room, message_id: &str, from: Writer, agent_id: Option<AgentId>, text: &str, ground: &Ground<'_>) -> Vec<Fact> {
+type Written<'a> = (&'a str, Writer, Option<AgentId>, &'a str);
+
+fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: Moves, ground: &Ground<'_>) -> Vec<Fact> {
     let people = &ground.company.settings.people;
     let mut facts = vec![];
     if !room.exists() {
         facts.push(Fact::RoomCreated { channel: "unknown".into(), customer: Customer::default() });
     }
-    if let (Writer::Customer, Lifecycle::Resolved { at }) = (from, room.lifecycle) {
+    let late = moves == Moves::Nothing;
+    if let (Writer::Customer, Lifecycle::Resolved { at }, false) = (from, room.lifecycle, late) {
         let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
         if !thanks {
             facts.push(Fact::RoomReopened { episode: room.episode + 1 });
         }
     }
     let resolved = matches!(room.lifecycle, Lifecycle::Resolved { .. });
-    if from == Writer::Agent && people.reply_takes_over && !resolved {
+    if from == Writer::Agent && moves == Moves::Everything && people.reply_takes_over && !resolved {
         let (agent, name) = match agent_id.as_ref().map(|id| (id, ground.company.agent(id))) {
             Some((id, known)) => (id.clone(), known.map_or_else(|| id.to_string(), |agent| agent.name.clone())),
             None => (AgentId::trusted(SOMEBODY), "a colleague".to_owned()),
@@ -300,8 +340,8 @@ fn message(room: &Room, message_id: &str, from: Writer, agent_id: Option<AgentId
             facts.push(Fact::RoomTaken { agent_id: agent, agent_name: name, assignment, how: TakenBy::Reply });
         }
     }
-    facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned() });
-    if from == Writer::Customer {
+    facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
+    if from == Writer::Customer && !late {
         facts.extend(hand_over::left_alone(room, ground));
     }
     facts

@@ -187,6 +187,9 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent_id: Option<AgentId>,
         text: String,
+        /// Newer things of the conversation were known already: it is kept and moves nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// A customer wrote into a resolved room.
     RoomReopened {

@@ -18,6 +18,9 @@ impl Room {
                 self.channel.clone_from(channel);
                 self.customer = Arc::new(customer.clone());
             }
+            // Nobody has read it yet, however late it comes.
+            Fact::MessageReceived { from: Writer::Customer, late: true, .. } => self.last_inbound_seq = event.seq,
+            Fact::MessageReceived { late: true, .. } => {}
             Fact::MessageReceived { from: Writer::Customer, text, .. } => {
                 self.last_inbound_seq = event.seq;
                 self.last_inbound_preview = text.chars().take(Self::PREVIEW_CHARACTERS).collect();

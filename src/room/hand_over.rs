@@ -14,6 +14,20 @@ pub const MOST_IDLE_MOVES: u32 = 3;
 /// Why a room waits after so many: an alarm.
 pub const NOBODY_ANSWERED: &str = "nobody_answered";
 
+/// Reason of a conversation that was resolved in the channel's own inbox.
+pub const RESOLVED_THERE: &str = "resolved_in_channel";
+
+/// Whether "this person was assigned there" tells only what this room has asked for itself: the effect's own end will say it, and
+/// the room does not move twice.
+/// **Invariant:** a person whom somebody else chose there takes the conversation even while another was asked for.
+pub(super) fn is_our_own_doing(room: &Room, agent: &AgentId) -> bool {
+    let Some(wanted) = room.awaited().filter(|wanted| wanted.there) else { return false };
+    match &wanted.target {
+        AssignTarget::Agent { agent: asked } => asked == agent || room.assignee() == Some(agent),
+        AssignTarget::Division { .. } | AssignTarget::Auto => true,
+    }
+}
+
 fn resolved() -> Refusal {
     Refusal::new("room_resolved", Next::DoNotRetry, "The conversation is resolved.")
 }

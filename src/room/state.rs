@@ -332,8 +332,12 @@ impl Room {
 
     /// It is being resolved: a resolve waits at its barrier, or the channel is being told.
     pub fn is_resolving(&self) -> bool {
-        let told = self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Resolution));
-        self.barrier.is_some() || told
+        self.barrier.is_some() || self.is_resolving_there()
+    }
+
+    /// The channel is being told that it is over.
+    pub fn is_resolving_there(&self) -> bool {
+        self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Resolution))
     }
 
     /// Whether a record of this kind is being made for this room.

@@ -3,7 +3,8 @@
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
-use super::schema::{agents, companies, crm_access, divisions, settings, tags};
+use super::files::files_to_send;
+use super::schema::{agents, channel_access, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
 use crate::room::{Agent, AgentId, ChannelKind, Company, CompanyNo, Division, DivisionId, Presence, Settings};
 
@@ -58,6 +59,10 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         .load(c))?;
     let crm: i64 =
         run!(conn, "reading a company", |c| crm_access::table.filter(crm_access::company.eq(company.0)).count().get_result(c))?;
+    let channels: Vec<String> = run!(conn, "reading a company", |c| channel_access::table
+        .filter(channel_access::company.eq(company.0))
+        .select(channel_access::kind)
+        .load(c))?;
     let agents = people
         .into_iter()
         .map(|(id, name, email, all, status, capacity)| {
@@ -83,7 +88,8 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         agents,
         divisions,
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
+        files: files_to_send(conn, company)?.into(),
         crm: crm > 0,
-        channel: ChannelKind::Embedded,
+        channel: channels.first().and_then(|kind| ChannelKind::parse(kind)).unwrap_or_default(),
     })
 }

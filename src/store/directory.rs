@@ -330,6 +330,10 @@ impl<T> Changed<T> {
     pub fn new(company: CompanyNo, what: String, value: T) -> Self {
         Self { value, audit: Some((company, what)) }
     }
+
+    pub fn nothing(value: T) -> Self {
+        Self { value, audit: None }
+    }
 }
 
 impl Changed<bool> {

@@ -17,7 +17,7 @@ use crate::room::{
     CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
 };
 
-pub use outbox::{OutboxFault, OutboxWrite};
+pub use outbox::{Mark, OutboxFault, OutboxWrite};
 
 /// What happens to one commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct StoredCall {
 struct StoredRoom {
     address: RoomAddress,
     version: i64,
+    /// Control epoch.
+    epoch: i64,
     owner_epoch: i64,
     columns: RoomColumns,
     snapshot: Vec<u8>,
@@ -294,12 +296,13 @@ impl State {
         let room = self.rooms.entry(commit.key).or_insert_with(|| StoredRoom {
             address: commit.address.clone(),
             version: 0,
+            epoch: 0,
             owner_epoch: 0,
             columns: commit.columns.clone(),
             snapshot: vec![],
             events: vec![],
         });
-        (room.version, room.owner_epoch) = (commit.version, commit.owner_epoch);
+        (room.version, room.epoch, room.owner_epoch) = (commit.version, commit.epoch, commit.owner_epoch);
         room.columns = commit.columns.clone();
         room.snapshot.clone_from(&commit.snapshot);
         room.events.extend(commit.events.iter().cloned());

@@ -2,15 +2,20 @@
 //! decides; and nothing is called done before it is durable.
 
 mod call_lists;
+mod channel;
 mod checkpoint;
 mod committed;
 mod company_view;
 mod conn;
 mod directory;
+mod files;
+mod gather;
 mod group;
 mod group_pg;
 mod group_sqlite;
 mod history;
+mod inbox;
+mod inbox_rows;
 mod journal;
 mod lane;
 pub mod memory;
@@ -33,12 +38,14 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use channel::NewChannel;
 pub use committed::Committed;
 pub use directory::Directory;
+pub use files::{FileChange, FileRow, FileVersionRow, Must, NewBytes};
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
-pub use records::{AuditRow, CallFilter, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+pub use records::{AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow};
 pub use rows::CallRow;
-pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, new_key};
+pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, new_key};
 pub use url::{StoreError, StoreUrl};

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
+use super::inbox::StoredInbox;
 use super::journal::{Runner, last_position};
 use super::lane::Lane;
 use super::migrations;
@@ -23,6 +24,7 @@ use super::secrets::{Pepper, reference_key};
 use super::url::{StoreError, StoreUrl};
 use super::vault::SealedVault;
 use super::workers::Workers;
+use crate::actors::inbox::Inbox;
 use crate::actors::outside::{Outbox, Vault};
 use crate::actors::ports::{Journal, Mailbags, Memory};
 use crate::room::Timestamp;
@@ -53,6 +55,7 @@ struct Inner {
     readers: Arc<Workers>,
     writer: Arc<Writer>,
     outbox: Arc<StoredOutbox>,
+    inbox: Arc<StoredInbox>,
     seal: Arc<Seal>,
     references: [u8; 32],
     last: watch::Sender<i64>,
@@ -89,7 +92,9 @@ impl Store {
         let (seal, references) = (Arc::new(Seal::new(&options.pepper)), reference_key(&options.pepper));
         let writer = Arc::new(Writer { lane: OnceLock::new(), side, pepper: options.pepper });
         let outbox = Arc::new(StoredOutbox::new(Arc::clone(&writer), Arc::clone(&readers), owner));
+        let inbox = Arc::new(StoredInbox::new(Arc::clone(&writer), Arc::clone(&readers)));
         Ok(Self(Arc::new(Inner {
+            inbox,
             seal,
             references,
             outbox,
@@ -139,6 +144,11 @@ impl Store {
     /// Where lanes mark their parts. A store that was not opened to serve owns no rooms: nothing may be started through it.
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.0.outbox) as Arc<dyn Outbox>
+    }
+
+    /// What is heard from channels, until their rooms have it.
+    pub fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::clone(&self.0.inbox) as Arc<dyn Inbox>
     }
 
     /// Companies' CRM access, its tokens unsealed. For nobody but the CRM's adapter.

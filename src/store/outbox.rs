@@ -117,6 +117,7 @@ impl Desk {
             let _ = sender.send(match told {
                 Told::Done => Ok(Started::Yes),
                 Told::NotOurs => Ok(Started::NotOurs),
+                Told::Void => Ok(Started::Void),
                 Told::Wrong(why) => Err(why.into()),
             });
         }

@@ -10,7 +10,7 @@ use diesel::sql_types::Bool;
 use super::conn::{Conn, run, sort};
 use super::group_pg::clean;
 use super::rows::sixteen;
-use super::schema::{effect_parts, effects, owners};
+use super::schema::{effect_parts, effects, owners, rooms};
 use super::url::StoreError;
 use crate::actors::outside::{Claim, EffectJob, Part, PartDone, PartRow, Recalled};
 use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
@@ -28,6 +28,16 @@ pub(super) struct Head {
     action: &'static str,
     retries: i64,
     at: i64,
+    fence: Option<Fence>,
+}
+
+/// While a part of a fenced effect may be started.
+#[derive(Debug)]
+struct Fence {
+    /// Control of the room has not moved since then …
+    epoch: i64,
+    /// … or only to this person.
+    hands_to: Option<String>,
 }
 
 impl Head {
@@ -40,7 +50,15 @@ impl Head {
             action: job.call.name,
             retries: i64::from(job.retries),
             at: at.0,
+            fence: None,
         }
+    }
+}
+
+impl Fence {
+    fn of(job: &EffectJob, part: &Part) -> Option<Self> {
+        let hands_to = || part.hands_to.as_ref().map(ToString::to_string);
+        job.plan.fenced.then(|| Self { epoch: job.epoch, hands_to: hands_to() })
     }
 }
 
@@ -55,7 +73,7 @@ impl Write {
     pub fn start(job: &EffectJob, part: &Part, at: Timestamp) -> Result<Self, Arc<str>> {
         let text = serde_json::to_string(part).map_err(|error| -> Arc<str> { error.to_string().into() })?;
         Ok(Self::Start {
-            head: Head::of(job, at),
+            head: Head { fence: Fence::of(job, part), ..Head::of(job, at) },
             no: i64::from(part.no),
             name: clean(&part.name).into_owned(),
             part: text,
@@ -79,6 +97,7 @@ pub(super) const fn nothing_happened(status: CallStatus) -> bool {
 pub(super) enum Told {
     Done,
     NotOurs,
+    Void,
     Wrong(String),
 }
 
@@ -105,6 +124,9 @@ fn epoch(conn: &mut Conn) -> Result<Option<i64>, StoreError> {
 fn one(conn: &mut Conn, owner: i64, write: &Write) -> Result<Told, StoreError> {
     match write {
         Write::Start { head, no, name, part, shown_name } => {
+            if !holds(conn, head)? {
+                return Ok(Told::Void);
+            }
             if !enter(conn, head)? {
                 return Ok(Told::Wrong("the effect has ended already".into()));
             }
@@ -122,6 +144,22 @@ fn one(conn: &mut Conn, owner: i64, write: &Write) -> Result<Told, StoreError> {
             Ok(Told::Done)
         }
     }
+}
+
+/// Whether the room's control is where a fenced effect needs it. On PostgreSQL a commit that moves it waits for this
+/// transaction, or this one for that: whichever is first counts. On SQLite there is one writer anyway.
+fn holds(conn: &mut Conn, head: &Head) -> Result<bool, StoreError> {
+    let Some(fence) = &head.fence else { return Ok(true) };
+    let row = rooms::table.filter(rooms::company.eq(head.company)).filter(rooms::room_id.eq(&head.room_id));
+    let row = row.select((rooms::epoch, rooms::assignee));
+    let found: QueryResult<Vec<(i64, Option<String>)>> = match conn {
+        Conn::Sqlite(c) => row.load(c),
+        Conn::Pg(c) => row.for_share().load(c),
+    };
+    let found = found.map_err(|error| sort(error, "reading who controls a room"))?;
+    Ok(found.first().is_some_and(|(epoch, assignee)| {
+        *epoch == fence.epoch || (fence.hands_to.is_some() && *assignee == fence.hands_to)
+    }))
 }
 
 /// The effect's row for this try; false: this try of it has ended.

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use super::url::StoreError;
-use crate::actors::outside::{CrmDialect, CrmOptions};
-use crate::room::{AgentId, AiAgentId, CallStatus, CompanyNo, RoomId, RoomKey, Timestamp};
+use crate::actors::outside::{ChannelOptions, CrmDialect, CrmOptions};
+use crate::room::{AgentId, AiAgentId, CallStatus, ChannelKind, CompanyNo, RoomId, RoomKey, Timestamp};
 
 /// What a key may do (design.md section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +122,29 @@ pub struct CrmRow {
     /// Effects of this company that have not ended, of those anything was written about.
     pub effects_open: i64,
     pub effects_settled: i64,
+}
+
+/// How a company's channel is set; holds no secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelRow {
+    pub kind: ChannelKind,
+    pub base_url: String,
+    pub dialect: CrmDialect,
+    pub options: ChannelOptions,
+    /// Where we are reached from there, without the webhook's path.
+    pub public_url: String,
+    pub version: i64,
+    pub updated_at: Timestamp,
+    /// Webhooks that came and are not applied yet.
+    pub waiting: i64,
+}
+
+/// Whose webhooks come under a path; `key`: what `hash_webhook` makes of its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookRow {
+    pub key: Vec<u8>,
+    pub company: CompanyNo,
+    pub source: ChannelKind,
 }
 
 /// For metrics. Counting rooms reads an index of them: ask every few seconds, not more often.

@@ -48,4 +48,20 @@ tables! {
     crm_access (company) {
         company: BigInt, base_url: Text, dialect: Text, options: Text, sealed: Binary, version: BigInt, updated_at: BigInt,
     }
+    files (company, key) {
+        company: BigInt, key: Text, description: Text, for_agents: Bool, version: BigInt, created_at: BigInt, archived_at: Nullable<BigInt>,
+    }
+    file_versions (company, key, version) {
+        company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,
+        by: Text,
+    }
+    channel_access (company) {
+        company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,
+        version: BigInt, updated_at: BigInt,
+    }
+    inbox (position) {
+        position: BigInt, company: BigInt, source: Text, dedupe_key: Binary, room_id: Text, body: Text, received_at: BigInt,
+        done_at: Nullable<BigInt>,
+    }
+    channel_rooms (company, room_id) { company: BigInt, room_id: Text, known: Text, }
 }

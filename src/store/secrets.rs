@@ -103,6 +103,17 @@ pub(super) fn reference_key(pepper: &Pepper) -> [u8; 32] {
     blake3::derive_key("bellhop 2026 references in other systems v1", &pepper.0)
 }
 
+/// How the secret in a webhook's path is looked up: without the installation's own secret it tells nothing.
+pub fn hash_webhook(pepper: &Pepper, secret: &str) -> [u8; 32] {
+    let derived = blake3::derive_key("bellhop 2026 webhook secrets v1", &pepper.0);
+    *blake3::keyed_hash(&derived, secret.as_bytes()).as_bytes()
+}
+
+/// A secret for a webhook's path: 256 random bits, as a path may carry them.
+pub(super) fn new_webhook_secret() -> Result<String, StoreError> {
+    Ok(data_encoding::BASE32_NOPAD.encode(&random::<32>()?).to_lowercase())
+}
+
 pub fn hash_key(pepper: &Pepper, key: &str) -> KeyHash {
     let derived = blake3::derive_key("bellhop 2026 api keys v1", &pepper.0);
     KeyHash(*blake3::keyed_hash(&derived, key.as_bytes()).as_bytes())

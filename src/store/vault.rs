@@ -20,14 +20,14 @@ use crate::room::{By, CompanyNo, Timestamp};
 /// What the seal is bound to, beside the company.
 const COLUMN: &str = "crm_access.sealed";
 
-const fn dialect_text(dialect: CrmDialect) -> &'static str {
+pub(super) const fn dialect_text(dialect: CrmDialect) -> &'static str {
     match dialect {
         CrmDialect::Bearer => "bearer",
         CrmDialect::Gateway => "gateway",
     }
 }
 
-fn dialect(text: &str) -> Result<CrmDialect, StoreError> {
+pub(super) fn dialect(text: &str) -> Result<CrmDialect, StoreError> {
     let found = [CrmDialect::Bearer, CrmDialect::Gateway].into_iter().find(|dialect| dialect_text(*dialect) == text);
     found.ok_or_else(|| StoreError::Invalid("A stored CRM dialect is not known.".into()))
 }
@@ -36,7 +36,7 @@ fn options(text: &str) -> Result<CrmOptions, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Invalid(format!("Stored CRM options cannot be read: {error}.")))
 }
 
-fn public_id(conn: &mut Conn, company: CompanyNo) -> Result<String, StoreError> {
+pub(super) fn public_id(conn: &mut Conn, company: CompanyNo) -> Result<String, StoreError> {
     let found: Vec<String> = run!(conn, "looking for the company", |c| companies::table
         .filter(companies::no.eq(company.0))
         .select(companies::id)
@@ -193,8 +193,8 @@ impl Vault for SealedVault {
         })
     }
 
-    fn channel(&self, _company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>> {
-        Box::pin(async { Ok(None) })
+    fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>> {
+        Box::pin(async move { super::channel::access(&self.readers, &self.seal, company).await.map_err(told) })
     }
 
     fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {

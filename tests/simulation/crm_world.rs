@@ -185,6 +185,7 @@ impl Counterpart for Process {
                 request: "{}".into(),
                 reference: Some(job.call.call_id.to_string()),
                 shown_name: None,
+                hands_to: None,
             }))
         })
     }

@@ -12,9 +12,11 @@ mod crm_world;
 mod dice;
 mod doubt;
 mod lanes;
+mod takeovers;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn seeds(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -68,6 +70,19 @@ fn lanes_do_everything_once_and_in_order() {
             });
         }
     });
+}
+
+#[test]
+fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
+    quietly();
+    let (takeovers, marks) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    run("takeovers", seeds("BELLHOP_TAKEOVER_SEEDS", 90), |seed| {
+        let (taken, marked) = takeovers::play(seed);
+        takeovers.fetch_add(taken, Ordering::Relaxed);
+        marks.fetch_add(marked, Ordering::Relaxed);
+    });
+    eprintln!("{} takeovers, {} effects started", takeovers.load(Ordering::Relaxed), marks.load(Ordering::Relaxed));
+    assert!(takeovers.into_inner() >= 1_000 && marks.into_inner() >= 200, "too little happened to show anything");
 }
 
 #[test]

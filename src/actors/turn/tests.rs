@@ -35,7 +35,7 @@ impl Scene {
         let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("web-1") };
         let now = Timestamp(1_763_634_720_000_000);
         let mut scene = Self { address, room: Room::default(), company, open: OpenCalls::new(), now, answers: HashMap::new() };
-        scene.tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }).unwrap();
+        let _ = scene.tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }).unwrap();
         scene.customer_writes("hello");
         scene
     }

@@ -54,7 +54,7 @@ impl Scene {
 
     fn customer_writes(&mut self, text: &str) {
         let message_id = format!("m{}", self.room.version);
-        self.happens(Fact::MessageReceived { message_id, from: Writer::Customer, agent_id: None, text: text.into() });
+        self.happens(Fact::MessageReceived { message_id, from: Writer::Customer, agent_id: None, text: text.into(), late: false });
     }
 
     fn tags_exist(&mut self, names: &[&str]) {

@@ -27,6 +27,16 @@ pub enum OutboxWrite {
     Settle(CallKey),
 }
 
+/// One start that was marked, with where its room stood at that moment.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub address: RoomAddress,
+    pub call: CallKey,
+    pub fenced: bool,
+    /// Of the room, as committed.
+    pub version: i64,
+}
+
 struct Effect {
     address: RoomAddress,
     retries: u32,
@@ -39,6 +49,7 @@ type Chooser = Box<dyn FnMut(OutboxWrite) -> OutboxFault + Send>;
 #[derive(Default)]
 pub(super) struct Shelf {
     effects: BTreeMap<CallKey, Effect>,
+    marks: Vec<Mark>,
     chooser: Option<Chooser>,
     /// Another process took what was here over.
     taken: bool,
@@ -48,7 +59,8 @@ impl Shelf {
     /// What the next process finds; here nothing may be written any more.
     pub fn hand_over(&mut self) -> Self {
         self.taken = true;
-        Self { effects: std::mem::take(&mut self.effects), chooser: None, taken: false }
+        let (effects, marks) = (std::mem::take(&mut self.effects), std::mem::take(&mut self.marks));
+        Self { effects, marks, chooser: None, taken: false }
     }
 
     fn enter(&mut self, job: &EffectJob) -> &mut Effect {
@@ -97,12 +109,16 @@ impl Shelf {
     }
 
     /// One write with its fault. `None`: not ours.
-    fn write(&mut self, which: OutboxWrite, write: impl FnOnce(&mut Self) -> Result<(), Arc<str>>) -> Result<Started, Arc<str>> {
+    fn write(
+        &mut self,
+        which: OutboxWrite,
+        write: impl FnOnce(&mut Self) -> Result<Started, Arc<str>>,
+    ) -> Result<Started, Arc<str>> {
         if self.taken {
             return Ok(Started::NotOurs);
         }
         match self.chooser.as_mut().map_or(OutboxFault::None, |choose| choose(which)) {
-            OutboxFault::None => write(self).map(|()| Started::Yes),
+            OutboxFault::None => write(self),
             OutboxFault::NotWritten => Err("the disk is full (simulated)".into()),
             OutboxFault::Written => {
                 write(self)?;
@@ -140,13 +156,36 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Every start that was marked, in order.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.state().outbox.marks.clone()
+    }
+}
+
 impl Outbox for MemoryStore {
     fn recall(&self, effect: CallKey) -> OutsideFuture<'_, Recalled> {
         self.later(move |state| Ok(state.outbox.recall(effect)))
     }
 
     fn start<'a>(&'a self, job: &'a EffectJob, part: &'a Part, at: Timestamp) -> OutsideFuture<'a, Started> {
-        self.later(move |state| state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| shelf.start(job, part, at)))
+        self.later(move |state| {
+            let room = state.room(&job.address);
+            let unmoved = room.is_some_and(|room| {
+                room.epoch == job.epoch || (part.hands_to.is_some() && room.columns.assignee == part.hands_to)
+            });
+            let void = job.plan.fenced && !unmoved;
+            let version = room.map_or(0, |room| room.version);
+            let (address, call, fenced) = (job.address.clone(), job.key, job.plan.fenced);
+            state.outbox.write(OutboxWrite::Start(job.key, part.no), |shelf| match void {
+                true => Ok(Started::Void),
+                false => {
+                    shelf.start(job, part, at)?;
+                    shelf.marks.push(Mark { address, call, fenced, version });
+                    Ok(Started::Yes)
+                }
+            })
+        })
     }
 
     fn finish<'a>(
@@ -156,13 +195,14 @@ impl Outbox for MemoryStore {
         done: Option<&'a PartDone>,
         _at: Timestamp,
     ) -> OutsideFuture<'a, Started> {
-        self.later(move |state| state.outbox.write(OutboxWrite::Finish(effect, part), |shelf| shelf.finish(effect, part, done)))
+        let write = move |shelf: &mut Shelf| shelf.finish(effect, part, done).map(|()| Started::Yes);
+        self.later(move |state| state.outbox.write(OutboxWrite::Finish(effect, part), write))
     }
 
     fn settle<'a>(&'a self, job: &'a EffectJob, settlement: &'a Settlement, _at: Timestamp) -> OutsideFuture<'a, Started> {
         let write = |shelf: &mut Shelf| {
             shelf.settle(job, settlement);
-            Ok(())
+            Ok(Started::Yes)
         };
         self.later(move |state| state.outbox.write(OutboxWrite::Settle(job.key), write))
     }

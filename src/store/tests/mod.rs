@@ -1,6 +1,7 @@
 //! The store's promises, each checked on SQLite and, when `BELLHOP_TEST_POSTGRES` names a server, on PostgreSQL too.
 
 mod faults;
+mod files;
 mod history;
 mod imagined;
 mod journal;

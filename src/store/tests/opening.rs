@@ -16,7 +16,7 @@ fn migrations_run_once_and_a_newer_schema_is_refused() {
         } else {
             assert!(matches!(Store::open_beside(old), Err(StoreError::OlderSchema { .. })));
         }
-        assert_eq!(migrate(&place.url).unwrap(), 3);
+        assert_eq!(migrate(&place.url).unwrap(), 5);
         assert_eq!(migrate(&place.url).unwrap(), 0);
         if let StoreUrl::Sqlite(path) = &place.url {
             assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
@@ -49,7 +49,7 @@ fn a_database_of_the_first_schema_keeps_what_it_holds() {
         let mut unmigrated = place.options();
         unmigrated.migrate = false;
         assert!(matches!(Store::open_beside(unmigrated), Err(StoreError::OlderSchema { .. })));
-        assert_eq!(migrate(&place.url).unwrap(), 2);
+        assert_eq!(migrate(&place.url).unwrap(), 4);
         let serving = Serving::at(place);
         assert_eq!(serving.journal.owner_epoch(), 42);
         let view = wait(serving.store.queries().company(CompanyNo(7))).unwrap();

@@ -30,7 +30,7 @@ fn job(company: i64, id: &str, retries: u32) -> EffectJob {
 fn part(no: u32, shown_name: &str) -> Part {
     let request = format!("{{\"name\":\"{shown_name}\"}}").replace('\0', "\\u0000");
     let (rule, reference, shown_name) = (Rule::Once, Some("bh_1".into()), Some(shown_name.into()));
-    Part { no, name: "deal".into(), rule, request, reference, shown_name }
+    Part { no, name: "deal".into(), rule, request, reference, shown_name, hands_to: None }
 }
 
 fn made(record: &str) -> PartDone {

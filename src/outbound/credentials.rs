@@ -1,13 +1,14 @@
 //! The forms of a company's token file, and the refresh of a token (qontak-api.md 1.2): a bare token; a pair that can be
-//! refreshed; or a client of the gateway. Nothing in here is ever printed: what is secret is a `Secret`.
+//! refreshed; or a client of the gateway; and the headers that prove who asks. Nothing in here is ever printed: what is secret
+//! is a `Secret`.
 
 use serde_json::{Value, json};
 
-use crate::actors::outside::{CrmAccess, CrmDialect, Secret};
+use crate::actors::outside::{CrmDialect, Secret};
 use crate::room::Timestamp;
 
-use super::sign::Client;
-use super::url::encoded;
+use super::address::encoded;
+use super::sign::{self, Client};
 
 /// A token is refreshed so long before it ends.
 const EARLY_MS: i64 = 5 * 60_000;
@@ -60,11 +61,29 @@ impl Credentials {
         }
     }
 
-    /// Of a company's access, with what its dialect needs.
-    pub fn of(access: &CrmAccess) -> Result<Self, &'static str> {
-        match Self::parse(&access.secret)? {
-            Self::Hmac(_) if access.dialect == CrmDialect::Bearer => Err("holds an HMAC client, which only the gateway takes"),
+    /// As `parse`, with what the dialect needs.
+    pub fn of(secret: &Secret, dialect: CrmDialect) -> Result<Self, &'static str> {
+        match Self::parse(secret)? {
+            Self::Hmac(_) if dialect == CrmDialect::Bearer => Err("holds an HMAC client, which only the gateway takes"),
             credentials => Ok(credentials),
+        }
+    }
+
+    /// What proves who asks. `target`: the path with its query, as it stands on the request line.
+    pub fn headers(&self, now: Timestamp, method: &str, target: &str, body: Option<&[u8]>) -> Vec<(&'static str, Secret)> {
+        match self {
+            Self::Static(token) => vec![("authorization", bearer(token))],
+            Self::Refreshable(file) => vec![("authorization", bearer(&file.access_token))],
+            Self::Hmac(client) => {
+                let date = sign::date(now);
+                let mut headers = vec![("authorization", sign::authorization(client, &date, method, target))];
+                headers.push(("date", Secret::new(date)));
+                // Asked for on whatever writes, also when it has nothing to say.
+                if method != "GET" {
+                    headers.push(("digest", Secret::new(sign::digest_of(body.unwrap_or_default()))));
+                }
+                headers
+            }
         }
     }
 
@@ -93,6 +112,15 @@ impl Credentials {
     pub fn is_stale(&self, now: Timestamp) -> bool {
         matches!(self, Self::Refreshable(file) if file.expires_at.is_some_and(|end| now.plus_ms(EARLY_MS) >= end))
     }
+}
+
+fn bearer(token: &Secret) -> Secret {
+    Secret::new(format!("Bearer {}", token.reveal()))
+}
+
+/// Whole, as a number or as text.
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// Unix seconds, or RFC 3339.
@@ -126,7 +154,7 @@ impl TokenFile {
     pub fn renewed(&self, answer: &[u8], now: Timestamp) -> Option<Self> {
         let answer: Value = serde_json::from_slice(answer).ok()?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let seconds = answer.get("expires_in").and_then(super::record::int);
+        let seconds = answer.get("expires_in").and_then(whole);
         let mut next = self.clone();
         next.access_token = Secret::new(text("access_token")?.into());
         if let Some(refresh_token) = text("refresh_token") {

@@ -1,6 +1,4 @@
-//! Addresses: a company's base and its dialect's mount (qontak-api.md 1.1), and text inside a query. Pure.
-
-use crate::actors::outside::CrmDialect;
+//! Addresses: a company's base and the mount of a vendor's service there, and text inside a path, a query or a form. Pure.
 
 /// A company's API, in the parts that are needed apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +13,7 @@ pub struct Api {
 
 impl Api {
     /// `base_url` may already end with the mount.
-    pub fn of(base_url: &str, dialect: CrmDialect) -> Self {
-        let mount = match dialect {
-            CrmDialect::Bearer => "/api/v3.1",
-            CrmDialect::Gateway => "/qontak/crm",
-        };
+    pub fn mounted(base_url: &str, mount: &str) -> Self {
         let base = base_url.trim().trim_end_matches('/');
         let base = base.strip_suffix(mount).unwrap_or(base);
         let after_scheme = base.find("://").map_or(0, |at| at + 3);
@@ -29,7 +23,7 @@ impl Api {
     }
 }
 
-/// Text as it may stand in a query or a form.
+/// Text as it may stand in a part of a path, in a query or in a form.
 pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -50,14 +44,14 @@ mod tests {
 
     #[test]
     fn a_base_becomes_host_mount_and_token_endpoint() {
-        let api = Api::of("http://127.0.0.1:9090", CrmDialect::Bearer);
+        let api = Api::mounted("http://127.0.0.1:9090", "/api/v3.1");
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("http://127.0.0.1:9090", "/api/v3.1"));
         assert_eq!(api.token_path, "/oauth/token");
         assert_eq!(
-            Api::of("https://app.example/api/v3.1/", CrmDialect::Bearer),
-            Api::of("https://app.example", CrmDialect::Bearer)
+            Api::mounted("https://app.example/api/v3.1/", "/api/v3.1"),
+            Api::mounted("https://app.example", "/api/v3.1")
         );
-        let api = Api::of("https://proxy.example/qontak-live", CrmDialect::Gateway);
+        let api = Api::mounted("https://proxy.example/qontak-live", "/qontak/crm");
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("https://proxy.example", "/qontak-live/qontak/crm"));
     }
 

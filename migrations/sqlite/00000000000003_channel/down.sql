@@ -1,0 +1,3 @@
+DROP TABLE channel_rooms;
+DROP TABLE inbox;
+DROP TABLE channel_access;

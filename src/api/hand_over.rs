@@ -1,0 +1,108 @@
+//! What people do with a conversation: take it, give it back, tag it, resolve it. Who did it is the key's holder; whether it may
+//! be done is the room's to say.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::room::{AgentId, Command, Next, Refusal, TakenBy};
+
+use super::problem::{self, Problem};
+use super::view::CommandView;
+use super::visit::{Answer, Visit};
+use super::{answer, commands, strict};
+
+/// Largest body of these routes: 10,000 tags are refused by name, not by size.
+const MAX_BODY: usize = 1024 * 1024;
+/// Tags in one request.
+const MOST_TAGS: usize = 100;
+const LONGEST_REASON: usize = 500;
+const LONGEST_NOTE: usize = 2_000;
+
+/// Who takes it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeoverBody {
+    agent_id: String,
+}
+
+/// Why it goes back to the AI agent.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnBody {
+    /// 1 to 500 bytes, for the people who see it.
+    reason: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagsBody {
+    /// 1 to 100 names.
+    tags: Vec<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveBody {
+    /// One of the company's `resolve_reasons`.
+    reason_code: String,
+    /// 1 to 2,000 bytes.
+    note: Option<String>,
+}
+
+pub async fn take_over(mut visit: Visit) -> Answer {
+    let body: TakeoverBody = visit.json(MAX_BODY).await?;
+    // Whoever may not know the room learns nothing about its people either.
+    let room = visit.room()?;
+    visit.api.queries.room(room.company, &room.room).await?.ok_or_else(Problem::unknown_room)?;
+    let company = company(&visit).await?;
+    let known = AgentId::new(&body.agent_id).ok().and_then(|id| company.agent(&id));
+    let agent = known.ok_or_else(|| Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent.")))?;
+    let (agent, agent_name) = (agent.id.clone(), agent.name.clone());
+    tell(&visit, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await
+}
+
+pub async fn give_back(mut visit: Visit) -> Answer {
+    let body = if visit.has_body() { visit.json::<ReturnBody>(MAX_BODY).await? } else { ReturnBody::default() };
+    if let Some(reason) = &body.reason {
+        strict::text("/reason", reason, LONGEST_REASON)?;
+    }
+    tell(&visit, Command::GiveBack { of: None, reason: body.reason }).await
+}
+
+pub async fn tag(mut visit: Visit) -> Answer {
+    let body: TagsBody = visit.json(MAX_BODY).await?;
+    if !(1..=MOST_TAGS).contains(&body.tags.len()) {
+        return Err(strict::bad("/tags", format!("It must be 1 to {MOST_TAGS} names.")));
+    }
+    tell(&visit, Command::Tag { tags: body.tags }).await
+}
+
+/// Taking away a tag that is not there is no error.
+pub async fn untag(visit: Visit) -> Answer {
+    let tag = visit.segment("tag").ok_or_else(Problem::not_found)?;
+    tell(&visit, Command::Untag { tags: vec![tag] }).await
+}
+
+pub async fn resolve(mut visit: Visit) -> Answer {
+    let body: ResolveBody = visit.json(MAX_BODY).await?;
+    if let Some(note) = &body.note {
+        strict::text("/note", note, LONGEST_NOTE)?;
+    }
+    let reasons = company(&visit).await?.settings.resolve_reasons.clone();
+    if !reasons.contains(&body.reason_code) {
+        return Err(strict::bad("/reason_code", format!("It must be one of: {}.", reasons.join(", "))));
+    }
+    tell(&visit, Command::Resolve { reason_code: body.reason_code, note: body.note }).await
+}
+
+async fn company(visit: &Visit) -> Result<std::sync::Arc<crate::room::Company>, Problem> {
+    visit.api.router.company(visit.key.company).await.map_err(|why| {
+        tracing::error!(%why, "a company cannot be read");
+        Problem::new(problem::Kind::StorageUnavailable, "Nothing was done. Ask again in a moment.")
+    })
+}
+
+async fn tell(visit: &Visit, command: Command) -> Answer {
+    let (done, room) = commands::run(visit, visit.room()?, command, visit.caller(), visit.cause()).await?;
+    Ok(answer::json(problem::OK, &CommandView { changed: done.changed, room: room.into() }))
+}

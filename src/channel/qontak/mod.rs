@@ -1,0 +1,92 @@
+//! Qontak's omnichannel chat (qontak-api.md section 2). Our room's id is the id of the room there. `plan` finds the next writing
+//! part (`assign`, `tags`, `resolve` over what `rooms` and `people` read; `pick` chooses), `send` sends it once, `look_up` reads
+//! it back, `answer` says it in the model's words; `hooks` has the channel tell us things. `session` keeps the access, `wire`
+//! speaks the dialect.
+//!
+//! **Invariant:** a token never leaves `session` and `wire` but through `outbound` on the wire; nor does the webhook's secret.
+
+mod answer;
+mod assign;
+mod check;
+mod envelope;
+mod hooks;
+mod look_up;
+mod part;
+mod people;
+mod pick;
+mod plan;
+mod refusals;
+mod resolve;
+mod rooms;
+mod send;
+mod session;
+mod stop;
+mod tags;
+mod wire;
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::actors::outside::{
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+};
+use crate::actors::ports::{Clock, Memory};
+use crate::outbound::Outbound;
+use crate::room::outbox::Patience;
+use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
+
+pub use check::{CheckProblem, CheckReport};
+
+use session::Desk;
+
+/// The chat of every company of this process.
+pub struct QontakChannel {
+    outbound: Outbound,
+    vault: Arc<dyn Vault>,
+    /// Our own directory of people, and the company's tags.
+    memory: Arc<dyn Memory>,
+    clock: Arc<dyn Clock>,
+    desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
+}
+
+impl QontakChannel {
+    /// `outbound`: with budgets that are not the CRM's.
+    pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn Memory>, clock: Arc<dyn Clock>) -> Self {
+        Self { outbound, vault, memory, clock, desks: DashMap::default() }
+    }
+}
+
+impl Counterpart for QontakChannel {
+    fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience> {
+        Box::pin(self.patience_of(company))
+    }
+
+    fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
+        Box::pin(self.next(job, ended))
+    }
+
+    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
+        Box::pin(self.slot_for(job))
+    }
+
+    fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {
+        Box::pin(self.send_part(job, part, permit))
+    }
+
+    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
+        Box::pin(self.find(job, part, started_at))
+    }
+
+    fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {
+        answer::unsaid(job, status)
+    }
+
+    fn voided(&self, job: &EffectJob, parts: &[PartRow]) -> Settlement {
+        answer::voided(job, parts, self.clock.now())
+    }
+
+    fn view(&self, company: CompanyNo) -> LineView {
+        self.outbound.view(company)
+    }
+}

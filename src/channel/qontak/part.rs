@@ -1,0 +1,137 @@
+//! The parts of the channel's effects, as the outbox remembers them: what is sent, whom it is about, and what it left behind.
+//! Pure; holds no token.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actors::outside::{Part, PartDone, PartRow};
+use crate::room::outbox::Rule;
+use crate::room::{AgentId, Because, RoomId};
+
+use super::rooms;
+use crate::outbound::encoded;
+
+/// A person as they stand there, and who they are in our own directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrant {
+    /// Id there.
+    pub user: String,
+    /// Id here.
+    pub agent_id: AgentId,
+    pub name: String,
+    pub online: bool,
+}
+
+/// An assignment as it was planned: after a restart it goes on to the same end, whoever would be chosen by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub entrant: Entrant,
+    /// Ids there of those who were in the room before and are to leave it.
+    pub formers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
+    /// They were in it already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub there_before: bool,
+}
+
+/// What a part does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Deed {
+    Tag {
+        folded: String,
+        shown: String,
+    },
+    Enter(Entry),
+    /// The channel's own allocator chooses.
+    RoundRobin,
+    /// One of `formers` leaves.
+    Leave {
+        user: String,
+        entry: Entry,
+    },
+    Resolve,
+}
+
+/// What a part left behind (`PartDone::answer`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "came", rename_all = "snake_case")]
+pub enum Left {
+    Done,
+    /// The channel said no to this part alone; the others go on.
+    Failed {
+        why: String,
+    },
+    /// The allocator gave it to this person.
+    Given {
+        user: String,
+    },
+    /// The allocator is switched off.
+    Inactive,
+    /// Somebody had it before the allocator could choose.
+    Taken,
+}
+
+impl Left {
+    pub fn done(self, record: &str) -> PartDone {
+        PartDone { record: record.to_owned(), answer: serde_json::to_string(&self).unwrap_or_default() }
+    }
+
+    pub fn of(row: &PartRow) -> Option<Self> {
+        let done = row.done.as_ref()?;
+        Some(serde_json::from_str(&done.answer).unwrap_or(Self::Done))
+    }
+}
+
+impl Deed {
+    pub fn of(part: &Part) -> Result<Self, Arc<str>> {
+        serde_json::from_str(&part.request).map_err(|error| format!("a part of the outbox cannot be read: {error}").into())
+    }
+
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Tag { .. } => "tag",
+            Self::Enter(_) => "enter",
+            Self::RoundRobin => "round_robin",
+            Self::Leave { .. } => "leave",
+            Self::Resolve => "resolve",
+        }
+    }
+
+    /// The part behind those that were started.
+    pub fn part(&self, ended: &[PartRow]) -> Result<Part, Arc<str>> {
+        let hands_to = match self {
+            Self::Enter(entry) | Self::Leave { entry, .. } => Some(entry.entrant.agent_id.clone()),
+            Self::Tag { .. } | Self::RoundRobin | Self::Resolve => None,
+        };
+        Ok(Part {
+            no: ended.last().map_or(0, |row| row.part.no + 1),
+            name: self.name().into(),
+            rule: Rule::Absolute,
+            request: serde_json::to_string(self).map_err(|error| -> Arc<str> { error.to_string().into() })?,
+            reference: None,
+            shown_name: None,
+            hands_to,
+        })
+    }
+
+    /// Method, path from the mount on, and body (qontak-api.md 2.3).
+    pub fn request(&self, room: &RoomId) -> (&'static str, String, Option<String>) {
+        let room = rooms::path(room);
+        match self {
+            Self::Tag { shown, .. } => ("POST", format!("{room}/tags"), Some(serde_json::json!({ "tag": shown }).to_string())),
+            Self::Enter(entry) => ("POST", format!("{room}/agents/{}", encoded(&entry.entrant.user)), None),
+            Self::RoundRobin => ("POST", format!("{room}/assign_round_robin"), None),
+            Self::Leave { user, .. } => ("DELETE", format!("{room}/agents/{}", encoded(user)), None),
+            Self::Resolve => ("PUT", format!("{room}/resolve"), None),
+        }
+    }
+}
+
+/// The deeds that are done, with what they left behind, in order.
+pub fn deeds(parts: &[PartRow]) -> Result<Vec<(Deed, Left)>, Arc<str>> {
+    let done = parts.iter().filter_map(|row| Some((row, Left::of(row)?)));
+    done.map(|(row, left)| Ok((Deed::of(&row.part)?, left))).collect()
+}

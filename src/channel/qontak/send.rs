@@ -1,0 +1,159 @@
+//! Sends a part, once, and says what that came to. What is sorted as "may have happened" is never sent again from here. A "no"
+//! is held against the room before it is believed: many of the channel's mean "it is so already" (qontak-api.md section 5, 20-22).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::actors::outside::{EffectJob, Part, Permit, Sent};
+use crate::outbound::{Class, Outcome, Slot, backoff_ms, sort};
+use crate::room::{CallStatus, Next, Refusal, Settlement};
+
+use super::QontakChannel;
+use super::envelope;
+use super::look_up::shows;
+use super::part::{Deed, Left};
+use super::refusals;
+use super::rooms::{self, There};
+use super::stop::Stop;
+use super::wire::CREDENTIALS_MS;
+
+impl QontakChannel {
+    /// A slot of the company's; without a channel none is needed, because nothing will be sent.
+    pub(super) async fn slot_for(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
+        let company = job.address.company;
+        loop {
+            let session = match self.session(company).await {
+                Ok(session) => session,
+                Err(Stop::Later { why, .. }) => return Err(why),
+                Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
+            };
+            let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+            // The wait may have been long.
+            match self.session(company).await {
+                Ok(now) if now.api.host == session.api.host => return Ok(Permit(Box::new(Some(slot)))),
+                Ok(_) | Err(_) => drop(slot),
+            }
+        }
+    }
+
+    pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
+        let company = job.address.company;
+        let deed = Deed::of(part)?;
+        let session = match self.session(company).await {
+            Ok(session) => session,
+            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
+            Err(Stop::Refuse(refusal)) => return Ok(refused(&refusal)),
+        };
+        let Ok(slot) = permit.0.downcast::<Option<Slot>>() else { return Err("this permit is not the channel's".into()) };
+        let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
+            return Ok(not_done(0, false, "the company's channel has moved"));
+        };
+        let (method, path, body) = deed.request(&job.address.room);
+        let request = self.request(&session, &session.credentials, method, &path, body.as_deref());
+        let reply = self.outbound.send(slot, request).await;
+        self.hear_inside(company, &session, Class::Write, &reply);
+        let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
+        Ok(match sorted {
+            Outcome::Success { body } => match envelope::data(&body) {
+                Ok(data) => Sent::Done(left_by(&deed, &data).done(job.address.room.as_str())),
+                Err(_) => Sent::Doubtful { why: "the answer cannot be read".into() },
+            },
+            Outcome::Refused { status, body } => self.said_no(job, &deed, status, envelope::message(&body)).await,
+            Outcome::NotDone { after_ms, why } => {
+                not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why)
+            }
+            Outcome::Credentials { status } => {
+                let changed = matches!(self.session(company).await, Ok(now) if now.access.version != session.access.version);
+                let after_ms = if changed { 0 } else { CREDENTIALS_MS };
+                not_done(after_ms, false, format!("the channel refuses the token ({status})"))
+            }
+            Outcome::Ambiguous { why } => Sent::Doubtful { why: why.into() },
+        })
+    }
+
+    /// The channel's "no", held against the room.
+    async fn said_no(&self, job: &EffectJob, deed: &Deed, status: u16, said: Option<String>) -> Sent {
+        let there = match self.room(job.address.company, &job.address.room).await {
+            Ok(there) => there,
+            // It certainly did nothing; what that means is found out when it is asked again.
+            Err(Stop::Later { after_ms, why }) => return not_done(after_ms, true, why),
+            Err(Stop::Refuse(refusal)) => return refused(&refusal),
+        };
+        let done = |left: Left| Sent::Done(left.done(job.address.room.as_str()));
+        if *deed != Deed::RoundRobin
+            && let Some(left) = shows(deed, there.as_ref())
+        {
+            return done(left);
+        }
+        tracing::info!(event = "channel.refused", part = deed.name(), status, "the channel refused a part");
+        let why = || said.clone().unwrap_or_else(|| "the channel did not say why".into());
+        match (deed, there) {
+            (Deed::Tag { .. } | Deed::Leave { .. }, _) => done(Left::Failed { why: why() }),
+            (_, None) => refused(&refusals::room_not_in_channel()),
+            (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => refused(&refusals::room_resolved()),
+            (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
+            (Deed::Enter(entry), Some(_)) if mentions(said.as_deref(), &["not found"]) => {
+                let message = format!("The channel does not know `{}` any more. Choose somebody else.", entry.entrant.name);
+                refused(&Refusal::new("unknown_agent", Next::FixAndRetry, message))
+            }
+            (Deed::Enter(_) | Deed::Resolve, Some(_)) => refused(&refusals::channel_refused(said)),
+        }
+    }
+
+    /// The allocator did not choose.
+    fn no_draw(&self, there: &There, said: Option<String>) -> Sent {
+        let left = |left: Left| Sent::Done(left.done(""));
+        if !there.agent_ids.is_empty() {
+            return left(Left::Taken);
+        }
+        let said_text = said.as_deref();
+        if mentions(said_text, &["caa", "allocation", "must be active", "already assigned"]) {
+            return left(Left::Inactive);
+        }
+        if mentions(said_text, &["no agent", "available"]) {
+            return refused(&refusals::no_one_available());
+        }
+        refused(&refusals::channel_refused(said))
+    }
+}
+
+fn refused(refusal: &Refusal) -> Sent {
+    Sent::Refused(Settlement::error(CallStatus::Refused, refusal))
+}
+
+fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
+    Sent::NotDone { after_ms, counts, why: why.into() }
+}
+
+/// Whether the channel's words hold one of these: it has no codes.
+fn mentions(said: Option<&str>, words: &[&str]) -> bool {
+    let said = said.unwrap_or_default().to_lowercase();
+    words.iter().any(|word| said.contains(word))
+}
+
+/// Who came in, as an agent-participant says it.
+fn who(data: &Value) -> Option<&str> {
+    data.get("contact_able_id").and_then(Value::as_str).filter(|id| !id.is_empty())
+}
+
+/// Whether the answer to a write says all that must be known (qontak-api.md 2.3).
+fn is_complete(deed: &Deed, data: &Value) -> bool {
+    match deed {
+        Deed::Tag { .. } => rooms::is_room(data),
+        Deed::Enter(entry) => who(data) == Some(entry.entrant.user.as_str()),
+        Deed::RoundRobin => who(data).is_some(),
+        // A text, a status or the room: nobody promises which.
+        Deed::Leave { .. } | Deed::Resolve => true,
+    }
+}
+
+fn left_by(deed: &Deed, data: &Value) -> Left {
+    match deed {
+        Deed::Tag { folded, .. } if rooms::of_answer(data).is_none_or(|there| there.tag(folded).is_none()) => {
+            Left::Failed { why: "the channel took it and does not show it".into() }
+        }
+        Deed::RoundRobin => who(data).map_or(Left::Done, |user| Left::Given { user: user.to_owned() }),
+        _ => Left::Done,
+    }
+}

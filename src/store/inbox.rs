@@ -1,0 +1,72 @@
+//! `Inbox` over the database: webhooks share transactions, and each is answered only when it is durable.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::directory::Writer;
+use super::gather::{Bounds, Desk};
+use super::inbox_rows::{self, Write};
+use super::url::{StoreError, describe};
+use super::workers::Workers;
+use crate::actors::inbox::{Done, Inbox, InboxRow, Letter};
+use crate::actors::outside::OutsideFuture;
+use crate::room::{RoomAddress, Timestamp};
+
+const BOUNDS: Bounds = Bounds { waiting: 8_192, per_group: 256 };
+/// Old webhooks removed in one transaction: the journal waits behind it.
+const FORGOTTEN_AT_ONCE: i64 = 256;
+
+pub(super) struct StoredInbox {
+    desk: Arc<Desk<Write, bool>>,
+    writer: Arc<Writer>,
+    readers: Arc<Workers>,
+    bell: Arc<Notify>,
+}
+
+impl StoredInbox {
+    pub fn new(writer: Arc<Writer>, readers: Arc<Workers>) -> Self {
+        let desk = Arc::new(Desk::new(Arc::clone(&writer), BOUNDS, inbox_rows::write));
+        Self { desk, writer, readers, bell: Arc::default() }
+    }
+}
+
+fn told(error: StoreError) -> Arc<str> {
+    describe(&error).into()
+}
+
+impl Inbox for StoredInbox {
+    fn append(&self, letter: Letter) -> OutsideFuture<'_, bool> {
+        let written = self.desk.put(Write::Append(letter));
+        Box::pin(async move {
+            let new = written.await?;
+            if new {
+                self.bell.notify_one();
+            }
+            Ok(new)
+        })
+    }
+
+    fn waiting(&self, after: i64, limit: i64) -> OutsideFuture<'_, Vec<InboxRow>> {
+        Box::pin(async move { self.readers.run(move |conn| inbox_rows::waiting(conn, after, limit)).await.map_err(told) })
+    }
+
+    fn known<'a>(&'a self, room: &'a RoomAddress) -> OutsideFuture<'a, Option<String>> {
+        let room = room.clone();
+        Box::pin(async move { self.readers.run(move |conn| inbox_rows::known(conn, &room)).await.map_err(told) })
+    }
+
+    fn done(&self, done: Done) -> OutsideFuture<'_, ()> {
+        let written = self.desk.put(Write::Done(done));
+        Box::pin(async move { written.await.map(|_| ()) })
+    }
+
+    fn forget(&self, before: Timestamp) -> OutsideFuture<'_, usize> {
+        let work = move |conn: &mut super::conn::Conn| inbox_rows::forget(conn, before, FORGOTTEN_AT_ONCE);
+        Box::pin(async move { self.writer.run(work).await.map_err(told) })
+    }
+
+    fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+}

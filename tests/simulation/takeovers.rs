@@ -1,0 +1,248 @@
+//! People take rooms over and give them back while an AI agent assigns, tags and resolves in a channel that answers late or not
+//! at all, and actors die. In the end each "started" mark is held against its room's journal: after control moved, nothing of
+//! the AI agent's that a person would not want was started (invariant 7), and what the rooms say is what came about there.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bellhop::actors::outside::{
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
+};
+use bellhop::actors::ports::{Clock, Memory};
+use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
+use bellhop::catalog::dialect::{self, Dialect};
+use bellhop::catalog::{Admission, Admitted, admit};
+use bellhop::room::outbox::{Patience, Rule};
+use bellhop::room::{
+    AgentId, AiAgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, Next, Refusal,
+    ResultJson, RoomAddress, RoomEvent, Seen, Settlement, TakenBy, Timestamp,
+};
+use bellhop::store::memory::{Mark, MemoryStore, Pace};
+
+use super::actors::{caller, create_rooms};
+use super::dice::Dice;
+use super::world;
+
+const ROOMS: u64 = 3;
+const CALLS: u64 = 12;
+/// Whom the channel gives every conversation to.
+const GIVEN_TO: &str = "agt_0";
+
+/// A channel that does what it is told and often does not say so.
+struct There {
+    dice: Mutex<Dice>,
+}
+
+impl There {
+    async fn lag(&self) -> u64 {
+        let roll = self.dice.lock().unwrap().roll(8);
+        if roll < 4 {
+            tokio::time::sleep(Duration::from_micros(200 * roll)).await;
+        }
+        roll
+    }
+}
+
+fn settled(job: &EffectJob) -> Settlement {
+    let came_about = match job.plan.kind {
+        EffectKind::Assignment => {
+            CameAbout::Assigned { agent_id: AgentId::trusted(GIVEN_TO), agent_name: "Agent 0".into(), because: None }
+        }
+        EffectKind::Resolution => CameAbout::Resolved { reason_code: "answered".into(), note: None },
+        _ => CameAbout::Tagged { tags: vec!["Tag 1".into()] },
+    };
+    Settlement::done(&ResultJson("{}".into()), came_about)
+}
+
+impl Counterpart for There {
+    fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
+        Box::pin(async { Ok(Patience { attempt_ms: 4, grace_ms: 2, ..Patience::default() }) })
+    }
+
+    fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
+        Box::pin(async move {
+            self.lag().await;
+            if !ended.is_empty() {
+                return Ok(Planned::End(settled(job)));
+            }
+            let hands_to = (job.plan.kind == EffectKind::Assignment).then(|| AgentId::trusted(GIVEN_TO));
+            Ok(Planned::Write(Part {
+                no: 0,
+                name: job.plan.kind.as_str().into(),
+                rule: Rule::Absolute,
+                request: "{}".into(),
+                reference: None,
+                shown_name: None,
+                hands_to,
+            }))
+        })
+    }
+
+    fn permit<'a>(&'a self, _: &'a EffectJob) -> OutsideFuture<'a, Permit> {
+        Box::pin(async move {
+            self.lag().await;
+            Ok(Permit(Box::new(())))
+        })
+    }
+
+    fn write<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Permit) -> OutsideFuture<'a, Sent> {
+        Box::pin(async move {
+            Ok(match self.lag().await {
+                0 => Sent::Doubtful { why: "the answer was lost".into() },
+                1 => Sent::NotDone { after_ms: 1, counts: false, why: "too many requests".into() },
+                _ => Sent::Done(PartDone { record: "there".into(), answer: "{}".into() }),
+            })
+        })
+    }
+
+    fn look_up<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
+        Box::pin(async move {
+            Ok(match self.lag().await {
+                0 | 1 => Found::Absent,
+                _ => Found::Done(PartDone { record: "there".into(), answer: "{}".into() }),
+            })
+        })
+    }
+
+    fn unsaid(&self, _: &EffectJob, status: CallStatus) -> Settlement {
+        Settlement::error(status, &Refusal::new("unsaid", Next::WaitForHuman, "Nobody knows."))
+    }
+
+    fn view(&self, _: CompanyNo) -> LineView {
+        LineView::default()
+    }
+}
+
+/// The takeovers and effects of one life.
+pub fn play(seed: u64) -> (usize, usize) {
+    actix::System::new().block_on(life(seed))
+}
+
+async fn life(seed: u64) -> (usize, usize) {
+    let store = MemoryStore::new(Pace::AtOnce);
+    store.put_company(Company { channel: ChannelKind::Qontak, ..world::company() });
+    let there = Arc::new(There { dice: Mutex::new(Dice::new(seed)) });
+    let threads = Threads::new(1);
+    let arbiter = actix::Arbiter::new();
+    threads.join(&arbiter.handle());
+    store.deliver_to(Arc::new(threads.clone()));
+    let channel = Some(LanePorts { counterpart: there, outbox: store.clone() });
+    let options = RouterOptions { channel, ..RouterOptions::default() };
+    let (clock, memory): (Arc<dyn Clock>, Arc<dyn Memory>) = (Arc::new(SystemClock::default()), store.clone());
+    let router = RoomRouter::new(options, store.clone(), memory, clock, threads);
+    create_rooms(&router).await;
+    actix::spawn(clock::bring_timers(router.clone()));
+    let people = futures_util::future::join_all((0..ROOMS).map(|room| people(router.clone(), seed, room)));
+    let robots = futures_util::future::join_all((0..ROOMS).map(|room| robot(router.clone(), seed, room)));
+    futures_util::future::join(people, robots).await;
+    all_end(&store, seed).await;
+    router.clear();
+    arbiter.stop();
+    check(&store, seed)
+}
+
+async fn people(router: RoomRouter, seed: u64, room: u64) {
+    let address = world::address(room);
+    let mut dice = Dice::new(seed ^ (room << 24) ^ 1);
+    for n in 0..CALLS {
+        tokio::time::sleep(Duration::from_micros(dice.roll(1_500))).await;
+        let agent = AgentId::trusted(&format!("agt_{}", 1 + dice.roll(2)));
+        let command = match dice.roll(3) {
+            0 => Command::GiveBack { of: None, reason: None },
+            _ => Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover },
+        };
+        let _ = router.command(address.clone(), command, caller(), Cause::Request(format!("p{n}").into())).await;
+        if dice.rarely(6) {
+            router.kill(&address);
+        }
+    }
+}
+
+async fn robot(router: RoomRouter, seed: u64, room: u64) {
+    let address = world::address(room);
+    let mut dice = Dice::new(seed ^ (room << 32) ^ 2);
+    for n in 0..CALLS {
+        let (name, arguments) = match dice.roll(4) {
+            0 => ("create_tag", r#"{"tags":["Tag 1"]}"#),
+            1 => ("resolve_conversation", r#"{"reason_code":"answered"}"#),
+            _ => ("assign_agent", r#"{"mode":"auto"}"#),
+        };
+        let admitted = call(&address, n, name, arguments);
+        for _ in 0..50 {
+            let batch = Batch { calls: vec![admitted.clone()], caller: caller() };
+            match router.call(address.clone(), batch, Duration::from_millis(2)).await {
+                CallOutcome::Answered(_) | CallOutcome::Accepted(_) => break,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+        // The customer writes again, or a resolved room would end the play.
+        let message_id = format!("m{n}");
+        let message = Command::Message {
+            message_id,
+            from: bellhop::room::Writer::Customer,
+            agent_id: None,
+            text: "and another thing".into(),
+        };
+        let _ = router.command(address.clone(), message, caller(), Cause::Message(format!("m{n}").into())).await;
+    }
+}
+
+fn call(room: &RoomAddress, n: u64, name: &str, arguments: &str) -> Admitted {
+    let body = format!(r#"{{"calls":[{{"call_id":"{}-{n}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
+    let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
+    let ai_agent = AiAgentId::trusted("sales");
+    let admission = Admission {
+        address: room,
+        ai_agent: Some(&ai_agent),
+        key_id: &"key_1".into(),
+        turn_id: None,
+        seen: Seen::default(),
+        crm: false,
+    };
+    admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
+}
+
+async fn all_end(store: &MemoryStore, seed: u64) {
+    for _ in 0..4_000 {
+        if store.calls().iter().all(|call| call.answer.status.is_final()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let open: Vec<_> = store.calls().into_iter().filter(|call| !call.answer.status.is_final()).collect();
+    panic!("seed {seed}: these calls never ended: {open:?}");
+}
+
+/// Who has the room after this event, if it moves control.
+fn moves_to(event: &RoomEvent) -> Option<Option<&AgentId>> {
+    match &event.fact {
+        Fact::RoomTaken { agent_id, .. } | Fact::AgentAssigned { agent_id, .. } => Some(Some(agent_id)),
+        Fact::RoomReturned { .. }
+        | Fact::RoomQueued { .. }
+        | Fact::AssignmentDropped { .. }
+        | Fact::RoomReopened { .. }
+        | Fact::ConversationResolved { .. } => Some(None),
+        _ => None,
+    }
+}
+
+fn check(store: &MemoryStore, seed: u64) -> (usize, usize) {
+    let marks = store.marks();
+    for Mark { address, call, fenced, version } in marks.iter().filter(|mark| mark.fenced) {
+        let events = store.events(address);
+        let asked = events.iter().find(|event| {
+            matches!(&event.fact, Fact::EffectRequested { call_id, .. }
+                if bellhop::room::CallKey::of(address.company, call_id) == *call)
+        });
+        let asked = asked.expect("what was started was asked for").seq;
+        let between = events.iter().filter(|event| event.seq > asked && event.seq <= *version);
+        for event in between {
+            let to = moves_to(event);
+            let own = to == Some(Some(&AgentId::trusted(GIVEN_TO)));
+            assert!(to.is_none() || own, "seed {seed}: started ({fenced}) at version {version}, after {event:?}");
+        }
+    }
+    let events = store.addresses().into_iter().flat_map(|address| store.events(&address));
+    let takeovers = events.filter(|event| matches!(event.fact, Fact::RoomTaken { .. })).count();
+    (takeovers, marks.len())
+}
