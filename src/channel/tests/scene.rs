@@ -65,6 +65,14 @@ impl Memory for Directory {
         Box::pin(async { Ok(vec![]) })
     }
 
+    fn held_places(&self, _: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
     fn due_timers(&self, _: Timestamp, _: i64) -> PortFuture<Vec<DueTimer>> {
         Box::pin(async { Ok(vec![]) })
     }
