@@ -307,7 +307,7 @@ fn not_stranded() -> Refusal {
 }
 
 /// A person who answered without saying who they are.
-const SOMEBODY: &str = "somebody";
+pub const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     let (channel, customer) = (channel.to_owned(), customer.clone());
@@ -348,5 +348,8 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
         }
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
+    if from == Writer::Customer && !late {
+        facts.extend(hand_over::left_alone(room, ground));
+    }
     facts
 }

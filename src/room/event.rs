@@ -89,7 +89,7 @@ pub enum Writer {
 }
 
 /// Whom an assignment asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum AssignTarget {
     Agent { agent: AgentId },

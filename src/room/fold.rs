@@ -194,6 +194,10 @@ impl Room {
             staffed.last_agent = Some(agent.clone());
             (staffed.awaited_since, staffed.active_at) = (None, Timestamp(0));
         }
+        // Whoever has it next may be asked as often again.
+        if let (Control::Bot | Control::Nobody, Some(staffed)) = (&to, &mut self.staffed) {
+            staffed.idle_moves = 0;
+        }
         self.control = to;
         self.epoch += 1;
     }
@@ -202,6 +206,7 @@ impl Room {
         self.assignment = self.assignment.max(assignment);
         self.reassigning = None;
         self.move_control(Control::Person { agent: agent.clone(), assignment });
-        self.staffed.get_or_insert_default().active_at = at;
+        let staffed = self.staffed.get_or_insert_default();
+        (staffed.since, staffed.active_at) = (at, at);
     }
 }

@@ -190,6 +190,9 @@ pub struct Barrier {
 /// What a room remembers of the person who has it, and of those before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staffed {
+    /// Since when whoever has it has it.
+    #[serde(default)]
+    pub since: Timestamp,
     /// Last sign of life of the person who has it.
     pub active_at: Timestamp,
     /// Since when the customer waits for that person; `None`: they answered.

@@ -16,7 +16,7 @@ pub const CAPACITY: u32 = 2;
 
 /// Three people of capacity 2 in two divisions.
 pub fn company() -> Company {
-    let division = |n: u64| Division { id: DivisionId::trusted(&format!("div_{n}")), name: format!("Division {n}") };
+    let division = |n: u64| Division { id: DivisionId::trusted(&format!("div_{n}")), name: format!("Division {n}"), hours: None };
     let agent = |n: u64| Agent {
         id: AgentId::trusted(&format!("agt_{n}")),
         name: format!("Agent {n}"),

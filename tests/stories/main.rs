@@ -12,6 +12,7 @@
 mod world;
 
 mod actor;
+mod assignment;
 mod bad_input;
 mod calls;
 mod channel;

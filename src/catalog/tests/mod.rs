@@ -25,7 +25,7 @@ struct Scene {
 impl Scene {
     /// An open room with one message of the customer, seen by the model; Ana and Budi in Billing, Ana again in Sales.
     fn new() -> Self {
-        let division = |id: &str, name: &str| Division { id: DivisionId::trusted(id), name: name.into() };
+        let division = |id: &str, name: &str| Division { id: DivisionId::trusted(id), name: name.into(), hours: None };
         let agent = |id: &str, name: &str, divisions: &[&str]| Agent {
             id: AgentId::trusted(id),
             name: name.into(),
