@@ -99,11 +99,11 @@ impl Running {
     async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
         let metrics = Metrics::start();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let (router, threads, channel) = build_router(config, &store, clock.clone())?;
+        let library = Arc::new(open_library(config, Who::Serve)?);
+        let (router, threads, channel) = build_router(config, &store, clock.clone(), library.clone())?;
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let library = Arc::new(open_library(config, Who::Serve)?);
         let api = build_api(&store, &router, library, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
@@ -214,9 +214,10 @@ fn build_router(
     config: &Config,
     store: &Store,
     clock: Arc<dyn Clock>,
+    library: Arc<Library>,
 ) -> Result<(RoomRouter, Threads, Arc<QontakChannel>), StoreError> {
     let (crm, channel) = build_outside(store, &clock)?;
-    let channel = Arc::new(channel);
+    let channel = Arc::new(channel.with_files(library));
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {

@@ -69,7 +69,11 @@ const HELP: &[(&str, Kind, &str)] = &[
     (ROOM_RESTARTS, Kind::Counter, "Room actors started again after they died."),
     (PANICS, Kind::Counter, "Calls whose decision panicked."),
     (NOBODY_ANSWERED, Kind::Counter, "Rooms back in the queue because one person after the other did not answer. Alert on any."),
-    (ROSTER_SLOT_MISMATCH, Kind::Counter, "Places where a roster and the store differed for longer than a word takes. Must be 0."),
+    (
+        ROSTER_SLOT_MISMATCH,
+        Kind::Counter,
+        "Places where a roster and the store differed for longer than a word takes. Must be 0.",
+    ),
     (ROSTER_RESTARTS, Kind::Counter, "Rosters made again after they died."),
     (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
     (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),

@@ -36,7 +36,8 @@ pub fn call(answer: &CallAnswer) {
 
 /// Rooms that nobody answered, one after the other: operators are to be woken.
 pub fn nobody_answered(events: &[RoomEvent]) {
-    let alarming = |event: &&RoomEvent| matches!(&event.fact, Fact::RoomQueued { reason, .. } if reason.as_deref() == Some(NOBODY_ANSWERED));
+    let alarming =
+        |event: &&RoomEvent| matches!(&event.fact, Fact::RoomQueued { reason, .. } if reason.as_deref() == Some(NOBODY_ANSWERED));
     let rooms = events.iter().filter(alarming).count();
     if rooms > 0 {
         metrics::counter!(telemetry::NOBODY_ANSWERED).increment(u64::try_from(rooms).unwrap_or(0));

@@ -335,6 +335,15 @@ pub struct ChannelAccess {
     pub version: i64,
 }
 
+/// A file's bytes, a piece at a time.
+pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send>>;
+
+/// Where the bytes of companies' files lie.
+pub trait Files: Send + Sync + 'static {
+    /// `None`: they are not there. `sha256`: their address, hexadecimal.
+    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<Pieces>>;
+}
+
 /// Where companies' tokens are kept, sealed.
 pub trait Vault: Send + Sync + 'static {
     /// `None`: the company has no CRM.

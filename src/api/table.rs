@@ -14,7 +14,8 @@ use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
 use super::{
-    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms,
+    view, webhooks,
 };
 
 /// A handler behind the door.
@@ -282,16 +283,10 @@ pub(super) static TABLE: &[Route] = &[
         .problems(&[Kind::Conflict]),
     Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(divisions::get))
         .answers(&[(OK, Some(schema::<divisions::DivisionView>))]),
-    Route::new(
-        Put,
-        "/v1/divisions/{division_id}",
-        BUILDERS,
-        ("put_division", "Add or replace a division"),
-        to!(divisions::put),
-    )
-    .body(schema::<divisions::DivisionBody>)
-    .answers(&[(OK, Some(schema::<divisions::DivisionView>)), (CREATED, Some(schema::<divisions::DivisionView>))])
-    .problems(&[Kind::Conflict]),
+    Route::new(Put, "/v1/divisions/{division_id}", BUILDERS, ("put_division", "Add or replace a division"), to!(divisions::put))
+        .body(schema::<divisions::DivisionBody>)
+        .answers(&[(OK, Some(schema::<divisions::DivisionView>)), (CREATED, Some(schema::<divisions::DivisionView>))])
+        .problems(&[Kind::Conflict]),
     Route::new(
         Patch,
         "/v1/divisions/{division_id}",
@@ -302,15 +297,9 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<divisions::DivisionPatch>)
     .answers(&[(OK, Some(schema::<divisions::DivisionView>))])
     .problems(&[Kind::Conflict]),
-    Route::new(
-        Delete,
-        "/v1/divisions/{division_id}",
-        BUILDERS,
-        ("delete_division", "Remove a division"),
-        to!(divisions::delete),
-    )
-    .answers(&[(NO_CONTENT, None)])
-    .problems(&[Kind::Conflict]),
+    Route::new(Delete, "/v1/divisions/{division_id}", BUILDERS, ("delete_division", "Remove a division"), to!(divisions::delete))
+        .answers(&[(NO_CONTENT, None)])
+        .problems(&[Kind::Conflict]),
     Route::new(Get, "/v1/tags", STAFF, ("list_tags", "List the company's tags"), to!(company::list_tags))
         .query(&PAGE)
         .answers(&[(OK, Some(list::<company::TagView>))]),

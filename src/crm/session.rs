@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Api, Budget, Class, Credentials, Inner, Outcome, Request, TokenFile, sort};
+use crate::outbound::{Api, Body, Budget, Class, Credentials, Inner, Outcome, Request, TokenFile, sort};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
@@ -162,7 +162,7 @@ impl QontakCrm {
             method: "POST",
             url: format!("{}{}", session.api.host, session.api.token_path),
             headers: vec![("accept", Secret::new("application/json".into()))],
-            body: Some(("application/x-www-form-urlencoded", file.refresh_form())),
+            body: Some(Body::Bytes("application/x-www-form-urlencoded", file.refresh_form())),
             timeout: timeout(session),
             writes: true,
         };

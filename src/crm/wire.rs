@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{Body, Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
@@ -121,7 +121,7 @@ impl QontakCrm {
             method,
             url: format!("{}{target}", session.api.host),
             headers,
-            body: body.map(|body| ("application/json", body.as_bytes().to_vec())),
+            body: body.map(|body| Body::Bytes("application/json", body.as_bytes().to_vec())),
             timeout: timeout(session),
             writes: method != "GET",
         }

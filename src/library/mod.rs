@@ -24,6 +24,9 @@ pub use refused::Refused;
 pub use scan::{Clamd, Scan, ScanAddress, Verdict};
 pub use sniff::Declared;
 
+use futures_util::StreamExt;
+
+use crate::actors::outside::{self, Files, OutsideFuture};
 use crate::room::CompanyNo;
 use blobs::Blobs;
 
@@ -55,5 +58,18 @@ impl Library {
     /// The bytes of a company's file. `None`: they are not here.
     pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
         self.blobs.read(company, sha256).await
+    }
+}
+
+impl Files for Library {
+    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<outside::Pieces>> {
+        Box::pin(async move {
+            let found = self.read(company, sha256).await.map_err(|error| -> Arc<str> { error.to_string().into() })?;
+            let plain = |piece: Result<bytes::Bytes, Refused>| match piece {
+                Ok(bytes) => Ok(bytes.to_vec()),
+                Err(error) => Err(std::io::Error::other(error.to_string())),
+            };
+            Ok(found.map(|pieces| -> outside::Pieces { Box::pin(pieces.map(plain)) }))
+        })
     }
 }

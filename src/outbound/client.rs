@@ -4,11 +4,11 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
 
 use super::headers::Pace;
-use super::wire::{Answer, MOST_BODY, Reply, Request};
+use super::wire::{Answer, Body, MOST_BODY, Reply, Request};
 
 /// A server that does not take a connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -61,9 +61,14 @@ pub fn prepare(client: &Client, host: &str, request: Request) -> Result<reqwest:
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
     }
     let mut builder = client.request(method, url).timeout(request.timeout).headers(headers);
-    if let Some((content_type, body)) = request.body {
-        builder = builder.header(CONTENT_TYPE, content_type).body(body);
-    }
+    builder = match request.body {
+        Some(Body::Bytes(content_type, bytes)) => builder.header(CONTENT_TYPE, content_type).body(bytes),
+        // With its length: a body in chunks is more than some servers take.
+        Some(Body::Stream { content_type, length, stream }) => {
+            builder.header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(stream))
+        }
+        None => builder,
+    };
     builder.build().map_err(|error| causes(&error.without_url()))
 }
 

@@ -38,7 +38,7 @@ pub use address::{Api, encoded};
 pub use credentials::{Credentials, TokenFile};
 pub use outcome::{Inner, Outcome, backoff_ms, sort};
 pub use slot::Slot;
-pub use wire::{Answer, Budget, Class, MOST_BODY, Reply, Request};
+pub use wire::{Answer, Body, Budget, Class, MOST_BODY, Reply, Request};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::actors::outside::Secret;
+use crate::actors::outside::{Pieces, Secret};
 
 /// A body longer than this (1 MiB) is not an answer of a CRM.
 pub const MOST_BODY: usize = 1 << 20;
@@ -48,6 +48,23 @@ impl Class {
     }
 }
 
+/// What is sent with a request.
+pub enum Body {
+    /// Content type and bytes.
+    Bytes(&'static str, Vec<u8>),
+    /// A file, a piece at a time; `length` is all of it. A stream that breaks off is a request that was lost.
+    Stream { content_type: String, length: u64, stream: Pieces },
+}
+
+impl Body {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(_, bytes) => bytes.len() as u64,
+            Self::Stream { length, .. } => *length,
+        }
+    }
+}
+
 /// One request. It is sent at most once.
 pub struct Request {
     /// `GET`, `POST`, …
@@ -55,8 +72,7 @@ pub struct Request {
     /// Absolute, and of the host that its slot is for.
     pub url: String,
     pub headers: Vec<(&'static str, Secret)>,
-    /// Content type and bytes.
-    pub body: Option<(&'static str, Vec<u8>)>,
+    pub body: Option<Body>,
     /// For the whole attempt, from the first byte of the connection to the last of the answer.
     pub timeout: Duration,
     /// Whether it changes anything over there.
@@ -66,7 +82,7 @@ pub struct Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
-        let bytes = self.body.as_ref().map(|(_, body)| body.len());
+        let bytes = self.body.as_ref().map(Body::len);
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("headers", &names)

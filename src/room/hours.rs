@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn clocks_that_change_change_the_moment_not_the_hour() {
-        let berlin = hours(r#"{"zone":"Europe/Berlin","week":{"sun":[["02:15","02:45"],["09:00","10:00"]],"sat":[["09:00","10:00"]]}}"#);
+        let berlin =
+            hours(r#"{"zone":"Europe/Berlin","week":{"sun":[["02:15","02:45"],["09:00","10:00"]],"sat":[["09:00","10:00"]]}}"#);
         assert!(berlin.is_open(at("2026-03-28T08:00:00Z")) && berlin.is_open(at("2026-03-29T07:00:00Z")));
         assert!(!berlin.is_open(at("2026-03-29T08:00:00Z")));
         // The clock goes back at three: half past two comes twice, and only the first is open.

@@ -242,9 +242,7 @@ impl Play {
                 let Some(ask) = Ask::of(&kept.address.room, &kept.room) else { return };
                 self.roster.reserve(ask, self.now)
             }
-            Said::Confirm(room, holding) => {
-                self.roster.confirm(&self.rooms[room as usize].address.room, &holding, self.now)
-            }
+            Said::Confirm(room, holding) => self.roster.confirm(&self.rooms[room as usize].address.room, &holding, self.now),
             Said::Release(room, assignment) => self.roster.release(&self.rooms[room as usize].address.room, assignment, self.now),
         };
         self.said.extend(words.into_iter().map(Said::ToRoom));
@@ -253,7 +251,9 @@ impl Play {
     fn room_of(&self, said: &Said) -> (bool, usize) {
         let find = |id: &bellhop::room::RoomId| self.rooms.iter().position(|kept| kept.address.room == *id).unwrap_or(0);
         match said {
-            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. } | Word::Requeue { room, .. }) => (true, find(room)),
+            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. } | Word::Requeue { room, .. }) => {
+                (true, find(room))
+            }
             Said::Reserve(room) | Said::Confirm(room, ..) | Said::Release(room, _) => (false, *room as usize),
         }
     }

@@ -212,7 +212,8 @@ fn a_crowd(world: &World) -> Vec<Room> {
 
 /// Asks for anyone until there is an answer, whoever dies in between.
 fn is_assigned_or_queued(room: &Room) {
-    let envelope = json!({"calls": [{"call_id": format!("assign-{}", room.id), "name": "assign_agent", "arguments": {"mode": "auto"}}]});
+    let envelope =
+        json!({"calls": [{"call_id": format!("assign-{}", room.id), "name": "assign_agent", "arguments": {"mode": "auto"}}]});
     eventually("an answer", || {
         let answer = room.gets_envelope(&envelope, &[("prefer", "wait=10")])?;
         match answer.http {
@@ -251,9 +252,7 @@ fn serves_in_order(rooms: &[Room], held: &[usize]) {
     for answer in door.at_once(posts) {
         answer.expect("an answer").result();
     }
-    eventually("thirty more are served", || {
-        (rooms.iter().filter(|room| control(room) == "person").count() == 100).then_some(())
-    });
+    eventually("thirty more are served", || (rooms.iter().filter(|room| control(room) == "person").count() == 100).then_some(()));
     let (served, waits): (Vec<_>, Vec<_>) = waiting.iter().partition(|(_, n)| control(&rooms[*n]) == "person");
     assert_eq!((served.len(), waits.len()), (30, 70));
     // Times are shown to the millisecond: rooms of one may have been in either order.

@@ -13,6 +13,7 @@ mod world;
 
 mod actor;
 mod assignment;
+mod attachments;
 mod bad_input;
 mod calls;
 mod channel;

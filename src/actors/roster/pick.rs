@@ -26,9 +26,7 @@ impl Roster {
         match &ask.target {
             AssignTarget::Agent { agent } => self.best(ask, now, false, |id, _| id == agent),
             AssignTarget::Auto if self.all_closed(closed) => None,
-            AssignTarget::Auto => {
-                self.best(ask, now, true, |_, _| true).or_else(|| self.best(ask, now, false, |_, _| true))
-            }
+            AssignTarget::Auto => self.best(ask, now, true, |_, _| true).or_else(|| self.best(ask, now, false, |_, _| true)),
             AssignTarget::Division { division } if closed.contains(division) => None,
             AssignTarget::Division { division } => {
                 let of = |division: &DivisionId, spare: bool| {

@@ -49,9 +49,9 @@ impl Roster {
         let grace = i64::from(policy.offline_grace_s) * 1_000;
         for (id, person) in &mut self.people {
             person.forget_picks(now);
-            let left_at = person.away_since.filter(|since| {
-                policy.on_offline == OfflinePolicy::RequeueNow && person.known && now.ms_since(*since) >= grace
-            });
+            let left_at = person
+                .away_since
+                .filter(|since| policy.on_offline == OfflinePolicy::RequeueNow && person.known && now.ms_since(*since) >= grace);
             let why = match (person.removed, left_at) {
                 (true, _) => "removed",
                 (false, Some(_)) => "offline",

@@ -100,6 +100,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     let what = match job.plan.kind {
         EffectKind::Assignment => "the conversation was not handed over",
         EffectKind::Resolution => "the conversation was not resolved",
+        EffectKind::Attachment => "the file was not sent",
         _ => "not all of it was done",
     };
     match status {

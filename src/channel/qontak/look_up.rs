@@ -26,6 +26,9 @@ impl QontakChannel {
     }
 
     async fn shown(&self, job: &EffectJob, deed: &Deed, started_at: Timestamp) -> Step<Found> {
+        if deed.is_message() {
+            return Ok(Found::Unprovable { why: "the channel shows nobody which messages it took".into() });
+        }
         let there = self.room(job.address.company, &job.address.room).await?;
         if let Some(left) = shows(deed, there.as_ref()) {
             return Ok(Found::Done(left.done(job.address.room.as_str())));
@@ -53,5 +56,6 @@ pub fn shows(deed: &Deed, there: Option<&There>) -> Option<Left> {
         Deed::RoundRobin => there.agent_ids.first().map(|user| Left::Given { user: user.clone() }),
         Deed::Leave { user, .. } => (!there.has(user)).then_some(Left::Done),
         Deed::Resolve => there.resolved.then_some(Left::Done),
+        Deed::Say { .. } | Deed::File { .. } => None,
     }
 }

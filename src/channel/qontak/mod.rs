@@ -7,6 +7,7 @@
 
 mod answer;
 mod assign;
+mod attach;
 mod check;
 mod envelope;
 mod hooks;
@@ -30,7 +31,7 @@ use dashmap::DashMap;
 
 use crate::actors::inbox::People;
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Files, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
 use crate::actors::ports::{Clock, Memory};
 use crate::outbound::Outbound;
@@ -49,6 +50,8 @@ pub struct QontakChannel {
     memory: Arc<dyn Memory>,
     clock: Arc<dyn Clock>,
     /// E-mail addresses of those who were met there, by their id there.
+    /// What may be sent; `None`: this process sends nothing.
+    files: Option<Arc<dyn Files>>,
     acquaintances: DashMap<(CompanyNo, String), String, ahash::RandomState>,
     desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
 }
@@ -56,7 +59,12 @@ pub struct QontakChannel {
 impl QontakChannel {
     /// `outbound`: with budgets that are not the CRM's.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn Memory>, clock: Arc<dyn Clock>) -> Self {
-        Self { outbound, vault, memory, clock, acquaintances: DashMap::default(), desks: DashMap::default() }
+        let (acquaintances, desks) = (DashMap::default(), DashMap::default());
+        Self { outbound, vault, memory, clock, files: None, acquaintances, desks }
+    }
+
+    pub fn with_files(self, files: Arc<dyn Files>) -> Self {
+        Self { files: Some(files), ..self }
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::outside::{Part, PartDone, PartRow};
 use crate::room::outbox::Rule;
-use crate::room::{AgentId, Because, RoomId};
+use crate::room::{AgentId, Because, RoomId, SentFile};
 
+use super::attach::MESSAGES;
 use super::rooms;
 use crate::outbound::encoded;
 
@@ -53,6 +54,13 @@ pub enum Deed {
         entry: Entry,
     },
     Resolve,
+    /// A text of the bot's.
+    Say {
+        text: String,
+    },
+    File {
+        file: SentFile,
+    },
 }
 
 /// What a part left behind (`PartDone::answer`).
@@ -72,6 +80,10 @@ pub enum Left {
     Inactive,
     /// Somebody had it before the allocator could choose.
     Taken,
+    /// The channel took this message.
+    Said {
+        message: String,
+    },
 }
 
 impl Left {
@@ -97,19 +109,26 @@ impl Deed {
             Self::RoundRobin => "round_robin",
             Self::Leave { .. } => "leave",
             Self::Resolve => "resolve",
+            Self::Say { .. } => "say",
+            Self::File { .. } => "file",
         }
+    }
+
+    /// Said twice it stands there twice.
+    pub const fn is_message(&self) -> bool {
+        matches!(self, Self::Say { .. } | Self::File { .. })
     }
 
     /// The part behind those that were started.
     pub fn part(&self, ended: &[PartRow]) -> Result<Part, Arc<str>> {
         let hands_to = match self {
             Self::Enter(entry) | Self::Leave { entry, .. } => Some(entry.entrant.agent_id.clone()),
-            Self::Tag { .. } | Self::RoundRobin | Self::Resolve => None,
+            _ => None,
         };
         Ok(Part {
             no: ended.last().map_or(0, |row| row.part.no + 1),
             name: self.name().into(),
-            rule: Rule::Absolute,
+            rule: if self.is_message() { Rule::Once } else { Rule::Absolute },
             request: serde_json::to_string(self).map_err(|error| -> Arc<str> { error.to_string().into() })?,
             reference: None,
             shown_name: None,
@@ -118,14 +137,19 @@ impl Deed {
     }
 
     /// Method, path from the mount on, and body (qontak-api.md 2.3).
-    pub fn request(&self, room: &RoomId) -> (&'static str, String, Option<String>) {
-        let room = rooms::path(room);
+    pub fn request(&self, id: &RoomId) -> (&'static str, String, Option<String>) {
+        let room = rooms::path(id);
         match self {
             Self::Tag { shown, .. } => ("POST", format!("{room}/tags"), Some(serde_json::json!({ "tag": shown }).to_string())),
             Self::Enter(entry) => ("POST", format!("{room}/agents/{}", encoded(&entry.entrant.user)), None),
             Self::RoundRobin => ("POST", format!("{room}/assign_round_robin"), None),
             Self::Leave { user, .. } => ("DELETE", format!("{room}/agents/{}", encoded(user)), None),
             Self::Resolve => ("PUT", format!("{room}/resolve"), None),
+            Self::Say { text } => {
+                let body = serde_json::json!({ "room_id": id.as_str(), "type": "text", "text": text });
+                ("POST", MESSAGES.to_owned(), Some(body.to_string()))
+            }
+            Self::File { .. } => ("POST", MESSAGES.to_owned(), None),
         }
     }
 }

@@ -16,6 +16,7 @@ impl QontakChannel {
             Request::AssignAgent(asked) => self.next_of_assignment(job, &asked.wanted, ended, &done).await,
             Request::CreateTag(asked) => self.next_of_tags(job, &asked.tags, ended, &done).await,
             Request::ResolveConversation(asked) => self.next_of_resolution(job, asked, ended).await,
+            Request::SendAttachment(asked) => self.next_of_attachment(job, asked, ended, &done).await,
             _ => return Err("this call is not the channel's".into()),
         };
         Ok(planned.unwrap_or_else(Stop::planned))

@@ -19,6 +19,10 @@ pub struct There {
     pub tags: Vec<String>,
     /// Ids of the people who are in it, in the channel's order.
     pub agent_ids: Vec<String>,
+    /// `wa_cloud`, `ig`, …; empty: it does not say.
+    pub channel: String,
+    /// When the customer's session began, as it is written there.
+    pub session_at: Option<String>,
 }
 
 impl There {
@@ -29,8 +33,15 @@ impl There {
             let rows = data.get(key).and_then(Value::as_array).into_iter().flatten();
             rows.filter_map(Value::as_str).map(str::to_owned).collect()
         };
+        let text = |key: &str| data.get(key).and_then(Value::as_str).map(str::to_owned);
         let resolved = status.eq_ignore_ascii_case("resolved");
-        let room = Self { resolved, tags: texts("tags"), agent_ids: texts("agent_ids") };
+        let room = Self {
+            resolved,
+            tags: texts("tags"),
+            agent_ids: texts("agent_ids"),
+            channel: text("channel").unwrap_or_default(),
+            session_at: text("session_at"),
+        };
         (!status.eq_ignore_ascii_case("deleted")).then_some(room)
     }
 

@@ -10,6 +10,7 @@ use crate::outbound::{Class, Outcome, Slot, backoff_ms, sort};
 use crate::room::{CallStatus, Next, Refusal, Settlement};
 
 use super::QontakChannel;
+use super::attach::{no_bot_token, window_closed};
 use super::envelope;
 use super::look_up::shows;
 use super::part::{Deed, Left};
@@ -49,8 +50,19 @@ impl QontakChannel {
         let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
             return Ok(not_done(0, false, "the company's channel has moved"));
         };
-        let (method, path, body) = deed.request(&job.address.room);
-        let request = self.request(&session, &session.credentials, method, &path, body.as_deref());
+        let request = match &deed {
+            Deed::File { file } => match self.upload(job, &session, file).await {
+                Ok(request) => request,
+                Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
+                Err(Stop::Refuse(refusal)) => return Ok(refused(&refusal)),
+            },
+            deed => {
+                let who = if deed.is_message() { session.bot.as_ref() } else { Some(&session.credentials) };
+                let Some(who) = who else { return Ok(refused(&no_bot_token())) };
+                let (method, path, body) = deed.request(&job.address.room);
+                self.request(&session, who, method, &path, body.as_deref())
+            }
+        };
         let reply = self.outbound.send(slot, request).await;
         self.hear_inside(company, &session, Class::Write, &reply);
         let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
@@ -91,6 +103,10 @@ impl QontakChannel {
             (_, None) => refused(&refusals::room_not_in_channel()),
             (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => refused(&refusals::room_resolved()),
             (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
+            (Deed::Say { .. } | Deed::File { .. }, Some(_)) if mentions(said.as_deref(), &["24-hour", "24 hour", "session"]) => {
+                refused(&window_closed())
+            }
+            (Deed::Say { .. } | Deed::File { .. }, Some(_)) => refused(&refusals::channel_refused(said)),
             (Deed::Enter(entry), Some(_)) if mentions(said.as_deref(), &["not found"]) => {
                 let message = format!("The channel does not know `{}` any more. Choose somebody else.", entry.entrant.name);
                 refused(&Refusal::new("unknown_agent", Next::FixAndRetry, message))
@@ -141,6 +157,7 @@ fn is_complete(deed: &Deed, data: &Value) -> bool {
         Deed::Tag { .. } => rooms::is_room(data),
         Deed::Enter(entry) => who(data) == Some(entry.entrant.user.as_str()),
         Deed::RoundRobin => who(data).is_some(),
+        Deed::Say { .. } | Deed::File { .. } => data.get("id").is_some_and(Value::is_string),
         // A text, a status or the room: nobody promises which.
         Deed::Leave { .. } | Deed::Resolve => true,
     }
@@ -152,6 +169,9 @@ fn left_by(deed: &Deed, data: &Value) -> Left {
             Left::Failed { why: "the channel took it and does not show it".into() }
         }
         Deed::RoundRobin => who(data).map_or(Left::Done, |user| Left::Given { user: user.to_owned() }),
+        Deed::Say { .. } | Deed::File { .. } => {
+            Left::Said { message: data.get("id").and_then(Value::as_str).unwrap_or_default().to_owned() }
+        }
         _ => Left::Done,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::actors::outside::Secret;
-use crate::outbound::{Class, Credentials, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{Body, Class, Credentials, Inner, Outcome, Reply, Request, backoff_ms, sort};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
@@ -104,7 +104,7 @@ impl QontakChannel {
             method,
             url: format!("{}{target}", session.api.host),
             headers,
-            body: body.map(|body| ("application/json", body.as_bytes().to_vec())),
+            body: body.map(|body| Body::Bytes("application/json", body.as_bytes().to_vec())),
             timeout: session.timeout(),
             writes: method != "GET",
         }

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::actors::outside::Secret;
 use crate::room::CompanyNo;
 
-use super::super::{Budget, Class, Outbound, Reply, Request};
+use super::super::{Body, Budget, Class, Outbound, Reply, Request};
 
 pub const COMPANY: CompanyNo = CompanyNo(1);
 /// Must never be seen but on the wire.
@@ -62,7 +62,7 @@ impl Peer {
             method: if writes { "POST" } else { "GET" },
             url: format!("{}/deals?q={CANARY}", self.host),
             headers: vec![("authorization", Secret::new(format!("Bearer {CANARY}")))],
-            body: writes.then(|| ("application/json", format!("{{\"note\":\"{CANARY}\"}}").into_bytes())),
+            body: writes.then(|| Body::Bytes("application/json", format!("{{\"note\":\"{CANARY}\"}}").into_bytes())),
             timeout: Duration::from_secs(5),
             writes,
         }

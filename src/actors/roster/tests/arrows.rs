@@ -70,14 +70,8 @@ impl Play {
 
     fn asks(&mut self, n: usize) {
         let assignment = self.rooms[n].assignment + 1;
-        let queued = Fact::RoomQueued {
-            target: AssignTarget::Auto,
-            assignment,
-            reason: None,
-            leaves: false,
-            but: None,
-            there: false,
-        };
+        let queued =
+            Fact::RoomQueued { target: AssignTarget::Auto, assignment, reason: None, leaves: false, but: None, there: false };
         self.scene.now = self.scene.now.plus_ms(1);
         self.step(n, vec![queued]);
     }
@@ -107,9 +101,7 @@ impl Play {
     fn roster_hears(&mut self, n: usize, saying: Saying) -> Vec<Word> {
         let (id, now) = (room(n), self.scene.now);
         match saying {
-            Saying::Ask => {
-                Ask::of(&id, &self.rooms[n]).map_or_else(Vec::new, |ask| self.scene.roster.reserve(ask, now))
-            }
+            Saying::Ask => Ask::of(&id, &self.rooms[n]).map_or_else(Vec::new, |ask| self.scene.roster.reserve(ask, now)),
             Saying::Confirm(holding) => {
                 self.offers.remove(&(id.clone(), holding.assignment));
                 self.scene.roster.confirm(&id, &holding, now)
