@@ -22,6 +22,7 @@ use crate::channel::QontakChannel;
 use crate::channel::hearing::QontakEars;
 use crate::config::Config;
 use crate::crm::QontakCrm;
+use crate::library::{Clamd, Library, Refused, Scan, Who};
 use crate::outbound::Outbound;
 use crate::room::CompanyNo;
 use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
@@ -37,6 +38,8 @@ const THREADS_START: Duration = Duration::from_secs(10);
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Library(#[from] Refused),
     #[error("cannot listen on {listen}: {source}")]
     Listen { listen: String, source: std::io::Error },
     #[error("cannot wait for signals: {0}")]
@@ -55,6 +58,12 @@ pub fn store_options(config: &Config, migrate: bool) -> Result<StoreOptions, Sto
         journal_queue: config.journal_queue,
         pepper,
     })
+}
+
+/// The folder of files, `files` in the data folder, with the scanner that is set.
+pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {
+    let scan = config.scan.clone().map(|address| Arc::new(Clamd(address)) as Arc<dyn Scan>);
+    Library::open(&config.data_dir.join("files"), who, scan)
 }
 
 /// A server that answers.
@@ -94,7 +103,8 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let api = build_api(&store, &router, pepper, ready.clone(), &metrics, clock);
+        let library = Arc::new(open_library(config, Who::Serve)?);
+        let api = build_api(&store, &router, library, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
@@ -231,6 +241,7 @@ fn join_thread(threads: &Threads) {
 fn build_api(
     store: &Store,
     router: &RoomRouter,
+    library: Arc<Library>,
     pepper: Pepper,
     ready: Arc<AtomicBool>,
     metrics: &Metrics,
@@ -240,6 +251,7 @@ fn build_api(
         router: router.clone(),
         queries: store.queries(),
         directory: store.directory(),
+        library,
         key_ring: Arc::new(KeyRing::default()),
         pepper,
         ready,

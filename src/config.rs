@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::library::ScanAddress;
 use crate::store::{StoreError, StoreUrl};
 
 /// One setting that exists.
@@ -27,7 +28,7 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 pub const KEYS: &[Key] = &[
     key("listen", "127.0.0.1:8080", "address and port that `serve` listens on"),
     key("database_url", "sqlite:bellhop.db", "sqlite:FILE or postgres://user@host:5432/name"),
-    key("data_dir", "", "folder of the secret key file; the SQLite file's folder, or ./.bellhop"),
+    key("data_dir", "", "folder of the secret key file and of files to send; the SQLite file's folder, or ./.bellhop"),
     key("secret_key_file", "", "32 random bytes that pepper API keys; bellhop.key in the data folder"),
     key("log", "info", "what is logged, as a tracing filter: info, or bellhop=debug,warn"),
     key("log_format", "auto", "auto (pretty on a terminal), json or pretty"),
@@ -37,6 +38,7 @@ pub const KEYS: &[Key] = &[
     key("idle_after_s", "300", "seconds without work after which a room leaves memory, 1 to 86400"),
     key("readers", "2", "threads that read the store, 1 to 64"),
     key("journal_queue", "4096", "commits waiting for the write lane before rooms answer busy, 16 to 1048576"),
+    key("scan", "off", "virus scanner asked about every file: off, or clamd at tcp://host:port or unix:/path"),
     key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
 ];
 
@@ -143,6 +145,8 @@ pub struct Config {
     pub readers: usize,
     pub journal_queue: usize,
     pub stop_within_s: u32,
+    /// `None`: files are not scanned.
+    pub scan: Option<ScanAddress>,
     /// In the order of `KEYS`, as they were written (or worked out), for `config show`.
     pub shown: Vec<Shown>,
     /// The file that was read.
@@ -235,7 +239,15 @@ impl Values {
         if log.parse::<tracing_subscriber::EnvFilter>().is_err() {
             return self.invalid("log", "a level (error, warn, info, debug, trace) or a filter like bellhop=debug,warn");
         }
+        let scan = match self.take("scan").0.as_str() {
+            "off" => None,
+            address => match address.parse() {
+                Ok(address) => Some(address),
+                Err(()) => return self.invalid("scan", "off, tcp://host:port or unix:/path"),
+            },
+        };
         Ok(Config {
+            scan,
             listen,
             database_url,
             data_dir,

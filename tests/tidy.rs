@@ -111,14 +111,16 @@ fn may_import(part: &str) -> Option<&'static [&'static str]> {
         "store" => &["store", "room", "catalog", "actors", "telemetry"],
         "outbound" => &["outbound", "room", "catalog", "actors", "telemetry"],
         "crm" => &["crm", "outbound", "room", "catalog", "actors", "telemetry"],
-        "channel" => &["channel", "outbound", "room", "catalog", "actors", "telemetry"],
+        "channel" => &["channel", "outbound", "library", "room", "catalog", "actors", "telemetry"],
+        // Bytes and what they are; the rows are the store's.
+        "library" => &["library", "room", "telemetry"],
         // Doors, never each other.
-        "api" => &["api", "room", "catalog", "actors", "store", "telemetry"],
+        "api" => &["api", "room", "catalog", "actors", "store", "library", "telemetry"],
         "mcp" => &["mcp", "room", "catalog", "actors", "store", "telemetry"],
         "console" => &["console", "room", "catalog", "actors", "store", "telemetry"],
         // A server of its own: what it shared with us could be wrong on both sides.
         "standin" => &["standin"],
-        "config" | "telemetry" => &["config", "telemetry", "store", "room"],
+        "config" | "telemetry" => &["config", "telemetry", "store", "library", "room"],
         _ => return None,
     })
 }
@@ -142,7 +144,7 @@ fn imports(source: &Source) -> Vec<String> {
     let traits = ["crate::actors::ports", "crate::actors::outside", "crate::actors::inbox"];
     let ports = |line: &str| traits.iter().any(|file| line.contains(file));
     // Adapters know nothing of the shell but its traits; doors nothing but the router and what it answers.
-    if matches!(source.part(), "store" | "outbound" | "crm" | "channel") {
+    if matches!(source.part(), "store" | "outbound" | "crm" | "channel" | "library") {
         let shell = source.code().filter(|(_, line)| line.contains("crate::actors") && !ports(line));
         complaints.extend(
             shell.map(|(n, _)| source.complaint(n, "an adapter knows only actors::ports, actors::outside and actors::inbox")),
@@ -205,6 +207,7 @@ fn only_here(source: &Source) -> Vec<String> {
     let codes = ["StatusCode::", "HttpResponse::Ok", "HttpResponse::BadRequest", "HttpResponse::NotFound", "HttpResponse::build"];
     let own_server = part == "standin";
     keep_out(is_problem || own_server || part == "cli", &codes, "HTTP status codes live in api/problem.rs");
+    keep_out(part == "library", &["object_store", "infer"], "only library knows where files lie and what they are");
     let seals = source.part() == "store";
     keep_out(seals, &["Committed::seal", "Committed::<"], "only the store can say that something is durable");
     let reads_environment = matches!(part, "config" | "cli" | "main" | "telemetry");

@@ -24,6 +24,7 @@ mod roster_actor;
 mod rosters;
 mod router;
 mod settle;
+mod staffing;
 mod stored;
 pub mod turn;
 
@@ -36,5 +37,6 @@ pub use mailbag::Threads;
 pub use patience::{CallOutcome, CommandOutcome};
 pub use ports::Caller;
 pub use room_actor::RoomActor;
+pub use roster::Standing;
 pub use router::{Passivated, RoomRouter, RouterOptions};
 pub use stored::error_body;

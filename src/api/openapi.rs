@@ -145,11 +145,13 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
         let parameter = ParameterBuilder::new().name(*name).parameter_in(ParameterIn::Header).description(Some(*about));
         operation = operation.parameter(parameter.schema(Some(text_schema())));
     }
-    if let Some(body) = route.body {
-        let content = ContentBuilder::new().schema(Some(body(schemas))).build();
-        operation = operation.request_body(Some(
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build(),
-        ));
+    let kinds = [("application/json", route.body), ("multipart/form-data", route.upload)];
+    let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+    for (kind, schema) in kinds.into_iter().filter_map(|(kind, schema)| Some((kind, schema?))) {
+        body = body.content(kind, ContentBuilder::new().schema(Some(schema(schemas))).build());
+    }
+    if route.body.is_some() || route.upload.is_some() {
+        operation = operation.request_body(Some(body.build()));
     }
     for (status, schema) in route.answers {
         let mut response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or("Done"));
@@ -197,6 +199,12 @@ fn problems(route: &Route) -> Vec<Kind> {
         kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);
         kinds.extend([Kind::UnsupportedMediaType, Kind::UnsupportedEncoding]);
         kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::MissingField]);
+    }
+    if route.upload.is_some() {
+        kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::UnsupportedMediaType, Kind::MissingField]);
+        kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::PayloadTooLarge]);
+        kinds.extend([Kind::EmptyFile, Kind::TooLarge, Kind::UnsupportedType, Kind::TypeMismatch, Kind::Infected]);
+        kinds.extend([Kind::ScanUnavailable, Kind::StorageFull, Kind::TooManyUploads]);
     }
     if route.path.ends_with("/function-calls") && route.method == Method::Post {
         kinds.extend([Kind::TooDeep, Kind::TooManyItems, Kind::NumberOutOfRange, Kind::InvalidField]);
@@ -280,6 +288,6 @@ mod tests {
         }
         walk(&document, &document);
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        assert_eq!(schemas.keys().filter(|name| name.ends_with("List")).count(), 7, "one per kind of list");
+        assert_eq!(schemas.keys().filter(|name| name.ends_with("List")).count(), 8, "one per kind of list");
     }
 }

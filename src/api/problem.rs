@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::catalog::dialect::{EnvelopeProblem, ProblemKind};
+use crate::library::Refused;
 use crate::room::{CallId, Refusal};
 use crate::store::StoreError;
 
@@ -58,14 +59,19 @@ kinds! {
     Conflict 409 "conflict" "It cannot be done in the present state";
     AlreadyFinal 409 "already_final" "The function-call has already ended";
     PreconditionFailed 412 "precondition_failed" "It was changed since you read it";
+    TooLarge 413 "too_large" "The file is too large";
     PayloadTooLarge 413 "payload_too_large" "The body is too large";
-    UnsupportedMediaType 415 "unsupported_media_type" "The body must be application/json";
+    UnsupportedMediaType 415 "unsupported_media_type" "The body has a media type that is not taken here";
+    UnsupportedType 415 "unsupported_type" "Files of this type are not taken";
     UnsupportedEncoding 415 "unsupported_encoding" "The body must not be compressed";
     InvalidBody 422 "invalid_body" "A field is not valid";
     UnknownField 422 "unknown_field" "A field is not known";
     MissingField 422 "missing_field" "A field is missing";
     InvalidField 422 "invalid_field" "A field is not valid";
     NumberOutOfRange 422 "number_out_of_range" "A number is out of range";
+    EmptyFile 422 "empty_file" "The file has no bytes";
+    TypeMismatch 422 "type_mismatch" "The file is not what it is called";
+    Infected 422 "infected" "The scanner found something in the file";
     EmptyCalls 422 "empty_calls" "The request holds no calls";
     TooManyCalls 422 "too_many_calls" "The request holds too many calls";
     InvalidCallId 422 "invalid_call_id" "The id of a call is not valid";
@@ -77,6 +83,9 @@ kinds! {
     OutcomeUnknown 503 "outcome_unknown" "The request may or may not have been accepted";
     StorageUnavailable 503 "storage_unavailable" "The store cannot be reached; nothing was accepted";
     NotReady 503 "not_ready" "The server does not serve calls now";
+    ScanUnavailable 503 "scan_unavailable" "The file could not be scanned; it was not kept";
+    TooManyUploads 503 "too_many_uploads" "Too many files are coming in";
+    StorageFull 507 "storage_full" "There is no space left for files";
     TooManyStreams 503 "too_many_streams" "Too many live feeds are open";
 }
 
@@ -112,6 +121,7 @@ struct Parts {
     call_id: Option<CallId>,
     allow: Option<String>,
     retry_after_s: Option<u32>,
+    unread: bool,
 }
 
 /// How it stands on the wire.
@@ -138,11 +148,22 @@ impl Problem {
         let (status, code, title) = kind.row();
         let retry_after_s = match kind {
             Kind::RoomDraining | Kind::NotReady | Kind::TooManyStreams => Some(5),
+            Kind::ScanUnavailable | Kind::TooManyUploads => Some(5),
             Kind::Busy | Kind::TimedOutBeforeStart | Kind::OutcomeUnknown | Kind::StorageUnavailable => Some(1),
             _ => None,
         };
         let (title, detail) = (title.into(), detail.into());
-        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s }))
+        Self(Box::new(Parts {
+            status,
+            code,
+            title,
+            detail,
+            errors: vec![],
+            call_id: None,
+            allow: None,
+            retry_after_s,
+            unread: false,
+        }))
     }
 
     /// One and the same answer for every cause, so that nobody learns how close a guess was.
@@ -182,6 +203,13 @@ impl Problem {
         self
     }
 
+    /// Some of the body was not read: what is still to come must not be taken for the next request.
+    #[must_use]
+    pub fn with_body_unread(mut self) -> Self {
+        self.0.unread = true;
+        self
+    }
+
     /// A body of the hot path that no dialect can read.
     pub fn envelope(problem: &EnvelopeProblem) -> Self {
         let status = match problem.kind() {
@@ -207,7 +235,17 @@ impl Problem {
         let known = Kind::ALL.iter().find(|kind| kind.code() == code);
         let title = known.map_or_else(|| code.replace('_', " ").into(), |kind| Cow::Borrowed(kind.row().2));
         let detail = detail.into();
-        Self(Box::new(Parts { status, code, title, detail, errors: vec![], call_id: None, allow: None, retry_after_s: None }))
+        Self(Box::new(Parts {
+            status,
+            code,
+            title,
+            detail,
+            errors: vec![],
+            call_id: None,
+            allow: None,
+            retry_after_s: None,
+            unread: false,
+        }))
     }
 
     pub fn code(&self) -> &'static str {
@@ -239,7 +277,7 @@ impl Problem {
         if let Some(seconds) = parts.retry_after_s {
             response.insert_header((RETRY_AFTER, seconds));
         }
-        if matches!(parts.status, 408 | 413) {
+        if parts.unread || matches!(parts.status, 408 | 413) {
             // What is still to come of the body would be read as the next request.
             response.force_close();
         }
@@ -247,6 +285,20 @@ impl Problem {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bellhop\"")));
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+impl From<Refused> for Problem {
+    /// Its sentence is ours, but for what the disk or the scanner said: that goes to the log.
+    fn from(refused: Refused) -> Self {
+        let kind = Kind::ALL.iter().copied().find(|kind| kind.code() == refused.code()).unwrap_or(Kind::StorageUnavailable);
+        match &refused {
+            Refused::Storage(why) | Refused::ScanUnavailable(why) => {
+                tracing::error!(why, code = refused.code(), "a file could not be kept");
+                Self::new(kind, "Nothing was kept. Ask again in a moment.")
+            }
+            _ => Self::new(kind, refused.to_string()),
+        }
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Route {
     pub id: &'static str,
     pub(super) summary: &'static str,
     pub(super) body: Option<Schema>,
+    /// The body comes as `multipart/form-data`; where it is JSON as well, in either.
+    pub(super) upload: Option<Schema>,
     pub(super) answers: &'static [(StatusCode, Option<Schema>)],
     pub(super) problems: &'static [Kind],
     handler: fn(&'static Self) -> actix_web::Route,
@@ -69,7 +71,19 @@ impl Route {
         (id, summary): (&'static str, &'static str),
         handler: fn(&'static Self) -> actix_web::Route,
     ) -> Self {
-        Self { method, path, access, query: &[], id, summary, body: None, answers: &[(OK, None)], problems: &[], handler }
+        Self {
+            method,
+            path,
+            access,
+            query: &[],
+            id,
+            summary,
+            body: None,
+            upload: None,
+            answers: &[(OK, None)],
+            problems: &[],
+            handler,
+        }
     }
 
     pub(super) const fn query(mut self, names: &'static [&'static str]) -> Self {
@@ -79,6 +93,11 @@ impl Route {
 
     pub(super) const fn body(mut self, body: Schema) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    pub(super) const fn upload(mut self, body: Schema) -> Self {
+        self.upload = Some(body);
         self
     }
 

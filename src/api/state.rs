@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::actors::RoomRouter;
 use crate::actors::inbox::{Ears, Inbox};
 use crate::actors::ports::Clock;
+use crate::library::Library;
 use crate::room::CompanyNo;
 use crate::store::{Directory, Pepper, Queries};
 
@@ -21,6 +22,7 @@ pub struct Api {
     pub router: RoomRouter,
     pub queries: Queries,
     pub directory: Directory,
+    pub library: Arc<Library>,
     pub key_ring: Arc<KeyRing>,
     pub pepper: Pepper,
     /// True from the moment calls are served until the server drains.

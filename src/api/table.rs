@@ -14,7 +14,7 @@ use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
 use super::{
-    actor, call_reads, calls, channel, company, crm, decisions, events, hand_over, machine, people, rooms, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms, view, webhooks,
 };
 
 /// A handler behind the door.
@@ -273,31 +273,41 @@ pub(super) static TABLE: &[Route] = &[
     Route::new(Delete, "/v1/agents/{agent_id}", BUILDERS, ("delete_agent", "Remove an agent"), to!(people::delete_agent))
         .answers(&[(NO_CONTENT, None)])
         .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/divisions", STAFF, ("list_divisions", "List divisions"), to!(people::list_divisions))
+    Route::new(Get, "/v1/divisions", STAFF, ("list_divisions", "List divisions"), to!(divisions::list))
         .query(&PAGE)
-        .answers(&[(OK, Some(list::<people::DivisionView>))]),
-    Route::new(Post, "/v1/divisions", BUILDERS, ("post_division", "Add a division"), to!(people::post_division))
-        .body(schema::<people::DivisionBody>)
-        .answers(&[(CREATED, Some(schema::<people::DivisionView>))])
+        .answers(&[(OK, Some(list::<divisions::DivisionView>))]),
+    Route::new(Post, "/v1/divisions", BUILDERS, ("post_division", "Add a division"), to!(divisions::post))
+        .body(schema::<divisions::DivisionBody>)
+        .answers(&[(CREATED, Some(schema::<divisions::DivisionView>))])
         .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(people::get_division))
-        .answers(&[(OK, Some(schema::<people::DivisionView>))]),
+    Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(divisions::get))
+        .answers(&[(OK, Some(schema::<divisions::DivisionView>))]),
     Route::new(
         Put,
         "/v1/divisions/{division_id}",
         BUILDERS,
-        ("put_division", "Add or rename a division"),
-        to!(people::put_division),
+        ("put_division", "Add or replace a division"),
+        to!(divisions::put),
     )
-    .body(schema::<people::DivisionBody>)
-    .answers(&[(OK, Some(schema::<people::DivisionView>)), (CREATED, Some(schema::<people::DivisionView>))])
+    .body(schema::<divisions::DivisionBody>)
+    .answers(&[(OK, Some(schema::<divisions::DivisionView>)), (CREATED, Some(schema::<divisions::DivisionView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Patch,
+        "/v1/divisions/{division_id}",
+        BUILDERS,
+        ("patch_division", "Change some of a division"),
+        to!(divisions::patch),
+    )
+    .body(schema::<divisions::DivisionPatch>)
+    .answers(&[(OK, Some(schema::<divisions::DivisionView>))])
     .problems(&[Kind::Conflict]),
     Route::new(
         Delete,
         "/v1/divisions/{division_id}",
         BUILDERS,
         ("delete_division", "Remove a division"),
-        to!(people::delete_division),
+        to!(divisions::delete),
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),
@@ -317,6 +327,42 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files", STAFF, ("list_files", "List the files that may be sent"), to!(files::list))
+        .query(files::FILTERS)
+        .answers(&[(OK, Some(list::<files::FileView>))]),
+    Route::new(Post, "/v1/files", BUILDERS, ("post_file", "Add a file"), to!(files::post))
+        .upload(schema::<files::FileForm>)
+        .answers(&[(CREATED, Some(schema::<files::FileView>))])
+        .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/files/{file_key}", STAFF, ("get_file", "A file and its versions"), to!(files::get))
+        .answers(&[(OK, Some(schema::<files::FileDetail>))]),
+    Route::new(
+        Put,
+        "/v1/files/{file_key}",
+        BUILDERS,
+        ("put_file", "Add a version of a file, or change what is said about it"),
+        to!(files::put),
+    )
+    .body(schema::<files::FilePatch>)
+    .upload(schema::<files::FileForm>)
+    .answers(&[(OK, Some(schema::<files::FileView>)), (CREATED, Some(schema::<files::FileView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/files/{file_key}/archive",
+        BUILDERS,
+        ("archive_file", "Offer a file to nobody any more"),
+        to!(files::archive),
+    )
+    .answers(&[(OK, Some(schema::<files::FileView>))]),
+    Route::new(
+        Get,
+        "/v1/files/{file_key}/content",
+        STAFF,
+        ("get_file_content", "The bytes of a file, or of one of its versions"),
+        to!(files::content),
+    )
+    .query(&["version"]),
     Route::new(Get, "/v1/settings", STAFF, ("get_settings", "The company's policies, with an ETag"), to!(company::get_settings))
         .answers(&[(OK, Some(schema::<company::SettingsView>))]),
     Route::new(

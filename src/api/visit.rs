@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use actix_multipart::Multipart;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut, Data, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, dev};
 use futures_util::StreamExt;
 
 use crate::actors::ports::Caller;
@@ -35,7 +36,7 @@ pub struct Visit {
     pub key: Arc<Key>,
     pub request_id: Arc<str>,
     query: Vec<(String, String)>,
-    payload: Payload,
+    payload: dev::Payload,
 }
 
 /// Runs a handler behind the door.
@@ -71,7 +72,7 @@ pub struct Knock {
     pub api: Data<Api>,
     pub sender: Sender,
     http: HttpRequest,
-    payload: Payload,
+    payload: dev::Payload,
 }
 
 impl Knock {
@@ -94,7 +95,7 @@ where
         Ok((api, sender))
     });
     let answer = match found {
-        Ok((api, sender)) => handler(Knock { api, sender, http, payload }).await,
+        Ok((api, sender)) => handler(Knock { api, sender, http, payload: payload.into_inner() }).await,
         Err(problem) => Err(problem),
     };
     finish(answer, &request_id)
@@ -127,7 +128,7 @@ impl Visit {
         debug_assert!(route.access.asks_for_key(), "an open route has no key");
         auth::authorise(&key, route.access)?;
         let query = read_query(&http, route.query)?;
-        Ok(Self { api, http, key, request_id, query, payload })
+        Ok(Self { api, http, key, request_id, query, payload: payload.into_inner() })
     }
 
     pub fn query(&self, name: &str) -> Option<&str> {
@@ -170,13 +171,18 @@ impl Visit {
         read_body(&self.http, &mut self.payload, max).await
     }
 
+    /// The body as several parts, read as they come; once.
+    pub fn parts(&mut self) -> Multipart {
+        Multipart::new(self.http.headers(), dev::Payload::take(&mut self.payload))
+    }
+
     /// A strict JSON body: unknown fields are refused.
     pub async fn json<T: serde::de::DeserializeOwned>(&mut self, max: usize) -> Result<T, Problem> {
         strict::read(&self.body(max).await?)
     }
 }
 
-async fn read_body(http: &HttpRequest, payload: &mut Payload, max: usize) -> Result<Bytes, Problem> {
+async fn read_body(http: &HttpRequest, payload: &mut dev::Payload, max: usize) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::PayloadTooLarge, format!("The body may have {max} bytes."));
     let stated = http.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if stated.is_some_and(|length| length > max as u64) {

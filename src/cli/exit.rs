@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::app::StartError;
 use crate::config::ConfigError;
+use crate::library::Refused;
 use crate::store::StoreError;
 
 /// Exit codes, the same for every command.
@@ -109,6 +110,17 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let exit = match &refused {
+            Refused::Storage(_) | Refused::StorageFull => Exit::Failed,
+            Refused::ScanUnavailable(_) => Exit::Unreachable,
+            _ => Exit::Refused,
+        };
+        Self::new(exit, format!("{} ({})", refused, refused.code()))
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(Exit::Config, with_causes(&error))
@@ -119,6 +131,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Store(error) => error.into(),
+            StartError::Library(refused) => refused.into(),
             StartError::Listen { .. } => Self::new(Exit::Unreachable, with_causes(&error)),
             StartError::Signals(_) | StartError::Threads => Self::new(Exit::Failed, with_causes(&error)),
         }

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod doctor;
 mod exit;
+mod file;
 mod http;
 mod key;
 mod migrate;
@@ -21,8 +22,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::app::store_options;
+use crate::app::{open_library, store_options};
 use crate::config::{Config, Environment, Flags, LogFormat};
+use crate::library::{Library, Who};
 use crate::store::Store;
 use crate::telemetry;
 
@@ -61,6 +63,9 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The library: files that AI agents and people may send
+    #[command(subcommand)]
+    File(file::FileCommand),
     /// Look at rooms of a running server
     #[command(subcommand)]
     Room(room::RoomCommand),
@@ -82,7 +87,7 @@ struct StoreFlags {
     /// sqlite:FILE or postgres://user@host:5432/name [env: BELLHOP_DATABASE_URL] [default: sqlite:bellhop.db]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// Folder of the secret key file [env: BELLHOP_DATA_DIR] [default: the SQLite file's folder, or ./.bellhop]
+    /// Folder of the secret key file and of `files` to send [env: BELLHOP_DATA_DIR] [default: the SQLite file's folder, or ./.bellhop]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
     /// File with the secret that peppers API keys [env: BELLHOP_SECRET_KEY_FILE] [default: bellhop.key in the data folder]
@@ -127,6 +132,11 @@ impl Context {
         Ok(Store::open_beside(store_options(&config, true)?)?)
     }
 
+    /// The folder of files, beside a running server.
+    fn library_beside(&self, flags: &StoreFlags) -> Result<Library, Failure> {
+        Ok(open_library(&self.config(&flags.flags())?, Who::Command)?)
+    }
+
     fn client(&self, flags: &ServerFlags) -> Result<http::Client, Failure> {
         let url = flags.url.as_deref().or_else(|| self.environment.get("URL")).unwrap_or("http://127.0.0.1:8080");
         let key = flags.key.as_deref().or_else(|| self.environment.get("KEY")).ok_or_else(|| {
@@ -166,6 +176,7 @@ pub fn run() -> i32 {
         Command::Doctor(args) => in_system(interruptible(doctor::run(&context, args))),
         Command::Company(command) => in_system(company::run(&context, command)),
         Command::Key(command) => in_system(key::run(&context, command)),
+        Command::File(command) => in_system(interruptible(file::run(&context, command))),
         Command::Room(command) => in_system(interruptible(room::run(&context, command))),
         Command::Call(args) => in_system(interruptible(call::run(&context, args))),
         Command::Completions(args) => completions::run(&context, &args),
@@ -212,6 +223,7 @@ mod tests {
             "bellhop replay FILE --url http://127.0.0.1:8080 --key bh_live_x --set-up --json",
             "bellhop demo --for 20s --json",
             "bellhop call web-0042 create_tag tags=vip",
+            "bellhop file add travel-certificate ./certificate.png --company acme --database-url sqlite:b.db --json",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

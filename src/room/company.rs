@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::hours::Hours;
 use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
+use super::media::FileEntry;
 use super::policy::People;
 
 /// What happens when a call names a tag the company does not have.
@@ -106,6 +108,15 @@ pub struct Agent {
 pub struct Division {
     pub id: DivisionId,
     pub name: String,
+    /// When it is open; `None`: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+impl Division {
+    pub fn is_open(&self, at: Timestamp) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.is_open(at))
+    }
 }
 
 /// Where a company's conversations live.
@@ -141,6 +152,8 @@ pub struct Company {
     pub divisions: Vec<Division>,
     /// Folded tag name -> the name as it is shown.
     pub tags: HashMap<Arc<str>, Arc<str>>,
+    /// What its AI agents may send, by key: neither archived nor kept for people.
+    pub files: Arc<[FileEntry]>,
     /// Whether its CRM is connected.
     pub crm: bool,
     /// Where its conversations live.
@@ -155,6 +168,7 @@ impl Company {
             agents: vec![],
             divisions: vec![],
             tags: HashMap::new(),
+            files: Arc::new([]),
             crm: false,
             channel: ChannelKind::Embedded,
         }
@@ -167,6 +181,11 @@ impl Company {
 
     pub fn agent(&self, id: &AgentId) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.id == *id)
+    }
+
+    /// A file an AI agent may send.
+    pub fn file(&self, key: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.key.as_str() == key)
     }
 
     pub fn division(&self, id: &DivisionId) -> Option<&Division> {

@@ -120,6 +120,10 @@ text_id! {
     /// The caller: an AI agent's handle, unique in its company.
     AiAgentId, 64, token
 }
+text_id! {
+    /// A file of the company's library, as its builder named it: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    FileKey, 64, |c| token(c) && c != ':'
+}
 
 /// A room as its company names it: what the outside uses and what the router maps to an actor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

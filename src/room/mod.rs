@@ -2,6 +2,7 @@
 //! No clock, no randomness, no I/O, no logging: time and ids come in as arguments.
 
 pub mod call;
+pub mod channel_limits;
 pub mod command;
 pub mod company;
 pub mod courtesy;
@@ -10,7 +11,9 @@ pub mod effect;
 pub mod event;
 mod fold;
 pub mod hand_over;
+pub mod hours;
 pub mod ids;
+pub mod media;
 pub mod outbox;
 pub mod policy;
 pub mod refusal;
@@ -21,11 +24,14 @@ pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};
+pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use hours::{BadHours, Hours};
 pub use ids::{
-    AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, Meaning, MessageKey, RoomAddress, RoomId, RoomKey, Timestamp,
+    AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,
+    Timestamp,
 };
+pub use media::{FileEntry, Format, MediaKind};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Staffed, Tag, Wanted};

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
+use super::files::files_to_send;
 use super::schema::{agents, channel_access, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
 use crate::room::{Agent, AgentId, ChannelKind, Company, CompanyNo, Division, DivisionId, Presence, Settings};
@@ -47,10 +48,10 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         .order(agents::id.asc())
         .select((agents::id, agents::name, agents::email, agents::divisions, agents::status, agents::capacity))
         .load(c))?;
-    let groups: Vec<(String, String)> = run!(conn, "reading divisions", |c| divisions::table
+    let groups: Vec<(String, String, Option<String>)> = run!(conn, "reading divisions", |c| divisions::table
         .filter(divisions::company.eq(company.0))
         .order(divisions::id.asc())
-        .select((divisions::id, divisions::name))
+        .select((divisions::id, divisions::name, divisions::hours))
         .load(c))?;
     let names: Vec<(String, String)> = run!(conn, "reading tags", |c| tags::table
         .filter(tags::company.eq(company.0))
@@ -76,12 +77,18 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
             })
         })
         .collect::<Result<_, StoreError>>()?;
+    let division = |(id, name, hours): (String, String, Option<String>)| {
+        let hours = hours.as_deref().map(parsed).transpose()?;
+        Ok(Division { id: DivisionId::trusted(&id), name, hours })
+    };
+    let divisions = groups.into_iter().map(division).collect::<Result<_, StoreError>>()?;
     Ok(Company {
         no: company,
         settings,
         agents,
-        divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
+        divisions,
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
+        files: files_to_send(conn, company)?.into(),
         crm: crm > 0,
         channel: channels.first().and_then(|kind| ChannelKind::parse(kind)).unwrap_or_default(),
     })

@@ -19,7 +19,7 @@ tables! {
     agents (company, id) {
         company: BigInt, id: Text, name: Text, email: Text, divisions: Text, status: Text, capacity: BigInt,
     }
-    divisions (company, id) { company: BigInt, id: Text, name: Text, }
+    divisions (company, id) { company: BigInt, id: Text, name: Text, hours: Nullable<Text>, }
     settings (company) { company: BigInt, version: BigInt, body: Text, }
     audit (position) { position: BigInt, company: BigInt, at: BigInt, by: Text, what: Text, }
     rooms (room_key) {
@@ -47,6 +47,13 @@ tables! {
     }
     crm_access (company) {
         company: BigInt, base_url: Text, dialect: Text, options: Text, sealed: Binary, version: BigInt, updated_at: BigInt,
+    }
+    files (company, key) {
+        company: BigInt, key: Text, description: Text, for_agents: Bool, version: BigInt, created_at: BigInt, archived_at: Nullable<BigInt>,
+    }
+    file_versions (company, key, version) {
+        company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,
+        by: Text,
     }
     channel_access (company) {
         company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,

@@ -28,7 +28,7 @@ fn may(role: &str, method: &str, path: &str) -> Option<bool> {
         // "All reads, messages, people's decisions, actor commands."
         "operator" if reads || path.ends_with("/messages") || path.contains("/actor/") => true,
         "operator" if under(&["/v1/function-calls/"]) => true,
-        "operator" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/settings"]) => false,
+        "operator" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/files", "/v1/settings"]) => false,
         "operator" => return None,
         _ => unreachable!("{role}"),
     })
@@ -68,7 +68,9 @@ pub fn another_company_sees_nothing(world: &mut World) {
     let stranger = world.a_key("globex", "admin").0;
     let mut wrong = vec![];
     // Putting something under a name makes the stranger's own, whoever else has one of that name: after all the others.
-    let makes = |method: &str, path: &str| method == "PUT" || path.ends_with("/messages");
+    // A file is not made by saying something about it.
+    let puts = |method: &str, path: &str| method == "PUT" && !path.starts_with("/v1/files");
+    let makes = |method: &str, path: &str| puts(method, path) || path.ends_with("/messages");
     let (making, asking): (Vec<_>, Vec<_>) = guarded_routes().into_iter().partition(|(method, path)| makes(method, path));
     for (method, path) in asking {
         let (theirs, body) = asks(world, &stranger, method, &things.at(path), &body_for(path));
@@ -117,6 +119,7 @@ impl Things {
         let admin = world.admin();
         let room = world.a_room("acme-room-1");
         room.gets(create_tag(&["seen-by-acme-only"]).id("acme-call-1")).result();
+        assert_eq!(admin.adds_file("acme-file-1", "acme-file.png", &crate::world::file::png(1)).http, 201);
         let (agent, division) = (admin.an_agent("Acmeana", 5, &[]), admin.a_division("Acmesales"));
         let ids = HashMap::from([
             ("rooms", room.id.clone()),
@@ -125,6 +128,7 @@ impl Things {
             ("divisions", division),
             ("tags", "seen-by-acme-only".to_owned()),
             ("ai-agents", "sales".to_owned()),
+            ("files", "acme-file-1".to_owned()),
         ]);
         Self { version: room.version(), room, ids }
     }
@@ -148,7 +152,9 @@ impl Things {
     }
 
     fn mentioned_in(&self, body: &str) -> bool {
-        ["acme-room", "acme-call", "Acmeana", "Acmesales", "seen-by-acme-only"].iter().any(|word| body.contains(word))
+        ["acme-room", "acme-call", "acme-file", "Acmeana", "Acmesales", "seen-by-acme-only"]
+            .iter()
+            .any(|word| body.contains(word))
     }
 }
 
@@ -170,6 +176,7 @@ fn body_for(path: &str) -> Value {
         }
         _ if place.starts_with("divisions") => json!({"name": "Zoology"}),
         _ if place.starts_with("tags") => json!({"name": "zebra"}),
+        _ if place.starts_with("files/") => json!({"description": "Zebras"}),
         _ if place.starts_with("settings") => json!({"max_tags_per_room": 29}),
         _ => json!({}),
     }

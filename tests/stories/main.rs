@@ -12,8 +12,10 @@
 mod world;
 
 mod actor;
+mod assignment;
 mod bad_input;
 mod calls;
+mod channel;
 mod channel_inbound;
 mod clients;
 mod command_line;
@@ -27,7 +29,9 @@ mod demo;
 mod dialect;
 mod directory;
 mod events_feed;
+mod files;
 mod full_disk;
+mod handing_over;
 mod held;
 mod isolation;
 mod keys;

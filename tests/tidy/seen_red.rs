@@ -28,6 +28,8 @@ fn imports_that_cross_a_layer() {
         ("channel/qontak/people.rs", "use crate::actors::RoomRouter;"),
         ("crm/wire.rs", "use crate::channel::QontakChannel;"),
         ("outbound/mod.rs", "use crate::channel::QontakChannel;"),
+        ("library/intake.rs", "use crate::store::Queries;"),
+        ("library/mod.rs", "use crate::actors::RoomRouter;"),
         ("standin/crm/deals.rs", "use crate::room::Room;"),
         ("standin/mod.rs", "use super::catalog::Request;"),
     ] {
@@ -68,6 +70,7 @@ fn things_away_from_home() {
         ("actors/router.rs", "use diesel::prelude::*;"),
         ("api/calls.rs", "use actix::Addr;"),
         ("store/mod.rs", "reqwest::Client::new()"),
+        ("api/files.rs", "use object_store::path::Path;"),
         ("api/calls.rs", "answer(StatusCode::OK, body)"),
         ("api/calls.rs", "HttpResponse::Ok().json(x)"),
         ("actors/room_actor.rs", "let said = Committed::seal(answers);"),

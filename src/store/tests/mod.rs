@@ -2,6 +2,7 @@
 
 mod faults;
 mod fence;
+mod files;
 mod history;
 mod imagined;
 mod inbox;

@@ -3,8 +3,13 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::room::{Agent, AgentId, Division, DivisionId, Presence, Settings};
+use crate::room::{Agent, AgentId, Division, DivisionId, Hours, Presence, Settings};
 use crate::store::{Role, StoreError, checksum_ok, hash_key, migrate};
+
+/// How many steps the schema has, by their folders.
+fn steps() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap().count()
+}
 
 #[test]
 fn migrations_run_once_and_a_newer_schema_is_refused() {
@@ -16,7 +21,7 @@ fn migrations_run_once_and_a_newer_schema_is_refused() {
         } else {
             assert!(matches!(Store::open_beside(old), Err(StoreError::OlderSchema { .. })));
         }
-        assert_eq!(migrate(&place.url).unwrap(), 3);
+        assert_eq!(migrate(&place.url).unwrap(), steps());
         assert_eq!(migrate(&place.url).unwrap(), 0);
         if let StoreUrl::Sqlite(path) = &place.url {
             assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
@@ -49,7 +54,7 @@ fn a_database_of_the_first_schema_keeps_what_it_holds() {
         let mut unmigrated = place.options();
         unmigrated.migrate = false;
         assert!(matches!(Store::open_beside(unmigrated), Err(StoreError::OlderSchema { .. })));
-        assert_eq!(migrate(&place.url).unwrap(), 2);
+        assert_eq!(migrate(&place.url).unwrap(), steps() - 1);
         let serving = Serving::at(place);
         assert_eq!(serving.journal.owner_epoch(), 42);
         let view = wait(serving.store.queries().company(CompanyNo(7))).unwrap();
@@ -196,7 +201,14 @@ fn the_directory_keeps_companies_apart() {
             directory.put_agent(acme.no, agent.clone(), "key_x").await.unwrap();
             agent.capacity = 5;
             directory.put_agent(acme.no, agent.clone(), "key_x").await.unwrap();
-            directory.put_division(acme.no, Division { id: division.clone(), name: "Sales".into() }, "key_x").await.unwrap();
+            let mut sales = Division { id: division.clone(), name: "Sales".into(), hours: None };
+            directory.put_division(acme.no, sales.clone(), "key_x").await.unwrap();
+            let hours = |zone: &str| Hours { zone: zone.into(), closed: vec!["2026-12-25".into()], ..Hours::default() };
+            sales.hours = Some(hours("Mars/Olympus"));
+            assert!(matches!(directory.put_division(acme.no, sales.clone(), "x").await, Err(StoreError::Invalid(_))));
+            sales.hours = Some(hours("Asia/Jakarta"));
+            directory.put_division(acme.no, sales.clone(), "key_x").await.unwrap();
+            assert_eq!(queries.company(acme.no).await.unwrap().divisions, [sales]);
             assert!(directory.put_tag(acme.no, "VIP", "key_x").await.unwrap());
             assert!(!directory.put_tag(acme.no, "vip", "key_x").await.unwrap());
             let view = queries.company(acme.no).await.unwrap();

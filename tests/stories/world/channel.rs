@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::crm::StandIn;
 use super::door::Door;
+use super::patience::eventually;
 use super::{World, within};
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
@@ -23,16 +24,10 @@ impl World {
     pub fn has_a_channel(&mut self) -> String {
         self.has_a_crm();
         let path = self.is_told_the_channel("acme", &[]);
-        let registrations: [(&str, &[&str]); 3] = [
-            ("message_interactions", &["receive_message_from_agent", "receive_message_from_customer", "status_message"]),
-            ("room_interactions", &["room_resolved", "room_created", "room_updated"]),
-            ("agent_responsibility", &["assigned", "unassigned", "handover"]),
-        ];
-        for (name, switches) in registrations {
-            let mut body = json!({"url": format!("http://127.0.0.1:{}{path}", self.port)});
-            switches.iter().for_each(|switch| body[*switch] = json!(true));
-            assert_eq!(self.crm().chat("PUT", name, Some(&body)).0, 200);
-        }
+        let ours = format!("http://127.0.0.1:{}{path}", self.port);
+        // The last of three.
+        let told = || (self.crm().chat("GET", "agent_responsibility", None).1["url"] == ours).then_some(());
+        eventually("the channel tells us what happens there", told);
         path
     }
 
@@ -45,7 +40,23 @@ impl World {
         });
         let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
         let words = ["company", "channel", "set", company, "--kind", "qontak", "--base-url", &base, "--token-file", &files[0]];
-        let words = [&words[..], &["--bot-token-file", &files[1], "--public-url", &public, "--per-second", "500"], more].concat();
+        let words = [
+            &words[..],
+            &[
+                "--bot-token-file",
+                &files[1],
+                "--public-url",
+                &public,
+                "--per-second",
+                "500",
+                "--per-minute",
+                "30000",
+                "--burst",
+                "500",
+            ],
+            more,
+        ]
+        .concat();
         let set = self.command(&words);
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());

@@ -13,8 +13,8 @@ use super::patience::eventually;
 /// A caller with a key, of one running server. Cheap to clone, usable from any thread.
 #[derive(Clone)]
 pub struct Door {
-    http: reqwest::Client,
-    runtime: Handle,
+    pub(super) http: reqwest::Client,
+    pub(super) runtime: Handle,
     pub port: u16,
     pub key: String,
 }

@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod crm;
 pub mod database;
 pub mod door;
+pub mod file;
 pub mod patience;
 pub mod port;
 pub mod postgres;

@@ -1,0 +1,118 @@
+//! A body of several parts, of which one is a file (`multipart/form-data`), read as it comes: never in memory as a whole. The
+//! parts may come in any order; the file is only kept when all of them were in order.
+
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::error::PayloadError;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::library::{Declared, Library, Ready};
+
+use super::problem::{Kind, Problem};
+use super::strict::bad;
+
+/// Nothing came for so long: nothing will.
+const STALLED: Duration = Duration::from_secs(20);
+/// All of it must be here after this time: 200 MB over a slow line.
+const WITHIN: Duration = Duration::from_secs(15 * 60);
+/// Bytes of a part that is not the file.
+const MAX_PART: usize = 4 * 1024;
+
+/// What came.
+#[derive(Default)]
+pub struct Upload {
+    pub key: Option<String>,
+    pub description: Option<String>,
+    pub for_agents: Option<bool>,
+    /// Read, judged and not kept yet.
+    pub file: Option<Ready>,
+}
+
+/// Reads all parts. `Err` leaves nothing of the file behind.
+pub async fn read(parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+    timeout_at(Instant::now() + WITHIN, all(parts, library))
+        .await
+        .unwrap_or_else(|_| Err(too_slow()))
+        .map_err(Problem::with_body_unread)
+}
+
+async fn all(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+    let mut upload = Upload::default();
+    while let Some(field) = timeout(STALLED, parts.next()).await.map_err(|_| too_slow())? {
+        let mut field = field.map_err(|error| broken(&error))?;
+        match field.name().unwrap_or_default() {
+            "key" => once(&mut upload.key, text(&mut field).await?, "/key")?,
+            "description" => once(&mut upload.description, text(&mut field).await?, "/description")?,
+            "for_agents" => {
+                let said = match text(&mut field).await?.as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(bad("/for_agents", "It is true or false.")),
+                };
+                once(&mut upload.for_agents, said, "/for_agents")?;
+            }
+            "file" => {
+                let file = file(&mut field, library).await?;
+                once(&mut upload.file, file, "/file")?;
+            }
+            _ => {
+                let detail = "A part is not known; expected key, description, for_agents, file.";
+                return Err(Problem::new(Kind::UnknownField, detail));
+            }
+        }
+    }
+    Ok(upload)
+}
+
+fn once<T>(slot: &mut Option<T>, value: T, pointer: &'static str) -> Result<(), Problem> {
+    if slot.is_some() {
+        return Err(bad(pointer, "A part stands twice."));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+async fn text(field: &mut Field) -> Result<String, Problem> {
+    let too_large = |_| Problem::new(Kind::PayloadTooLarge, format!("A part beside the file may have {MAX_PART} bytes."));
+    let read = timeout(STALLED, field.bytes(MAX_PART)).await.map_err(|_| too_slow())?;
+    let bytes = read.map_err(too_large)?.map_err(|error| broken(&error))?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| Problem::new(Kind::InvalidEncoding, "Send the parts beside the file in UTF-8."))
+}
+
+async fn file(field: &mut Field, library: &Library) -> Result<Ready, Problem> {
+    let filename = field.content_disposition().and_then(|head| head.get_filename()).unwrap_or_default().to_owned();
+    let mime = field.content_type().map(ToString::to_string).unwrap_or_default();
+    let mut intake = library.take(Declared { filename, mime }).await?;
+    loop {
+        let step = match timeout(STALLED, field.next()).await {
+            Err(_) => Err(too_slow()),
+            Ok(None) => return Ok(intake.finish().await?),
+            Ok(Some(Err(error))) => Err(broken(&error)),
+            Ok(Some(Ok(bytes))) => intake.write(&bytes).await.map_err(Problem::from),
+        };
+        if let Err(problem) = step {
+            intake.discard().await;
+            return Err(problem);
+        }
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(Kind::RequestTimeout, "The file came too slowly; nothing was kept.")
+}
+
+fn broken(error: &MultipartError) -> Problem {
+    match error {
+        MultipartError::ContentTypeMissing | MultipartError::ContentTypeParse | MultipartError::ContentTypeIncompatible => {
+            not_parts()
+        }
+        MultipartError::Payload(PayloadError::Overflow) => Problem::new(Kind::PayloadTooLarge, "A part's head is too large."),
+        _ => Problem::new(Kind::MalformedRequest, "The parts did not all arrive as their heads said; nothing was kept."),
+    }
+}
+
+pub fn not_parts() -> Problem {
+    Problem::new(Kind::UnsupportedMediaType, "Send Content-Type: multipart/form-data with the parts key and file.")
+}

@@ -1,0 +1,231 @@
+//! Bytes on disk: streamed to a temporary object while they are hashed, moved to the address of their hash when they are whole.
+//! Never holds more of a file than one block, and never shows anything at an address that is not all there.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path as Folder;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
+use ring::digest::{Context, SHA256};
+use uuid::Uuid;
+
+use super::refused::Refused;
+use crate::room::CompanyNo;
+
+/// What is handed to the disk at once.
+const BLOCK: usize = 256 * 1024;
+/// A temporary of a command that is so old belongs to a command that died.
+const STALE: Duration = Duration::from_secs(24 * 3_600);
+const INCOMING: &str = "incoming";
+
+/// Whose temporaries these are. There is one `serve` at a time: what lies in its folder when it starts is left over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Serve,
+    Command,
+}
+
+impl Who {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Command => "command",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    who: Who,
+}
+
+/// Bytes as they come out, in pieces.
+pub type Pieces = BoxStream<'static, Result<Bytes, Refused>>;
+
+impl Blobs {
+    /// Makes the folder when it is missing (mode 0700) and removes what dead processes left half-written.
+    pub fn open(folder: &Folder, who: Who) -> Result<Self, Refused> {
+        let cannot = |error: std::io::Error| Refused::storage(&error);
+        for part in [folder.to_owned(), folder.join(INCOMING)] {
+            DirBuilder::new().recursive(true).mode(0o700).create(part).map_err(cannot)?;
+        }
+        if who == Who::Serve {
+            clear(&folder.join(INCOMING).join(Who::Serve.folder()), Duration::ZERO);
+        }
+        clear(&folder.join(INCOMING).join(Who::Command.folder()), STALE);
+        let local = LocalFileSystem::new_with_prefix(folder).map_err(|error| Refused::storage(&error))?;
+        Ok(Self { store: Arc::new(local.with_fsync(true)), who })
+    }
+
+    pub async fn begin(&self) -> Result<Draft, Refused> {
+        let path = Path::from_iter([INCOMING, self.who.folder(), &Uuid::now_v7().simple().to_string()]);
+        let upload = self.store.put_multipart(&path).await.map_err(|error| Refused::storage(&error))?;
+        let hash = Context::new(&SHA256);
+        Ok(Draft { blobs: self.clone(), upload, path, hash, waiting: Vec::with_capacity(BLOCK), size: 0 })
+    }
+
+    /// The bytes at this address, if they are there.
+    pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
+        self.pieces(&address(company, sha256)?).await
+    }
+
+    async fn pieces(&self, path: &Path) -> Result<Option<Pieces>, Refused> {
+        match self.store.get(path).await {
+            Ok(found) => Ok(Some(Box::pin(found.into_stream().map_err(|error| Refused::storage(&error))))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Refused::storage(&error)),
+        }
+    }
+}
+
+/// One company's own: equal files of two companies lie in two places, so that neither can tell.
+fn address(company: CompanyNo, sha256: &str) -> Result<Path, Refused> {
+    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return Err(Refused::Storage("an address of a file is not a hash".into()));
+    }
+    Ok(Path::from_iter(["blobs", &company.0.to_string(), &sha256[..2], sha256]))
+}
+
+/// Removes files that were last written so long ago. What cannot be removed is in nobody's way.
+fn clear(folder: &Folder, older_than: Duration) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let written = entry.metadata().and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        if written.elapsed().is_ok_and(|age| age >= older_than)
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::warn!(%error, "a half-written file of a dead process cannot be removed");
+        }
+    }
+}
+
+/// A file on its way in. Dropped, it leaves nothing behind.
+pub struct Draft {
+    blobs: Blobs,
+    upload: Box<dyn MultipartUpload>,
+    path: Path,
+    hash: Context,
+    waiting: Vec<u8>,
+    size: u64,
+}
+
+impl Draft {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(BLOCK - self.waiting.len()));
+            self.waiting.extend_from_slice(now);
+            rest = later;
+            if self.waiting.len() == BLOCK {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Refused> {
+        let block = std::mem::replace(&mut self.waiting, Vec::with_capacity(BLOCK));
+        self.upload.put_part(block.into()).await.map_err(|error| Refused::storage(&error))
+    }
+
+    /// All of it is on disk, at its temporary place.
+    pub async fn finish(mut self) -> Result<Whole, Refused> {
+        let written = if self.waiting.is_empty() { Ok(()) } else { self.flush().await };
+        let done = match written {
+            Ok(()) => self.upload.complete().await.map(drop).map_err(|error| Refused::storage(&error)),
+            refused => refused,
+        };
+        if let Err(refused) = done {
+            self.discard().await;
+            return Err(refused);
+        }
+        let sha256 = data_encoding::HEXLOWER.encode(self.hash.finish().as_ref());
+        Ok(Whole { blobs: self.blobs, path: Some(self.path), sha256, size: self.size })
+    }
+}
+
+impl Draft {
+    /// The same as dropping it, but done when this returns.
+    pub async fn discard(mut self) {
+        // An upload whose end failed has nothing left to abort; the next start looks again.
+        let _ = self.upload.abort().await;
+    }
+}
+
+/// A whole file that is not at its address yet. Dropped, it is removed.
+pub struct Whole {
+    blobs: Blobs,
+    path: Option<Path>,
+    pub sha256: String,
+    pub size: u64,
+}
+
+impl Whole {
+    /// Some of its bytes; fewer when it ends before.
+    pub async fn part(&self, start: u64, length: u64) -> Result<Bytes, Refused> {
+        let end = start.saturating_add(length).min(self.size);
+        match &self.path {
+            Some(path) if start < end => {
+                self.blobs.store.get_range(path, start..end).await.map_err(|error| Refused::storage(&error))
+            }
+            _ => Ok(Bytes::new()),
+        }
+    }
+
+    pub async fn pieces(&self) -> Result<Pieces, Refused> {
+        let gone = || Refused::Storage("a temporary file is gone".into());
+        let path = self.path.as_ref().ok_or_else(gone)?;
+        self.blobs.pieces(path).await?.ok_or_else(gone)
+    }
+
+    /// Moves it to its address, in one step: whoever looks there finds all of it or nothing.
+    pub async fn keep(mut self, company: CompanyNo) -> Result<(), Refused> {
+        let moved = match (&self.path, address(company, &self.sha256)) {
+            (Some(path), Ok(to)) => self.blobs.store.rename(path, &to).await.map_err(|error| Refused::storage(&error)),
+            (_, to) => to.map(drop),
+        };
+        if moved.is_ok() {
+            self.path = None;
+        } else {
+            self.discard().await;
+        }
+        moved
+    }
+
+    /// The same as dropping it, but done when this returns.
+    pub async fn discard(mut self) {
+        if let Some(path) = self.path.take()
+            && let Err(error) = self.blobs.store.delete(&path).await
+        {
+            tracing::warn!(%error, "a temporary file cannot be removed; the next start does it");
+        }
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        let Some(path) = self.path.take() else { return };
+        let store = Arc::clone(&self.blobs.store);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = store.delete(&path).await {
+                    tracing::warn!(%error, "a temporary file cannot be removed; the next start does it");
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/blobs.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+//! Where a picture was made goes, everything else stays; what makes no sense stays as it is.
+
+use super::*;
+use crate::library::tests::{chunk, jpeg, jpeg_with, png, png_with, segment, tiff, webp_with};
+
+/// Through the wash in pieces of `size`.
+fn washed(format: Format, file: &[u8], size: usize) -> (Vec<u8>, Place) {
+    let (mut wash, mut out) = (Wash::new(format), vec![]);
+    for piece in file.chunks(size) {
+        wash.push(piece, &mut out);
+    }
+    let place = wash.finish(&mut out);
+    (out, place)
+}
+
+/// The same whatever the pieces are.
+fn wash(format: Format, file: &[u8]) -> (Vec<u8>, Place) {
+    let whole = washed(format, file, usize::MAX);
+    for size in [1, 2, 3, 7, 64, 1_000] {
+        assert_eq!(washed(format, file, size), whole, "in pieces of {size}");
+    }
+    whole
+}
+
+fn exif(body: &[u8]) -> Vec<u8> {
+    segment(0xE1, &[b"Exif\0\0", body].concat())
+}
+
+fn speaks_of_it(file: &[u8]) -> bool {
+    file.windows(8).any(|window| window == b"LATITUDE")
+}
+
+#[test]
+fn a_place_leaves_the_exif_and_nothing_else_does() {
+    for little in [true, false] {
+        let mut block = tiff(little, true);
+        assert!(speaks_of_it(&block));
+        assert_eq!(exif::cut_gps(&mut block), Cut::Done);
+        assert!(!speaks_of_it(&block) && block.len() == tiff(little, true).len());
+        let expected = tiff(little, false);
+        let directory = 2 + 3 * 12 + 4;
+        assert_eq!(block[8..8 + directory], expected[8..8 + directory], "the other entries and the next directory's pointer");
+        assert!(block.ends_with(b"TAIL"));
+        assert_eq!(exif::cut_gps(&mut block), Cut::Nothing, "it is gone");
+    }
+}
+
+#[test]
+fn a_block_that_makes_no_sense_is_not_touched() {
+    let sound = tiff(true, true);
+    for at in 0..sound.len() {
+        for value in [0x00, 0xFF, 0x80] {
+            let mut block = sound.clone();
+            block[at] = value;
+            let before = block.clone();
+            if exif::cut_gps(&mut block) != Cut::Done {
+                assert_eq!(block, before, "byte {at} as {value}");
+            }
+            assert_eq!(block.len(), before.len());
+        }
+        let mut cut = sound[..at].to_vec();
+        if exif::cut_gps(&mut cut) != Cut::Done {
+            assert_eq!(cut, sound[..at]);
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_keeps_its_pixels_and_loses_its_place() {
+    let xmp = |text: &[u8]| segment(0xE1, &[b"http://ns.adobe.com/xap/1.0/\0", text].concat());
+    let first = jpeg_with(&[exif(&tiff(false, true)), xmp(b"<x exif:GPSLatitude='LATITUDE'/>"), segment(0xE2, b"ICC_PROFILE\0")]);
+    // As phones write it: a second picture behind the first, with the place in it as well.
+    let file = [first.clone(), jpeg_with(&[exif(&tiff(true, true))])].concat();
+    let (out, place) = wash(Format::Jpeg, &file);
+    assert_eq!((place, out.len(), speaks_of_it(&out)), (Place::Removed, file.len(), false));
+    let changed = file.iter().zip(&out).filter(|(a, b)| a != b).count();
+    assert!(changed < 250, "{changed} bytes changed");
+    let scan = |file: &[u8]| file.windows(2).position(|window| window == [0xFF, 0xDA]).unwrap();
+    assert_eq!(file[scan(&first)..first.len()], out[scan(&first)..first.len()]);
+    assert_eq!(wash(Format::Jpeg, &out), (out.clone(), Place::Nowhere), "once more changes nothing");
+}
+
+#[test]
+fn a_png_and_a_webp_lose_it_too() {
+    let file = png_with(&[chunk(b"eXIf", &tiff(false, true)), chunk(b"tEXt", b"Comment\0fine")]);
+    let (out, place) = wash(Format::Png, &file);
+    assert_eq!((place, out.len(), speaks_of_it(&out)), (Place::Removed, file.len(), false));
+    let mut block = tiff(false, true);
+    exif::cut_gps(&mut block);
+    assert_eq!(out, png_with(&[chunk(b"eXIf", &block), chunk(b"tEXt", b"Comment\0fine")]), "with a sum that fits");
+    let hidden =
+        png_with(&[chunk(b"zTXt", b"Raw profile type exif\0\0abc"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0GPS LATITUDE")]);
+    assert_eq!(wash(Format::Png, &hidden), (png(), Place::Removed));
+
+    let file = webp_with(&[(b"EXIF", tiff(true, true)), (b"XMP ", b"GPS LATITUDE".to_vec())]);
+    let (out, place) = wash(Format::Webp, &file);
+    assert_eq!((place, out.len(), speaks_of_it(&out)), (Place::Removed, file.len(), false));
+}
+
+#[test]
+fn what_has_no_place_passes_as_it_is() {
+    let broken = jpeg_with(&[exif(b"II*\0\xff\xff\xff\xff")]);
+    let endless = [&[0xFF, 0xD8][..], &[0xFF, 0xE1, 0xFF, 0xFF], b"Exif\0\0II*\0"].concat();
+    for (format, file, place) in [
+        (Format::Jpeg, jpeg(), Place::Nowhere),
+        (Format::Jpeg, jpeg_with(&[exif(&tiff(true, false))]), Place::Nowhere),
+        (Format::Jpeg, broken, Place::NotUnderstood),
+        (Format::Jpeg, endless, Place::Nowhere),
+        (Format::Jpeg, [jpeg(), b"trailing".to_vec()].concat(), Place::Nowhere),
+        (Format::Jpeg, vec![0xFF, 0xD8, 0xFF], Place::Nowhere),
+        (Format::Jpeg, vec![0xFF, 0xD8, 0x12, 0x34], Place::Nowhere),
+        (Format::Png, png(), Place::Nowhere),
+        (Format::Png, png()[..40].to_vec(), Place::Nowhere),
+        (Format::Png, png_with(&[chunk(b"eXIf", b"nonsense")]), Place::NotUnderstood),
+        (Format::Webp, webp_with(&[]), Place::Nowhere),
+        (Format::Pdf, b"%PDF-1.7 GPS LATITUDE".to_vec(), Place::Nowhere),
+    ] {
+        assert_eq!(wash(format, &file), (file, place), "{format:?}");
+    }
+}
+
+#[test]
+fn the_check_sum_is_that_of_the_standard() {
+    assert_eq!(exif::crc32(b"123456789"), 0xCBF4_3926);
+    assert_eq!(exif::crc32(b"IEND"), 0xAE42_6082);
+}
