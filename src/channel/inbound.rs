@@ -126,7 +126,8 @@ fn part<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Map<String,
 }
 
 fn cut(text: &str, most: usize) -> String {
-    text[..text.floor_char_boundary(most)].to_owned()
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text[..end.unwrap_or_default()].to_owned()
 }
 
 fn room_id(id: Option<&str>) -> Option<RoomId> {
@@ -160,7 +161,8 @@ fn message(body: &Map<String, Value>) -> Webhook {
     // "Agent" is also what the bot's own messages are announced as.
     let (from, person) = match text(body, "participant_type") {
         Some("customer") => (Writer::Customer, None),
-        Some("bot") => (Writer::AiAgent, None),
+        Some("bot" | "system" | "system_account" | "broadcast") => (Writer::AiAgent, None),
+        // Whoever is not known to be a program is taken for a person: the AI agent rather keeps quiet.
         Some(_) => (Writer::Agent, person(body, &["sender"], text(body, "sender_id"))),
         None if text(body, "data_event") == Some("receive_message_from_customer") => (Writer::Customer, None),
         None => (Writer::Agent, person(body, &["sender"], text(body, "sender_id"))),

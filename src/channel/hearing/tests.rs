@@ -24,13 +24,14 @@ struct Scene {
     known: Option<String>,
     labels: HashSet<[u8; 16]>,
     messages: BTreeSet<String>,
+    emails: Vec<(String, String)>,
     late: usize,
 }
 
 impl Scene {
     fn new() -> Self {
         let (messages, labels) = (BTreeSet::new(), HashSet::new());
-        Self { company: company(), room: Room::default(), known: None, labels, messages, late: 0 }
+        Self { company: company(), room: Room::default(), known: None, labels, messages, emails: vec![], late: 0 }
     }
 
     fn tell(&mut self, by: By, command: &Command) {
@@ -54,8 +55,14 @@ impl Scene {
             return;
         }
         let received_at = Timestamp((START_MS + 3_600_000) * 1_000);
-        let row =
-            InboxRow { position: 1, company: CompanyNo(1), room: label.room, body: text.into(), received_at, emails: vec![] };
+        let row = InboxRow {
+            position: 1,
+            company: CompanyNo(1),
+            room: label.room,
+            body: text.into(),
+            received_at,
+            emails: self.emails.clone(),
+        };
         let heard = QontakEars.hear(&row, self.known.as_deref(), &self.company);
         for (by, command) in heard.tells {
             self.tell(by, &command);
@@ -263,6 +270,33 @@ fn what_we_did_ourselves_does_not_move_the_room_twice() {
     there.agents.push("p3".into());
     scene.hears(&there.agent(3, "assigned", "p3"));
     assert_eq!(scene.holder(), "p3");
+}
+
+#[test]
+fn somebody_named_by_an_id_alone_is_who_the_channel_says() {
+    let (mut scene, mut there) = (Scene::new(), Vendor::default());
+    scene.emails = vec![("5f-ana".into(), "ANA@acme.example".into()), ("5f-none".into(), String::new())];
+    there.agents = vec!["5f-ana".into()];
+    scene.hears(&there.agent(1, "assigned", "5f-ana"));
+    assert_eq!(scene.holder(), "agt_ana");
+    scene.hears(&there.message(2, "agent", "5f-ana", "I am Ana"));
+    assert_eq!(scene.room.assignment, 1, "she has it already");
+    there.agents = vec!["5f-none".into()];
+    scene.hears(&there.agent(3, "assigned", "5f-none"));
+    assert_eq!(scene.holder(), "5f-none");
+}
+
+#[test]
+fn what_was_said_before_the_room_was_made_counts_from_then_on() {
+    let (mut scene, there) = (Scene::new(), Vendor::default());
+    let mut bare = there.agent(1, "assigned", "p1");
+    bare["room"] = Value::Null;
+    scene.hears(&bare);
+    assert!(!scene.room.exists(), "nobody knows where it is or with whom");
+    scene.hears(&json!({"data_event": "room_updated", "id": "room-1", "tags": ["vip"], "updated_at": at(2)}));
+    scene.hears(&there.message(3, "customer", "62812", "hello"));
+    // It came without a time, so it is taken to have happened when it came: after the message.
+    assert_eq!((scene.holder().as_str(), scene.tags()), ("p1", BTreeSet::from(["vip".into()])));
 }
 
 #[test]
