@@ -17,6 +17,10 @@ use super::strict::bad;
 const STALLED: Duration = Duration::from_secs(20);
 /// All of it must be here after this time: 200 MB over a slow line.
 const WITHIN: Duration = Duration::from_secs(15 * 60);
+/// What is still to come of a refused file is read for so long, and thrown away.
+const RUN_DRY: Duration = Duration::from_secs(2);
+/// After these there is nothing more to read.
+const BROKEN: [Kind; 3] = [Kind::MalformedRequest, Kind::UnsupportedMediaType, Kind::RequestTimeout];
 /// Bytes of a part that is not the file.
 const MAX_PART: usize = 4 * 1024;
 
@@ -31,14 +35,25 @@ pub struct Upload {
 }
 
 /// Reads all parts. `Err` leaves nothing of the file behind.
-pub async fn read(parts: Multipart, library: &Library) -> Result<Upload, Problem> {
-    timeout_at(Instant::now() + WITHIN, all(parts, library))
-        .await
-        .unwrap_or_else(|_| Err(too_slow()))
-        .map_err(Problem::with_body_unread)
+pub async fn read(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+    let until = Instant::now() + WITHIN;
+    let came = timeout_at(until, all(&mut parts, library)).await.unwrap_or_else(|_| Err(too_slow()));
+    // A stream that broke is not asked again.
+    if came.as_ref().is_err_and(|problem| !BROKEN.iter().any(|kind| kind.code() == problem.code())) {
+        run_dry(&mut parts).await;
+    }
+    came.map_err(Problem::with_body_unread)
 }
 
-async fn all(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+/// Lets the sender of a file that is refused come to an end, if that is near: who is cut off while sending reads no answer.
+async fn run_dry(parts: &mut Multipart) {
+    let until = Instant::now() + RUN_DRY;
+    while let Ok(Some(Ok(mut field))) = timeout_at(until, parts.next()).await {
+        while let Ok(Some(Ok(_))) = timeout_at(until, field.next()).await {}
+    }
+}
+
+async fn all(parts: &mut Multipart, library: &Library) -> Result<Upload, Problem> {
     let mut upload = Upload::default();
     while let Some(field) = timeout(STALLED, parts.next()).await.map_err(|_| too_slow())? {
         let mut field = field.map_err(|error| broken(&error))?;

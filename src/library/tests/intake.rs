@@ -23,7 +23,7 @@ async fn sent(folder: &Path, scan: Option<Verdict>, filename: &str, bytes: &[u8]
     let scan = scan.map(|verdict| Arc::new(Says(verdict)) as Arc<dyn Scan>);
     let library = Library::open(folder, Who::Serve, scan).unwrap();
     let mut intake = library.take(Declared { filename: filename.into(), mime: String::new() }).await?;
-    for piece in bytes.chunks(1_000) {
+    for piece in bytes.chunks(if bytes.len() > 1_000_000 { 64 * 1024 } else { 1_000 }) {
         if let Err(refused) = intake.write(piece).await {
             intake.discard().await;
             return Err(refused);
