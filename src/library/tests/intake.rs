@@ -112,6 +112,19 @@ async fn a_refusal_has_its_word_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_is_refused_while_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::open(folder.path(), Who::Serve, None).unwrap();
+    let mut intake = library.take(Declared { filename: "a.wav".into(), mime: String::new() }).await.unwrap();
+    intake.write(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0").await.unwrap();
+    let block = vec![0; 1_000_000];
+    for _ in 0..49 {
+        intake.write(&block).await.unwrap();
+    }
+    assert_eq!(intake.write(&block).await, Err(Refused::TooLarge { max_bytes: 50_000_000 }));
+}
+
+#[tokio::test]
 async fn so_many_at_once_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let library = Library::open(folder.path(), Who::Serve, None).unwrap();
