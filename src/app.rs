@@ -10,19 +10,22 @@ use actix_web::dev::{ServerHandle, Service};
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::actors::clock::{bring_timers, resume_open_calls};
-use crate::actors::inbox::take_inbox;
 use crate::actors::ports::Clock;
+use crate::actors::postman::take_inbox;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
+use crate::channel::QontakChannel;
 use crate::channel::hearing::QontakEars;
 use crate::config::Config;
 use crate::crm::QontakCrm;
 use crate::library::{Clamd, Library, Refused, Scan, Who};
 use crate::outbound::Outbound;
-use crate::store::{Pepper, Store, StoreError, StoreOptions};
+use crate::room::CompanyNo;
+use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
 
 /// How often a running server looks whether a command beside it changed a company or a key.
@@ -96,7 +99,7 @@ impl Running {
     async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
         let metrics = Metrics::start();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let (router, threads) = build_router(config, &store, clock.clone())?;
+        let (router, threads, channel) = build_router(config, &store, clock.clone())?;
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
@@ -140,13 +143,15 @@ impl Running {
         });
         wait_until(THREADS_START, || threads.complete()).await.map_err(|()| StartError::Threads)?;
         ready.store(true, Ordering::Release);
+        let (changed, changes) = watch::channel(version);
         let background = vec![
             serving,
-            tokio::task::spawn_local(follow_companies(router.clone(), api, version)),
+            tokio::task::spawn_local(channel.clone().keep_registered(channels_of(store.queries()), changes)),
+            tokio::task::spawn_local(follow_companies(router.clone(), api, version, changed)),
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
-            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars))),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars), Some(channel))),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
@@ -197,24 +202,31 @@ impl Running {
     }
 }
 
-/// The adapter to every company's CRM, over one shared HTTP client.
-pub fn build_crm(store: &Store, clock: &Arc<dyn Clock>) -> Result<QontakCrm, StoreError> {
+/// The adapters to every company's CRM and channel, over one shared HTTP client.
+pub fn build_outside(store: &Store, clock: &Arc<dyn Clock>) -> Result<(QontakCrm, QontakChannel), StoreError> {
     let outbound = Outbound::new().map_err(StoreError::Invalid)?;
-    Ok(QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()))
+    let channel = QontakChannel::new(outbound.apart(), store.vault(), store.memory(), clock.clone());
+    Ok((QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()), channel))
 }
 
 /// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
-fn build_router(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> Result<(RoomRouter, Threads), StoreError> {
+fn build_router(
+    config: &Config,
+    store: &Store,
+    clock: Arc<dyn Clock>,
+) -> Result<(RoomRouter, Threads, Arc<QontakChannel>), StoreError> {
+    let (crm, channel) = build_outside(store, &clock)?;
+    let channel = Arc::new(channel);
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
-        crm: Some(LanePorts { counterpart: Arc::new(build_crm(store, &clock)?), outbox: store.outbox() }),
-        channel: None,
+        crm: Some(LanePorts { counterpart: Arc::new(crm), outbox: store.outbox() }),
+        channel: Some(LanePorts { counterpart: channel.clone(), outbox: store.outbox() }),
     };
-    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads))
+    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel))
 }
 
 /// The calling web thread takes its share of the rooms. The web server calls its factory once per thread *and* listening
@@ -278,14 +290,17 @@ impl Drop for InFlight {
 }
 
 /// Commands beside this server write companies and keys into the same database and raise one number there.
-async fn follow_companies(router: RoomRouter, api: Data<Api>, mut known: i64) {
+async fn follow_companies(router: RoomRouter, api: Data<Api>, mut known: i64, changed: watch::Sender<i64>) {
     let mut ticks = tokio::time::interval(CONFIG_POLL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut complained = false;
     loop {
         ticks.tick().await;
         match refresh(&router, &api, known).await {
-            Ok(version) => (known, complained) = (version, false),
+            Ok(version) => {
+                (known, complained) = (version, false);
+                changed.send_if_modified(|held| std::mem::replace(held, version) != version);
+            }
             Err(why) if !complained => {
                 complained = true;
                 tracing::warn!(event = "config.unread", why, "changes of companies and keys cannot be read now");
@@ -293,6 +308,11 @@ async fn follow_companies(router: RoomRouter, api: Data<Api>, mut known: i64) {
             Err(_) => {}
         }
     }
+}
+
+/// Companies whose rooms live elsewhere; `None`: the store cannot say now.
+fn channels_of(queries: Queries) -> impl AsyncFn() -> Option<Vec<CompanyNo>> {
+    async move || Some(queries.webhooks().await.ok()?.into_iter().map(|row| row.company).collect())
 }
 
 /// The version that is now followed; `known` when nothing moved.

@@ -4,14 +4,15 @@
 //! # The sentence is the layout
 //!
 //! AI agents and people call **actions** from the [`catalog`] on [`room`]s. [`actors`] take each room's calls one at a time and
-//! the [`store`] remembers; files that may be sent lie in the [`library`]; the [`crm`] is told, over what [`outbound`] holds open. The [`api`] is the door for programs, [`cli`] the command line; [`app`] is the only file that knows
+//! the [`store`] remembers; files that may be sent lie in the [`library`]; the [`crm`] and the [`channel`] are told, over what
+//! [`outbound`] holds open. The [`api`] is the door for programs, [`cli`] the command line; [`app`] is the only file that knows
 //! every part, [`config`] the only one that reads the environment, [`telemetry`] the one list of metrics' names. [`standin`] is
 //! the vendor Qontak in small, for the demo and the tests.
 //!
 //! ```text
 //!  main cli app            see everything
 //!  api                     the door: room, catalog, actors, store's reads, library
-//!  actors | store crm outbound   shell | adapters: they implement the traits of actors::ports and actors::outside
+//!  actors | store crm channel outbound   shell | adapters: they implement the traits of actors::ports, outside and inbox
 //!         | library              adapter: bytes of files, told by what they are; imports room
 //!  catalog                 pure: imports room
 //!  room                    pure: imports none of our modules
@@ -39,8 +40,11 @@
 //! 4. The journal's one thread writes the commits of many rooms in one transaction, each with a compare-and-set on the room's
 //!    version and owner epoch. A known call id, a stale version or a fault refuses one commit and none of its neighbours.
 //! 5. Durable, the commit comes back sealed as [`store::Committed`]; only now does the draft become the room and are the callers
-//!    answered. Assignments go on to the company's roster, whose offers come back as commands; effects to the company's CRM,
-//!    one lane a room (`actors::lane` does what `room::outbox` says), whose ends come back as commands too.
+//!    answered. Assignments go on to the company's roster, whose offers come back as commands; effects to the company's CRM or
+//!    to its channel, one lane a room each (`actors::lane` does what `room::outbox` says), whose ends come back as commands too.
+//!
+//! What happens in the channel's own inbox comes as webhooks: [`api`] keeps each durably in [`actors::inbox`] and answers;
+//! [`actors::postman`] brings them to their rooms, in order, as the commands that [`channel::hearing`] makes of them.
 //!
 //! # What always holds
 //!

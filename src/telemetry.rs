@@ -32,6 +32,9 @@ pub const ROOM_ACTIVATIONS: &str = "bellhop_room_activations_total";
 pub const ROOM_PASSIVATIONS: &str = "bellhop_room_passivations_total";
 pub const ROOM_RESTARTS: &str = "bellhop_room_restarts_total";
 pub const PANICS: &str = "bellhop_room_panics_total";
+pub const NOBODY_ANSWERED: &str = "bellhop_nobody_answered_total";
+pub const ROSTER_SLOT_MISMATCH: &str = "bellhop_roster_slot_mismatch_total";
+pub const ROSTER_RESTARTS: &str = "bellhop_roster_restarts_total";
 pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
 pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
 pub const STORE_POSITION: &str = "bellhop_store_position";
@@ -65,6 +68,9 @@ const HELP: &[(&str, Kind, &str)] = &[
     (ROOM_PASSIVATIONS, Kind::Counter, "Rooms put to sleep."),
     (ROOM_RESTARTS, Kind::Counter, "Room actors started again after they died."),
     (PANICS, Kind::Counter, "Calls whose decision panicked."),
+    (NOBODY_ANSWERED, Kind::Counter, "Rooms back in the queue because one person after the other did not answer. Alert on any."),
+    (ROSTER_SLOT_MISMATCH, Kind::Counter, "Places where a roster and the store differed for longer than a word takes. Must be 0."),
+    (ROSTER_RESTARTS, Kind::Counter, "Rosters made again after they died."),
     (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
     (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
     (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),

@@ -141,11 +141,14 @@ fn imports(source: &Source) -> Vec<String> {
         complaints.extend(store.map(|(n, _)| source.complaint(n, "of the store, actors may name only Committed")));
         complaints.extend(braced.map(|(n, _)| source.complaint(n, "name crate::store::Committed on a line of its own")));
     }
-    let ports = |line: &str| line.contains("crate::actors::ports") || line.contains("crate::actors::outside");
+    let traits = ["crate::actors::ports", "crate::actors::outside", "crate::actors::inbox"];
+    let ports = |line: &str| traits.iter().any(|file| line.contains(file));
     // Adapters know nothing of the shell but its traits; doors nothing but the router and what it answers.
     if matches!(source.part(), "store" | "outbound" | "crm" | "channel" | "library") {
         let shell = source.code().filter(|(_, line)| line.contains("crate::actors") && !ports(line));
-        complaints.extend(shell.map(|(n, _)| source.complaint(n, "an adapter knows only actors::ports and actors::outside")));
+        complaints.extend(
+            shell.map(|(n, _)| source.complaint(n, "an adapter knows only actors::ports, actors::outside and actors::inbox")),
+        );
     }
     if matches!(source.part(), "api" | "mcp" | "console") {
         complaints

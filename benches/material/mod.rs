@@ -65,7 +65,14 @@ pub fn admitted(address: &RoomAddress, body: &[u8]) -> Admitted {
     static KEY: LazyLock<(AiAgentId, Arc<str>)> = LazyLock::new(|| (AiAgentId::trusted("sales"), "key_1".into()));
     let (ai_agent, key_id) = &*KEY;
     let turn_id = envelope.turn_id.as_deref();
-    let admission = Admission { address, ai_agent: Some(ai_agent), key_id, turn_id, seen: Seen::default(), crm: false };
+    let admission = Admission {
+        address,
+        ai_agent: Some(ai_agent),
+        key_id,
+        turn_id,
+        seen: Seen::default(),
+        has: bellhop::catalog::Has { crm: false, files: false },
+    };
     admit(&envelope.calls[0], None, &admission).unwrap_or_else(|answer| panic!("the door refused {answer:?}"))
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::room::{Cause, Command, RoomAddress, RoomKey, Timestamp};
 
 use super::ports::{Clock, DueTimer, TimerKind};
+use super::rosters::start_rosters;
 use super::router::RoomRouter;
 
 /// The machine's clock, held back when it jumps backwards.
@@ -29,8 +30,10 @@ const COMPANY_TRIES: u32 = 240;
 /// A timer that was brought and is still there is brought again after this time.
 const REPEAT_AFTER_MS: i64 = 2_000;
 
-/// Brings every due timer to its room, and wakes the rooms of a lane that died, until the process ends.
+/// Brings every due timer to its room, wakes the rooms of a lane that died and replaces rosters that did, until the process
+/// ends.
 pub async fn bring_timers(router: RoomRouter) {
+    actix::spawn(start_rosters(router.clone()));
     let mut brought: std::collections::HashMap<(crate::room::RoomAddress, TimerKind, Timestamp), Timestamp> = Default::default();
     loop {
         let now = router.now();
@@ -45,6 +48,7 @@ pub async fn bring_timers(router: RoomRouter) {
             }
             Err(why) => tracing::warn!(%why, "the timers cannot be read"),
         }
+        router.0.rosters.revive(&router.0);
         if router.0.lanes.take_deaths() {
             actix::spawn(resume_open_calls(router.clone()));
         }

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 
 use metrics::Counter;
 
-use crate::room::CallStatus;
+use crate::room::hand_over::NOBODY_ANSWERED;
+use crate::room::{CallStatus, Fact, RoomEvent};
 use crate::telemetry;
 
 use super::batch::CallAnswer;
@@ -31,4 +32,13 @@ pub fn call(answer: &CallAnswer) {
             counters.push((counted, counter));
         }
     });
+}
+
+/// Rooms that nobody answered, one after the other: operators are to be woken.
+pub fn nobody_answered(events: &[RoomEvent]) {
+    let alarming = |event: &&RoomEvent| matches!(&event.fact, Fact::RoomQueued { reason, .. } if reason.as_deref() == Some(NOBODY_ANSWERED));
+    let rooms = events.iter().filter(alarming).count();
+    if rooms > 0 {
+        metrics::counter!(telemetry::NOBODY_ANSWERED).increment(u64::try_from(rooms).unwrap_or(0));
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use actix::Addr;
 
 use crate::room::{
-    AgentId, By, CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomKey, Timestamp,
+    AgentId, By, CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId, RoomKey,
+    Timestamp,
 };
 use crate::store::Committed;
 
@@ -229,6 +230,10 @@ pub trait Memory: Send + Sync + 'static {
     fn company(&self, company: CompanyNo) -> PortFuture<Company>;
     /// Rooms whose control is a person or the queue.
     fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>>;
+    /// The same for its roster's audit: each room that a person has, and that person.
+    fn held_places(&self, company: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>>;
+    /// Companies with a room whose control is a person or the queue.
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>>;
     /// Timers due at or before `until`, oldest first, at most `limit`.
     fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>>;
     /// Rooms that have open calls, to be woken after a start; at most `limit`, after `after`.

@@ -1,154 +1,217 @@
 //! Who holds which rooms and who waits for a person, as a plain value: no actor, no clock. Load is the set of rooms held,
-//! never a counter.
-//! **Invariant:** an agent's set is never larger than the capacity because of a pick (a person may hold more by other ways).
+//! never a counter. Not stored: made again from the rooms themselves, and the room is right whenever the two differ.
+//!
+//! A room asks (`reserve`), is offered a person, commits, and says so (`confirm`), or says that it does not want them any more
+//! (`release`). What may be lost on the way, and why no place is given twice:
+//!
+//! | Lost | Then |
+//! |---|---|
+//! | the process, after an offer | the offer was in memory like the room's mailbox; the room is in the queue and asks anew |
+//! | the process, after the room's commit | the store says who holds it |
+//! | the process, after a resolve's commit | the store does not name the room, so nobody holds a place for it |
+//! | a room's answer to an offer | the offer is made again; a place is never freed on silence |
+//! | this value alone (its actor died) | its offers may still lie in mailboxes and be committed later, so the actor keeps them outside of itself and the next roster begins with them (`recall_offer`): waiting for an offer's lifetime would only make it unlikely |
+//!
+//! Two offers for one assignment cannot both be taken: the room takes one only while it wants that very number.
+//!
+//! **Invariant:** a pick never brings anybody's load above their capacity (people may take more by themselves), and among
+//! rooms that wait for the same target none is served before one that has waited longer.
 
-use std::collections::HashMap;
+mod ask;
+mod audit;
+mod person;
+mod pick;
+mod presence;
+mod queue;
+#[cfg(test)]
+mod tests;
 
-use crate::room::{AgentId, AssignTarget, Company, Control, DivisionId, Presence, Room, RoomId, Timestamp};
+use std::collections::{HashMap, HashSet};
 
-/// A place reserved or taken: the room, and the number of the assignment it is for.
-pub type SlotKey = (RoomId, u64);
+use crate::room::{AgentId, AssignTarget, Because, Division, DivisionId, People, Room, RoomId, Timestamp};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    /// Offered, the room has not said yet; since when.
-    Held(Timestamp),
-    Occupied,
-}
-
-#[derive(Debug, Default)]
-struct Person {
-    name: String,
-    online: bool,
-    capacity: usize,
-    divisions: Vec<DivisionId>,
-    slots: HashMap<SlotKey, Slot>,
-    /// Turn of the last pick; the smallest has waited longest.
-    last_pick: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Waiting {
-    room: RoomId,
-    assignment: u64,
-    target: AssignTarget,
-    since: Timestamp,
-}
+pub use ask::{Ask, Holding};
+use person::{Offered, Person};
+use queue::Queue;
 
 /// What a room is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    Offer { room: RoomId, assignment: u64, agent: AgentId, agent_name: String },
-    QueuedAt { room: RoomId, assignment: u64, position: u64 },
+    Offer {
+        room: RoomId,
+        assignment: u64,
+        agent: AgentId,
+        agent_name: String,
+        because: Because,
+    },
+    QueuedAt {
+        room: RoomId,
+        assignment: u64,
+        position: u64,
+        opens_at: Option<Timestamp>,
+    },
+    /// Whoever has it, or is waited for, is gone.
+    Requeue {
+        room: RoomId,
+        agent: AgentId,
+        why: &'static str,
+    },
 }
 
-/// One company's people and their rooms. Not stored: made again from the rooms themselves.
+/// How one person stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What the rooms held and offered weigh together.
+    pub load: u32,
+    /// Rooms held, in order of their ids.
+    pub rooms: Vec<RoomId>,
+}
+
+/// One company's people and their rooms.
 #[derive(Debug, Default)]
 pub struct Roster {
     people: HashMap<AgentId, Person>,
-    queue: Vec<Waiting>,
-    picks: u64,
+    queue: Queue,
+    policy: People,
+    divisions: Vec<Division>,
+    /// Nobody but the directory knows this company's people.
+    embedded: bool,
+    /// The directory was read once.
+    staffed: bool,
+    /// Tells two assignments of one moment apart.
+    stamps: u64,
+    suspects: HashSet<audit::Held>,
 }
 
 /// An offer that was not answered for so long is made again; it is never freed on silence alone.
 pub const OFFER_REPEAT_MS: i64 = 5_000;
 
 impl Roster {
-    /// The people as the directory has them now. Those who left keep their rooms but get no more.
-    pub fn directory(&mut self, company: &Company, now: Timestamp) -> Vec<Word> {
-        for person in self.people.values_mut() {
-            person.online = false;
-        }
-        for agent in &company.agents {
-            let person = self.people.entry(agent.id.clone()).or_default();
-            person.name.clone_from(&agent.name);
-            person.online = agent.status == Presence::Online;
-            person.capacity = usize::try_from(agent.capacity).unwrap_or(usize::MAX);
-            person.divisions.clone_from(&agent.divisions);
-        }
-        self.drain(now)
-    }
-
     /// A room as the store has it, while the roster is made again.
     pub fn recall(&mut self, id: &RoomId, room: &Room) {
-        if let Control::Person { agent, assignment } = &room.control {
-            self.occupy(id, agent, *assignment);
+        if let Some(holding) = Holding::of(room) {
+            let person = self.people.entry(holding.agent.clone()).or_default();
+            person.last = person.last.max((holding.since, 0));
+            person.place(id, &holding.channel).occupy(&holding);
         }
-        if let Some(wanted) = room.wanted() {
-            self.wait(Waiting {
-                room: id.clone(),
-                assignment: wanted.assignment,
-                target: wanted.target.clone(),
-                since: wanted.since,
-            });
+        if let Some(ask) = Ask::of(id, room) {
+            self.queue.put(ask);
         }
+    }
+
+    /// An offer that the roster before this one made and that nobody answered: if the room still wants it, it stands.
+    pub fn recall_offer(&mut self, room: &RoomId, agent: &AgentId, assignment: u64, because: Because, now: Timestamp) {
+        let Some(ask) = self.queue.take_if(room, |ask| ask.assignment == assignment) else { return };
+        self.stamps += 1;
+        let person = self.people.entry(agent.clone()).or_default();
+        person.last = (now, self.stamps);
+        // It is made again at the next opportunity.
+        let offered = Offered { since: Timestamp(0), because, ask: ask.clone() };
+        person.place(room, &ask.channel).offered = Some(offered);
     }
 
     /// A room asks for a person. Asking again changes nothing and is answered again.
-    pub fn reserve(
-        &mut self,
-        room: &RoomId,
-        assignment: u64,
-        target: &AssignTarget,
-        since: Timestamp,
-        now: Timestamp,
-    ) -> Vec<Word> {
-        let key = (room.clone(), assignment);
-        if let Some((id, person)) = self.people.iter_mut().find(|(_, person)| person.slots.contains_key(&key)) {
-            let (agent, agent_name) = (id.clone(), person.name.clone());
-            return vec![Word::Offer { room: room.clone(), assignment, agent, agent_name }];
+    pub fn reserve(&mut self, ask: Ask, now: Timestamp) -> Vec<Word> {
+        for (id, person) in &mut self.people {
+            let Some(place) = person.places.get_mut(&ask.room) else { continue };
+            if place.assignments().any(|known| known > ask.assignment) {
+                return vec![];
+            }
+            if let Some(offered) = place.offered.as_ref().filter(|offered| offered.ask.assignment == ask.assignment) {
+                return vec![offered.word(id, &person.name)];
+            }
+            // The room is right: what it asks for it does not have.
+            place.occupied.take_if(|assignment| *assignment == ask.assignment);
+            place.offered = None;
+            person.tidy(&ask.room);
         }
-        self.queue.retain(|waiting| waiting.room != *room || waiting.assignment == assignment);
-        if !self.queue.iter().any(|waiting| waiting.room == *room) {
-            self.wait(Waiting { room: room.clone(), assignment, target: target.clone(), since });
+        if self.queue.get(&ask.room).is_some_and(|waiting| waiting.assignment > ask.assignment) {
+            return vec![];
         }
+        let room = ask.room.clone();
+        self.queue.put(ask);
         let mut words = self.drain(now);
-        if let Some(position) = self.position(room) {
-            words.push(Word::QueuedAt { room: room.clone(), assignment, position });
-        }
+        words.extend(self.told_place(&room, now));
         words
     }
 
-    /// The room committed the assignment; the room is right even if the roster did not know.
-    pub fn confirm(&mut self, room: &RoomId, agent: &AgentId, assignment: u64) {
-        self.queue.retain(|waiting| waiting.room != *room || waiting.assignment > assignment);
-        self.occupy(room, agent, assignment);
+    /// The room committed the assignment, or somebody took it, or its weight changed; the room is right even if the roster
+    /// did not know.
+    pub fn confirm(&mut self, room: &RoomId, holding: &Holding, now: Timestamp) -> Vec<Word> {
+        let outdated = |person: &Person| {
+            person.places.get(room).is_some_and(|place| place.occupied.is_some_and(|known| known > holding.assignment))
+        };
+        if self.people.values().any(outdated) {
+            return vec![];
+        }
+        let _ = self.queue.take_if(room, |ask| ask.assignment <= holding.assignment);
+        for (_, person) in self.people.iter_mut().filter(|(id, _)| **id != holding.agent) {
+            if let Some(place) = person.places.get_mut(room) {
+                place.occupied = None;
+                place.offered.take_if(|offered| offered.ask.assignment <= holding.assignment);
+                person.tidy(room);
+            }
+        }
+        self.stamps += 1;
+        let person = self.people.entry(holding.agent.clone()).or_default();
+        let load = person.load(&self.policy);
+        let place = person.place(room, &holding.channel);
+        let is_news = !place.assignments().any(|known| known == holding.assignment);
+        place.occupy(holding);
+        if is_news {
+            person.last = (now, self.stamps);
+        }
+        let freed = person.load(&self.policy) < load;
+        if freed { self.drain(now) } else { vec![] }
     }
 
     /// The room no longer holds or wants this assignment.
     pub fn release(&mut self, room: &RoomId, assignment: u64, now: Timestamp) -> Vec<Word> {
-        let key = (room.clone(), assignment);
-        self.queue.retain(|waiting| waiting.room != *room || waiting.assignment != assignment);
+        let _ = self.queue.take_if(room, |ask| ask.assignment == assignment);
         for person in self.people.values_mut() {
-            person.slots.remove(&key);
+            if let Some(place) = person.places.get_mut(room) {
+                place.occupied.take_if(|held| *held == assignment);
+                place.offered.take_if(|offered| offered.ask.assignment == assignment);
+                person.tidy(room);
+            }
         }
         self.drain(now)
+    }
+
+    /// What time alone brings: offers without an answer, people who stay away, divisions that open.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Word> {
+        let mut words = self.repeat_offers(now);
+        words.extend(self.those_gone(now));
+        words.extend(self.drain(now));
+        words
     }
 
     /// Offers without an answer, made again.
     pub fn repeat_offers(&mut self, now: Timestamp) -> Vec<Word> {
         let mut words = vec![];
         for (id, person) in &mut self.people {
-            for ((room, assignment), slot) in &mut person.slots {
-                if let Slot::Held(since) = slot
-                    && now.ms_since(*since) >= OFFER_REPEAT_MS
-                {
-                    *slot = Slot::Held(now);
-                    words.push(Word::Offer {
-                        room: room.clone(),
-                        assignment: *assignment,
-                        agent: id.clone(),
-                        agent_name: person.name.clone(),
-                    });
+            for offered in person.places.values_mut().filter_map(|place| place.offered.as_mut()) {
+                if now.ms_since(offered.since) >= OFFER_REPEAT_MS {
+                    offered.since = now;
+                    words.push(offered.word(id, &person.name));
                 }
             }
         }
         words
     }
 
-    /// How many rooms this agent holds or was offered.
+    /// How much this agent holds and was offered.
     pub fn load(&self, agent: &AgentId) -> usize {
-        self.people.get(agent).map_or(0, |person| person.slots.len())
+        self.people.get(agent).map_or(0, |person| usize::try_from(person.load(&self.policy)).unwrap_or(usize::MAX))
+    }
+
+    /// How this agent stands; somebody nobody ever spoke of holds nothing.
+    pub fn standing(&self, agent: &AgentId) -> Standing {
+        let Some(person) = self.people.get(agent) else { return Standing { load: 0, rooms: vec![] } };
+        let held = person.places.iter().filter(|(_, place)| place.occupied.is_some());
+        let mut rooms: Vec<RoomId> = held.map(|(room, _)| room.clone()).collect();
+        rooms.sort();
+        Standing { load: person.load(&self.policy), rooms }
     }
 
     /// Rooms that wait.
@@ -156,174 +219,47 @@ impl Roster {
         self.queue.len()
     }
 
-    fn occupy(&mut self, room: &RoomId, agent: &AgentId, assignment: u64) {
-        let key = (room.clone(), assignment);
-        for (id, person) in &mut self.people {
-            if id != agent {
-                person.slots.remove(&key);
-            }
-        }
-        self.people.entry(agent.clone()).or_default().slots.insert(key, Slot::Occupied);
-    }
-
-    /// In order of waiting time, so that nobody is overtaken after a restart either.
-    fn wait(&mut self, waiting: Waiting) {
-        let place = self.queue.partition_point(|other| (other.since, &other.room) <= (waiting.since, &waiting.room));
-        self.queue.insert(place, waiting);
-    }
-
-    /// 1 is next, among those who wait for the same target.
-    fn position(&self, room: &RoomId) -> Option<u64> {
-        let own = self.queue.iter().find(|waiting| waiting.room == *room)?;
-        let ahead =
-            self.queue.iter().take_while(|waiting| waiting.room != *room).filter(|waiting| waiting.target == own.target).count();
-        u64::try_from(ahead + 1).ok()
+    fn told_place(&self, room: &RoomId, now: Timestamp) -> Option<Word> {
+        let ask = self.queue.get(room)?;
+        let (position, opens_at) = (self.queue.position(ask), self.opens_at(&ask.target, now));
+        Some(Word::QueuedAt { room: room.clone(), assignment: ask.assignment, position, opens_at })
     }
 
     /// Gives every free place to whoever waited longest for it.
     fn drain(&mut self, now: Timestamp) -> Vec<Word> {
-        let mut words = vec![];
-        let mut still = vec![];
-        for waiting in std::mem::take(&mut self.queue) {
-            let Some(id) = self.pick(&waiting) else {
-                still.push(waiting);
-                continue;
-            };
-            self.picks += 1;
-            let Some(person) = self.people.get_mut(&id) else { continue };
-            person.last_pick = self.picks;
-            person.slots.insert((waiting.room.clone(), waiting.assignment), Slot::Held(now));
-            words.push(Word::Offer {
-                room: waiting.room,
-                assignment: waiting.assignment,
-                agent: id,
-                agent_name: person.name.clone(),
-            });
+        if self.queue.len() == 0 {
+            return vec![];
         }
-        self.queue = still;
+        let closed: HashSet<DivisionId> =
+            self.divisions.iter().filter(|division| !division.is_open(now)).map(|division| division.id.clone()).collect();
+        let mut words = vec![];
+        // Whoever comes behind a room that cannot be served waits too, even with less weight: nobody is overtaken.
+        let mut blocked: HashSet<AssignTarget> = HashSet::new();
+        for room in self.queue.in_order() {
+            let Some(ask) = self.queue.get(&room).filter(|ask| !blocked.contains(&ask.target)).cloned() else { continue };
+            match self.choose(&ask, &closed, now) {
+                Some((agent, because)) => words.extend(self.offer(ask, agent, because, now)),
+                // Nobody new is there for it, or nobody could ever take it: that holds no one else up.
+                None if ask.rests || !self.could_ever(&ask) => {}
+                None => drop(blocked.insert(ask.target)),
+            }
+        }
         words
     }
 
-    /// The available person with the fewest rooms; among equals the one who has waited longest.
-    fn pick(&self, waiting: &Waiting) -> Option<AgentId> {
-        let wanted = |id: &AgentId, person: &Person| match &waiting.target {
-            AssignTarget::Agent { agent } => agent == id,
-            AssignTarget::Division { division } => person.divisions.contains(division),
-            AssignTarget::Auto => true,
-        };
-        self.people
-            .iter()
-            .filter(|(id, person)| person.online && person.slots.len() < person.capacity && wanted(id, person))
-            .min_by_key(|(id, person)| (person.slots.len(), person.last_pick, (*id).clone()))
-            .map(|(id, _)| id.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::room::{Agent, CompanyNo};
-
-    const NOW: Timestamp = Timestamp(1_000_000);
-
-    fn company(capacities: &[u32]) -> Company {
-        let agents = capacities.iter().enumerate().map(|(n, capacity)| Agent {
-            id: AgentId::trusted(&format!("agt_{n}")),
-            name: format!("Agent {n}"),
-            email: String::new(),
-            divisions: vec![],
-            status: Presence::Online,
-            capacity: *capacity,
-        });
-        Company { agents: agents.collect(), ..Company::empty(CompanyNo(1)) }
-    }
-
-    fn staffed(capacities: &[u32]) -> Roster {
-        let mut roster = Roster::default();
-        assert_eq!(roster.directory(&company(capacities), NOW), vec![]);
-        roster
-    }
-
-    fn room(n: usize) -> RoomId {
-        RoomId::trusted(&format!("room-{n:03}"))
-    }
-
-    fn ask(roster: &mut Roster, n: usize) -> Vec<Word> {
-        let since = NOW.plus_ms(n as i64);
-        roster.reserve(&room(n), 1, &AssignTarget::Auto, since, NOW)
-    }
-
-    #[test]
-    fn two_hundred_rooms_and_a_hundred_places() {
-        let mut roster = staffed(&[5; 20]);
-        let words: Vec<Word> = (0..200).flat_map(|n| ask(&mut roster, n)).collect();
-        let offers = words.iter().filter(|word| matches!(word, Word::Offer { .. })).count();
-        assert_eq!(offers, 100);
-        assert_eq!(roster.waiting(), 100);
-        for n in 0..20 {
-            assert_eq!(roster.load(&AgentId::trusted(&format!("agt_{n}"))), 5);
+    fn offer(&mut self, ask: Ask, agent: AgentId, because: Because, now: Timestamp) -> Option<Word> {
+        self.stamps += 1;
+        let guarded = self.policy.burst_per_minute > 0 && !matches!(ask.target, AssignTarget::Agent { .. });
+        let person = self.people.get_mut(&agent)?;
+        let _ = self.queue.take_if(&ask.room, |_| true);
+        person.last = (now, self.stamps);
+        if guarded {
+            person.picks.push_back(now);
         }
-        assert_eq!(words.last(), Some(&Word::QueuedAt { room: room(199), assignment: 1, position: 100 }));
-    }
-
-    #[test]
-    fn asking_again_is_answered_again_and_takes_no_second_place() {
-        let mut roster = staffed(&[2]);
-        let first = ask(&mut roster, 1);
-        assert_eq!(ask(&mut roster, 1), first);
-        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1);
-    }
-
-    #[test]
-    fn a_free_place_goes_to_whoever_waited_longest() {
-        let mut roster = staffed(&[1]);
-        let _ = ask(&mut roster, 0);
-        roster.confirm(&room(0), &AgentId::trusted("agt_0"), 1);
-        // The later room asks first: its own waiting time counts, not the order of asking.
-        for n in [2, 1] {
-            let _ = ask(&mut roster, n);
-        }
-        let words = roster.release(&room(0), 1, NOW);
-        assert!(matches!(&words[..], [Word::Offer { room, .. }] if *room == self::room(1)), "{words:?}");
-    }
-
-    #[test]
-    fn release_of_something_unknown_and_confirm_of_something_unknown() {
-        let mut roster = staffed(&[1]);
-        assert_eq!(roster.release(&room(7), 3, NOW), vec![]);
-        roster.confirm(&room(8), &AgentId::trusted("agt_0"), 1);
-        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1, "the room is right");
-        assert!(matches!(ask(&mut roster, 1)[..], [Word::QueuedAt { position: 1, .. }]));
-    }
-
-    #[test]
-    fn a_roster_made_again_from_the_rooms_knows_what_the_old_one_knew() {
-        let control = Control::Person { agent: AgentId::trusted("agt_0"), assignment: 4 };
-        let held = Room { control, ..Room::default() };
-        let mut roster = Roster::default();
-        roster.recall(&room(1), &held);
-        let _ = roster.directory(&company(&[1]), NOW);
-        assert!(matches!(ask(&mut roster, 2)[..], [Word::QueuedAt { .. }]), "the only place is taken");
-    }
-
-    #[test]
-    fn an_unanswered_offer_is_made_again_and_never_freed() {
-        let mut roster = staffed(&[1]);
-        let offer = ask(&mut roster, 1);
-        assert_eq!(roster.repeat_offers(NOW.plus_ms(OFFER_REPEAT_MS - 1)), vec![]);
-        assert_eq!(roster.repeat_offers(NOW.plus_ms(OFFER_REPEAT_MS)), offer);
-        assert_eq!(roster.load(&AgentId::trusted("agt_0")), 1);
-        roster.confirm(&room(1), &AgentId::trusted("agt_0"), 1);
-        assert_eq!(roster.repeat_offers(NOW.plus_ms(9 * OFFER_REPEAT_MS)), vec![]);
-    }
-
-    #[test]
-    fn going_offline_stops_new_rooms_and_coming_back_takes_the_waiting() {
-        let mut roster = staffed(&[2]);
-        let mut away = company(&[2]);
-        away.agents[0].status = Presence::Away;
-        let _ = roster.directory(&away, NOW);
-        assert!(matches!(ask(&mut roster, 1)[..], [Word::QueuedAt { .. }]));
-        assert!(matches!(roster.directory(&company(&[2]), NOW)[..], [Word::Offer { .. }]));
+        let (room, channel) = (ask.room.clone(), ask.channel.clone());
+        let offered = Offered { since: now, because, ask };
+        let word = offered.word(&agent, &person.name);
+        person.place(&room, &channel).offered = Some(offered);
+        Some(word)
     }
 }

@@ -1,31 +1,45 @@
 //! One actor per company that hands out places. It keeps nothing on disk: at its start it asks the rooms' rows who holds what,
 //! and until that answer is here it only listens.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture, fut::ActorFutureExt};
 
-use crate::room::{AgentId, Cause, Command, Company, CompanyNo, Room, RoomAddress, RoomId, Wanted};
+use crate::room::{AgentId, Because, Cause, Command, Company, CompanyNo, Room, RoomAddress, RoomId};
 
 use super::ports::HeldRoom;
-use super::roster::{OFFER_REPEAT_MS, Roster, Word};
+use super::roster::{Ask, Holding, Roster, Standing, Word};
 use super::router::Inner;
+
+/// How soon time alone is noticed: an opening, an offer without an answer, somebody away for too long.
+const TICK: Duration = Duration::from_secs(1);
+const AUDIT: Duration = Duration::from_secs(60);
 
 /// What rooms and the directory tell the roster. Every one of them may come twice.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub enum RosterWord {
-    Reserve { room: RoomId, wanted: Wanted },
-    Confirm { room: RoomId, agent: AgentId, assignment: u64 },
+    Reserve(Ask),
+    Confirm { room: RoomId, holding: Holding },
     Release { room: RoomId, assignment: u64 },
     Directory(Arc<Company>),
 }
+
+/// How these people stand; `None`: the roster does not know yet.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Vec<Standing>>")]
+pub struct Look(pub Vec<AgentId>);
+
+/// Offers made and not yet answered. Kept outside of the actor, because they may be taken after it died.
+pub(super) type Offers = Arc<Mutex<HashMap<(RoomId, u64), (AgentId, Because)>>>;
 
 pub struct RosterActor {
     company: CompanyNo,
     router: Weak<Inner>,
     roster: Roster,
+    offers: Offers,
     /// What was said before the roster knew who holds what; `None` once it does.
     unheard: Option<Vec<RosterWord>>,
 }
@@ -37,8 +51,8 @@ impl std::fmt::Debug for RosterActor {
 }
 
 impl RosterActor {
-    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>) -> Self {
-        Self { company, router: Arc::downgrade(router), roster: Roster::default(), unheard: Some(vec![]) }
+    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, offers: Offers) -> Self {
+        Self { company, router: Arc::downgrade(router), roster: Roster::default(), offers, unheard: Some(vec![]) }
     }
 
     fn rebuild(&self, ctx: &mut Context<Self>) {
@@ -62,7 +76,14 @@ impl RosterActor {
         }
         let unheard = self.unheard.take().unwrap_or_default();
         if let Some(router) = self.router.upgrade() {
-            self.hear(RosterWord::Directory(router.companies.view(self.company)));
+            let left: Vec<_> = self.offers.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+            for ((room, assignment), (agent, because)) in left {
+                self.roster.recall_offer(&room, &agent, assignment, because, router.clock.now());
+            }
+            // Not a made-up one: people whom it does not name would be taken for removed.
+            if let Some(company) = router.companies.get(self.company) {
+                self.hear(RosterWord::Directory(company));
+            }
         }
         for word in unheard {
             self.hear(word);
@@ -73,31 +94,64 @@ impl RosterActor {
         let Some(router) = self.router.upgrade() else { return };
         let now = router.clock.now();
         let words = match word {
-            RosterWord::Reserve { room, wanted } => {
-                self.roster.reserve(&room, wanted.assignment, &wanted.target, wanted.since, now)
+            RosterWord::Reserve(ask) => self.roster.reserve(ask, now),
+            RosterWord::Confirm { room, holding } => {
+                self.answered(&room, holding.assignment);
+                self.roster.confirm(&room, &holding, now)
             }
-            RosterWord::Confirm { room, agent, assignment } => {
-                self.roster.confirm(&room, &agent, assignment);
-                vec![]
+            RosterWord::Release { room, assignment } => {
+                self.answered(&room, assignment);
+                self.roster.release(&room, assignment, now)
             }
-            RosterWord::Release { room, assignment } => self.roster.release(&room, assignment, now),
             RosterWord::Directory(company) => self.roster.directory(&company, now),
         };
         self.say(&router, words);
     }
 
+    fn answered(&self, room: &RoomId, assignment: u64) {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner).remove(&(room.clone(), assignment));
+    }
+
     fn say(&self, router: &Arc<Inner>, words: Vec<Word>) {
         for word in words {
-            let (room, assignment, command) = match word {
-                Word::Offer { room, assignment, agent, agent_name } => {
-                    (room, assignment, Command::Offer { agent, agent_name, assignment, because: None })
+            let (room, command, cause) = match word {
+                Word::Offer { room, assignment, agent, agent_name, because } => {
+                    let offered = (agent.clone(), because.clone());
+                    // Before it is on its way: it may be taken even if this actor does not live to hear of it.
+                    self.offers.lock().unwrap_or_else(PoisonError::into_inner).insert((room.clone(), assignment), offered);
+                    let because = Some(because);
+                    (room, Command::Offer { agent, agent_name, assignment, because }, Cause::Offer(assignment))
                 }
-                Word::QueuedAt { room, assignment, position } => {
-                    (room, assignment, Command::QueuedAt { assignment, position, opens_at: None })
+                Word::QueuedAt { room, assignment, position, opens_at } => {
+                    (room, Command::QueuedAt { assignment, position, opens_at }, Cause::Offer(assignment))
                 }
+                Word::Requeue { room, agent, why } => (room, Command::Requeue { agent, why }, Cause::Timer(why)),
             };
-            router.notify(&RoomAddress { company: self.company, room }, command, Cause::Offer(assignment));
+            router.notify(&RoomAddress { company: self.company, room }, command, cause);
         }
+    }
+
+    fn tick(&mut self) {
+        if let (Some(router), None) = (self.router.upgrade(), &self.unheard) {
+            let words = self.roster.tick(router.clock.now());
+            self.say(&router, words);
+        }
+    }
+
+    fn audit(&self, ctx: &mut Context<Self>) {
+        let (Some(router), None) = (self.router.upgrade(), &self.unheard) else { return };
+        let stored = router.memory.held_places(self.company);
+        ctx.spawn(stored.into_actor(self).map(move |stored, actor, _| {
+            let Ok(stored) = stored else { return };
+            let found = actor.roster.audit(&stored.into_iter().collect());
+            if found.wrong > 0 {
+                tracing::error!(wrong = found.wrong, "the roster and the store differed about who holds which room");
+                metrics::counter!(crate::telemetry::ROSTER_SLOT_MISMATCH).increment(u64::try_from(found.wrong).unwrap_or(0));
+            }
+            for room in found.unheard {
+                router.notify(&RoomAddress { company: actor.company, room }, Command::Nudge, Cause::Timer("audit"));
+            }
+        }));
     }
 }
 
@@ -106,13 +160,8 @@ impl Actor for RosterActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.rebuild(ctx);
-        let repeat = Duration::from_millis(u64::try_from(OFFER_REPEAT_MS).unwrap_or(5_000));
-        ctx.run_interval(repeat, |actor, _| {
-            if let (Some(router), None) = (actor.router.upgrade(), &actor.unheard) {
-                let words = actor.roster.repeat_offers(router.clock.now());
-                actor.say(&router, words);
-            }
-        });
+        ctx.run_interval(TICK, |actor, _| actor.tick());
+        ctx.run_interval(AUDIT, |actor, ctx| actor.audit(ctx));
     }
 }
 
@@ -124,5 +173,14 @@ impl Handler<RosterWord> for RosterActor {
             Some(unheard) => unheard.push(word),
             None => self.hear(word),
         }
+    }
+}
+
+impl Handler<Look> for RosterActor {
+    type Result = MessageResult<Look>;
+
+    fn handle(&mut self, Look(agents): Look, _: &mut Context<Self>) -> Self::Result {
+        let known = self.unheard.is_none();
+        MessageResult(known.then(|| agents.iter().map(|agent| self.roster.standing(agent)).collect()))
     }
 }

@@ -186,6 +186,11 @@ impl RoomRouter {
         self.0.options.crm.as_ref().map(|ports| ports.counterpart.view(company))
     }
 
+    /// The same of its channel.
+    pub fn channel(&self, company: CompanyNo) -> Option<LineView> {
+        self.0.options.channel.as_ref().map(|ports| ports.counterpart.view(company))
+    }
+
     /// Rooms in memory.
     pub fn live_rooms(&self) -> usize {
         self.0.rooms.len()

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::Admitted;
-use crate::room::{CallKey, CallStatus, Command, Control, Fact, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Fact, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -54,6 +54,7 @@ impl RoomActor {
         let (summary, at) = (RoomSummary::of(&self.address.room, room), room.last_event_at);
         self.live.last_active.store(at.0, Ordering::Relaxed);
         self.tell_roster(&before, ask_roster);
+        counters::nobody_answered(&landed.events);
         self.hand_over_new(&landed.events);
         self.answer_pending(&commit.with(|commit| commit.ended_calls.clone()));
 
@@ -86,8 +87,8 @@ impl RoomActor {
     pub(super) fn nothing_to_commit(&mut self, step: Step) {
         self.refusals = 0;
         let summary = RoomSummary::of(&self.address.room, &step.room);
-        if let (true, Some(wanted)) = (step.ask_roster, step.room.wanted()) {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        if let (true, Some(asks)) = (step.ask_roster, self.asks(&step.room)) {
+            self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
         let Memory::Loaded { durable, .. } = &self.memory else { return };
         let known = self.known.as_ref();
@@ -282,8 +283,8 @@ impl RoomActor {
         };
         self.open = open;
         self.live.room_is(&room);
-        if let Some(wanted) = room.wanted() {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
+        if let Some(asks) = self.asks(&room) {
+            self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
         self.hand_over_open();
@@ -333,45 +334,6 @@ impl RoomActor {
         for work in std::mem::take(&mut self.work) {
             refuse(work);
         }
-    }
-
-    /// Every offer is confirmed or given back, even one that changed nothing.
-    fn answer_offer(&self, work: &Work) {
-        let Memory::Loaded { room, .. } = &self.memory else { return };
-        let Work::Command(tell) = work else { return };
-        let Command::Offer { agent, assignment, .. } = &*tell.command else { return };
-        if slot(room) == Some(*assignment) {
-            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
-        } else {
-            self.inner.rosters.release(&self.inner, &self.address, *assignment);
-        }
-    }
-
-    fn tell_roster(&self, before: &Room, ask: bool) {
-        let Memory::Loaded { room: after, .. } = &self.memory else { return };
-        let (was, is) = (slot(before), slot(after));
-        if let (Some(wanted), true) = (after.wanted(), ask || after.wanted() != before.wanted()) {
-            self.inner.rosters.reserve(&self.inner, &self.address, wanted);
-        }
-        if let (Control::Person { agent, assignment }, true) = (&after.control, was != is) {
-            self.inner.rosters.confirm(&self.inner, &self.address, agent, *assignment);
-        }
-        if let Some(held) = was.filter(|_| was != is) {
-            self.inner.rosters.release(&self.inner, &self.address, held);
-        }
-        if let Some(wanted) = before.wanted().filter(|wanted| {
-            after.wanted().is_none_or(|now| now.assignment != wanted.assignment) && is != Some(wanted.assignment)
-        }) {
-            self.inner.rosters.release(&self.inner, &self.address, wanted.assignment);
-        }
-    }
-}
-
-/// The assignment number under which a person holds the room.
-fn slot(room: &Room) -> Option<u64> {
-    match &room.control {
-        Control::Person { assignment, .. } => Some(*assignment),
-        _ => None,
     }
 }
 

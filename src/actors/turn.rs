@@ -250,6 +250,7 @@ impl<'a> Turn<'a> {
                 ParkedOn::Ticket => !self.room.is_making(RecordKind::Ticket),
                 ParkedOn::Barrier => barrier::is_open(&self.room, &parked.call_id),
                 ParkedOn::Approval => parked.approved,
+                ParkedOn::Attachment => !self.room.is_sending(),
             };
             let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
             match parked.on {

@@ -8,9 +8,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::actors::ports::Caller;
 use crate::room::{AiAgentId, By, ChannelKind, CompanyNo};
-use crate::store::{
-    KeyHash, KeyRow, Pepper, Queries, Role, StoreError, WebhookRow, checksum_ok, hash_key, hash_webhook,
-};
+use crate::store::{KeyHash, KeyRow, Pepper, Queries, Role, StoreError, WebhookRow, checksum_ok, hash_key, hash_webhook};
 
 use super::problem::{Kind, Problem};
 

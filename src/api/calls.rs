@@ -55,7 +55,7 @@ pub async fn post(mut visit: Visit) -> Answer {
         key_id: &visit.key.id,
         turn_id: envelope.turn_id.as_deref().or(turn_id),
         seen: Seen { epoch: envelope.seen.epoch.or(stated.epoch), seq: envelope.seen.seq.or(stated.seq) },
-        crm: company.crm,
+        has: crate::catalog::Has::of(&company),
     };
     let sorted = sort(&envelope.calls, key, &admission)?;
     let Sorted { sources, admitted } = sorted;

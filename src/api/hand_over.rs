@@ -56,7 +56,8 @@ pub async fn take_over(mut visit: Visit) -> Answer {
     visit.api.queries.room(room.company, &room.room).await?.ok_or_else(Problem::unknown_room)?;
     let company = company(&visit).await?;
     let known = AgentId::new(&body.agent_id).ok().and_then(|id| company.agent(&id));
-    let agent = known.ok_or_else(|| Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent.")))?;
+    let agent =
+        known.ok_or_else(|| Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent.")))?;
     let (agent, agent_name) = (agent.id.clone(), agent.name.clone());
     tell(&visit, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await
 }

@@ -7,7 +7,7 @@
 //! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `company`, `crm`, `files`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `events`, `machine` | the other handlers |
 //! | `webhooks` | what the outside tells us, under a path that is itself the secret |
 //! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
@@ -17,15 +17,18 @@ mod answer;
 pub mod auth;
 mod call_reads;
 mod calls;
+mod channel;
 mod commands;
 mod company;
 mod counters;
 mod crm;
 mod decisions;
+mod divisions;
 mod events;
 mod files;
 mod hand_over;
 mod headers;
+mod line;
 mod machine;
 mod openapi;
 mod page;

@@ -1,4 +1,7 @@
-//! Agents, the people who answer customers, and their divisions. Must never accept a division the company does not have.
+//! Agents, the people who answer customers. Must never accept a division the company does not have, nor wake a room to say what
+//! somebody holds.
+
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
@@ -6,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::room::{Agent, AgentId, Company, Division, DivisionId, Presence};
+use crate::actors::Standing;
+use crate::room::{Agent, AgentId, Company, DivisionId, Presence};
 
 use super::page::{List, Turn};
 use super::problem::{self, Problem};
 use super::visit::{Answer, Visit};
 use super::{answer, strict};
 
-/// Largest body that describes a person or a group.
-pub const MAX_BODY: usize = 16 * 1024;
+/// Largest body that describes a person.
+const MAX_BODY: usize = 16 * 1024;
 /// Most rooms one person may hold at once.
 const MAX_CAPACITY: u32 = 1_000;
 const MAX_DIVISIONS: usize = 100;
@@ -59,11 +63,19 @@ pub struct AgentView {
     pub status: Status,
     /// How many rooms they may hold at once.
     pub capacity: u32,
+    /// What the rooms they hold and were offered weigh together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<u32>,
+    /// Ids of the rooms they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rooms: Option<Vec<String>>,
 }
 
 impl AgentView {
     fn of(agent: &Agent) -> Self {
         Self {
+            load: None,
+            rooms: None,
             id: agent.id.to_string(),
             name: agent.name.clone(),
             email: agent.email.clone(),
@@ -71,6 +83,16 @@ impl AgentView {
             status: agent.status.into(),
             capacity: agent.capacity,
         }
+    }
+}
+
+/// With what the company's roster knows of them, if it does.
+async fn standing(visit: &Visit, company: Company, agents: &mut [AgentView]) {
+    let ids = agents.iter().map(|agent| AgentId::trusted(&agent.id)).collect();
+    let standings = visit.api.router.standings(&Arc::new(company), ids).await.unwrap_or_default();
+    for (agent, Standing { load, rooms }) in agents.iter_mut().zip(standings) {
+        agent.load = Some(load);
+        agent.rooms = Some(rooms.iter().map(ToString::to_string).collect());
     }
 }
 
@@ -127,7 +149,7 @@ fn checked(id: AgentId, body: AgentBody, company: &Company) -> Result<Agent, Pro
     Ok(Agent { id, name: body.name, email: body.email, divisions, status, capacity })
 }
 
-async fn company(visit: &Visit) -> Result<Company, Problem> {
+pub(super) async fn company(visit: &Visit) -> Result<Company, Problem> {
     Ok(visit.api.queries.company(visit.key.company).await?)
 }
 
@@ -136,7 +158,7 @@ fn agent_id(visit: &Visit) -> Result<AgentId, Problem> {
 }
 
 /// One page of things that are all in memory: sorted by id, those after the cursor.
-fn page<T, V>(
+pub(super) fn page<T, V>(
     visit: &Visit,
     list: &str,
     items: &[T],
@@ -158,7 +180,7 @@ async fn save_agent(visit: &Visit, agent: Agent, created: bool) -> Answer {
     Ok(saved(&view, &format!("/v1/agents/{}", view.id), created))
 }
 
-fn saved<T: Serialize>(view: &T, location: &str, created: bool) -> HttpResponse {
+pub(super) fn saved<T: Serialize>(view: &T, location: &str, created: bool) -> HttpResponse {
     let mut response = answer::json(if created { problem::CREATED } else { problem::OK }, view);
     if created && let Ok(location) = location.parse() {
         response.headers_mut().insert(LOCATION, location);
@@ -168,12 +190,16 @@ fn saved<T: Serialize>(view: &T, location: &str, created: bool) -> HttpResponse 
 
 pub async fn list_agents(visit: Visit) -> Answer {
     let company = company(&visit).await?;
-    Ok(answer::json(problem::OK, &page(&visit, "agents", &company.agents, |agent| agent.id.as_str(), AgentView::of)?))
+    let mut list = page(&visit, "agents", &company.agents, |agent| agent.id.as_str(), AgentView::of)?;
+    standing(&visit, company, &mut list.data).await;
+    Ok(answer::json(problem::OK, &list))
 }
 
 pub async fn get_agent(visit: Visit) -> Answer {
     let (id, company) = (agent_id(&visit)?, company(&visit).await?);
-    Ok(answer::json(problem::OK, &AgentView::of(company.agent(&id).ok_or_else(Problem::not_found)?)))
+    let mut view = AgentView::of(company.agent(&id).ok_or_else(Problem::not_found)?);
+    standing(&visit, company, std::slice::from_mut(&mut view)).await;
+    Ok(answer::json(problem::OK, &view))
 }
 
 pub async fn post_agent(mut visit: Visit) -> Answer {
@@ -220,77 +246,15 @@ pub async fn gone(visit: &Visit, deleted: bool) -> Answer {
     Ok(HttpResponse::new(problem::NO_CONTENT))
 }
 
-/// A group of agents.
-#[derive(Serialize, ToSchema)]
-pub struct DivisionView {
-    pub id: String,
-    pub name: String,
-}
-
-impl DivisionView {
-    fn of(division: &Division) -> Self {
-        Self { id: division.id.to_string(), name: division.name.clone() }
-    }
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DivisionBody {
-    /// 1 to 120 bytes.
-    name: String,
-}
-
-fn division_id(visit: &Visit) -> Result<DivisionId, Problem> {
-    visit.segment("division_id").and_then(|text| DivisionId::new(&text).ok()).ok_or_else(Problem::not_found)
-}
-
-async fn save_division(visit: &Visit, id: DivisionId, body: DivisionBody, created: bool) -> Answer {
-    strict::line("/name", &body.name, 120)?;
-    let division = Division { id, name: body.name };
-    let view = DivisionView::of(&division);
-    visit.api.directory.put_division(visit.key.company, division, &visit.by()).await?;
-    visit.api.directory_changed(visit.key.company).await;
-    Ok(saved(&view, &format!("/v1/divisions/{}", view.id), created))
-}
-
-pub async fn list_divisions(visit: Visit) -> Answer {
-    let company = company(&visit).await?;
-    let list = page(&visit, "divisions", &company.divisions, |division| division.id.as_str(), DivisionView::of)?;
-    Ok(answer::json(problem::OK, &list))
-}
-
-pub async fn get_division(visit: Visit) -> Answer {
-    let (id, company) = (division_id(&visit)?, company(&visit).await?);
-    Ok(answer::json(problem::OK, &DivisionView::of(company.division(&id).ok_or_else(Problem::not_found)?)))
-}
-
-pub async fn post_division(mut visit: Visit) -> Answer {
-    let body = visit.json(MAX_BODY).await?;
-    let id = DivisionId::trusted(&format!("div_{}", Uuid::now_v7().simple()));
-    save_division(&visit, id, body, true).await
-}
-
-pub async fn put_division(mut visit: Visit) -> Answer {
-    let id = division_id(&visit)?;
-    let body = visit.json(MAX_BODY).await?;
-    let created = company(&visit).await?.division(&id).is_none();
-    save_division(&visit, id, body, created).await
-}
-
-pub async fn delete_division(visit: Visit) -> Answer {
-    let deleted = visit.api.directory.delete_division(visit.key.company, &division_id(&visit)?, &visit.by()).await?;
-    gone(&visit, deleted).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::room::CompanyNo;
+    use crate::room::{CompanyNo, Division};
 
     #[test]
     fn an_agent_is_checked() {
         let mut company = Company::empty(CompanyNo(1));
-        company.divisions.push(Division { id: DivisionId::trusted("div_1"), name: "Sales".into() });
+        company.divisions.push(Division { id: DivisionId::trusted("div_1"), name: "Sales".into(), hours: None });
         let check = |json: &str| {
             let body = strict::read::<AgentBody>(json.as_bytes())?;
             checked(AgentId::trusted("agt_1"), body, &company)

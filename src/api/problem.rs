@@ -224,7 +224,7 @@ impl Problem {
         let status = match refusal.code {
             "unknown_room" => return Self::unknown_room(),
             "unknown_call" => return Self::unknown_call(),
-            "unknown_agent" | "argument_invalid" | "argument_missing" => 422,
+            "unknown_agent" | "unknown_argument" | "argument_invalid" | "argument_missing" => 422,
             _ => 409,
         };
         Self::free(status, refusal.code, refusal.message)

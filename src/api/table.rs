@@ -14,7 +14,7 @@ use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::visit::{serve, serve_open, serve_secret};
 use super::{
-    actor, call_reads, calls, company, crm, decisions, events, files, hand_over, machine, people, rooms, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms, view, webhooks,
 };
 
 /// A handler behind the door.
@@ -139,6 +139,8 @@ pub(super) static TABLE: &[Route] = &[
     .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
     Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
         .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
+    Route::new(Get, "/v1/channel", OPERATORS, ("get_channel", "How the company's channel stands"), to!(channel::get))
+        .answers(&[(OK, Some(schema::<channel::ChannelShape>))]),
     Route::new(Get, "/v1/rooms", OPERATORS, ("list_rooms", "List rooms, newest first"), to!(rooms::list))
         .query(rooms::FILTERS)
         .answers(&[(OK, Some(list::<view::RoomView>))]),
@@ -271,31 +273,41 @@ pub(super) static TABLE: &[Route] = &[
     Route::new(Delete, "/v1/agents/{agent_id}", BUILDERS, ("delete_agent", "Remove an agent"), to!(people::delete_agent))
         .answers(&[(NO_CONTENT, None)])
         .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/divisions", STAFF, ("list_divisions", "List divisions"), to!(people::list_divisions))
+    Route::new(Get, "/v1/divisions", STAFF, ("list_divisions", "List divisions"), to!(divisions::list))
         .query(&PAGE)
-        .answers(&[(OK, Some(list::<people::DivisionView>))]),
-    Route::new(Post, "/v1/divisions", BUILDERS, ("post_division", "Add a division"), to!(people::post_division))
-        .body(schema::<people::DivisionBody>)
-        .answers(&[(CREATED, Some(schema::<people::DivisionView>))])
+        .answers(&[(OK, Some(list::<divisions::DivisionView>))]),
+    Route::new(Post, "/v1/divisions", BUILDERS, ("post_division", "Add a division"), to!(divisions::post))
+        .body(schema::<divisions::DivisionBody>)
+        .answers(&[(CREATED, Some(schema::<divisions::DivisionView>))])
         .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(people::get_division))
-        .answers(&[(OK, Some(schema::<people::DivisionView>))]),
+    Route::new(Get, "/v1/divisions/{division_id}", STAFF, ("get_division", "A division"), to!(divisions::get))
+        .answers(&[(OK, Some(schema::<divisions::DivisionView>))]),
     Route::new(
         Put,
         "/v1/divisions/{division_id}",
         BUILDERS,
-        ("put_division", "Add or rename a division"),
-        to!(people::put_division),
+        ("put_division", "Add or replace a division"),
+        to!(divisions::put),
     )
-    .body(schema::<people::DivisionBody>)
-    .answers(&[(OK, Some(schema::<people::DivisionView>)), (CREATED, Some(schema::<people::DivisionView>))])
+    .body(schema::<divisions::DivisionBody>)
+    .answers(&[(OK, Some(schema::<divisions::DivisionView>)), (CREATED, Some(schema::<divisions::DivisionView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(
+        Patch,
+        "/v1/divisions/{division_id}",
+        BUILDERS,
+        ("patch_division", "Change some of a division"),
+        to!(divisions::patch),
+    )
+    .body(schema::<divisions::DivisionPatch>)
+    .answers(&[(OK, Some(schema::<divisions::DivisionView>))])
     .problems(&[Kind::Conflict]),
     Route::new(
         Delete,
         "/v1/divisions/{division_id}",
         BUILDERS,
         ("delete_division", "Remove a division"),
-        to!(people::delete_division),
+        to!(divisions::delete),
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),

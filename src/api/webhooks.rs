@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 
 use crate::actors::inbox::Letter;
 
+use super::answer;
 use super::problem::{self, Kind, Problem};
 use super::visit::{Answer, Knock};
-use super::answer;
 
 /// Largest webhook.
 pub const MAX_BODY: usize = 256 * 1024;

@@ -9,7 +9,7 @@ use crate::room::ids::hash16;
 use crate::room::{AiAgentId, CallId, CallKey, FunctionCall, Meaning, Next, Refusal, RoomAddress, Seen};
 
 use super::dialect::RawCall;
-use super::{Request, canonical, entry, not_connected, unknown_tool};
+use super::{Has, Request, canonical, entry, not_connected, unknown_tool};
 
 /// A call that passed the door.
 #[derive(Clone, Debug)]
@@ -37,8 +37,7 @@ pub struct Admission<'a> {
     pub key_id: &'a Arc<str>,
     pub turn_id: Option<&'a str>,
     pub seen: Seen,
-    /// Whether the company's CRM is connected.
-    pub crm: bool,
+    pub has: Has,
 }
 
 /// The part of an `Idempotency-Key` that is call `index`'s own: the key itself for a single call, `key:index` for one of several.
@@ -68,7 +67,7 @@ pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) ->
     };
     let checked = entry(&raw.name).ok_or_else(|| unknown_tool(&raw.name)).and_then(|entry| {
         let request = (entry.read)(raw.arguments.as_ref().map_err(Clone::clone)?)?;
-        if entry.needs.met(a.crm) { Ok((entry.name, request)) } else { Err(not_connected(entry.needs)) }
+        if entry.needs.met(a.has) { Ok((entry.name, request)) } else { Err(not_connected(entry.needs)) }
     });
     let (name, request) = match checked {
         Ok(checked) => checked,

@@ -141,8 +141,11 @@ pub fn assigned(agent: &Agent, _room: &Room, ground: &Ground<'_>) -> ResultJson 
 }
 
 fn held_by(agent: &AgentId, changed: bool, ground: &Ground<'_>) -> ResultJson {
-    let online = ground.company.agent(agent).is_some_and(|agent| agent.status == Presence::Online);
-    given(agent, &agent_name(agent, ground.company), online, ground.now, changed, &[])
+    given(agent, &agent_name(agent, ground.company), is_online(agent, ground), ground.now, changed, &[])
+}
+
+fn is_online(agent: &AgentId, ground: &Ground<'_>) -> bool {
+    ground.company.agent(agent).is_some_and(|agent| agent.status == Presence::Online)
 }
 
 #[derive(Serialize)]
@@ -152,6 +155,9 @@ struct Queued<'a> {
     position: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Target<'a>>,
+    /// Whether the one person it waits for is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
     /// When somebody of the division will be there, if it is closed now.
     #[serde(skip_serializing_if = "Option::is_none")]
     opens_at: Option<String>,
@@ -177,8 +183,12 @@ pub fn queued(position: Option<u64>, opens_at: Option<Timestamp>, room: &Room, g
         }
         AssignTarget::Auto => Target::Auto,
     });
-    let opens_at = opens_at.map(Timestamp::to_text);
-    ResultJson::of(&Queued { assigned: false, queued: true, position, target, opens_at, as_of: ground.now.to_text() })
+    let online = match room.wanted().map(|wanted| &wanted.target) {
+        Some(AssignTarget::Agent { agent }) => Some(is_online(agent, ground)),
+        _ => None,
+    };
+    let (opens_at, as_of) = (opens_at.map(Timestamp::to_text), ground.now.to_text());
+    ResultJson::of(&Queued { assigned: false, queued: true, position, target, online, opens_at, as_of })
 }
 
 /// The answer to a waiting assignment that a later one, a resolve or a person overtook.

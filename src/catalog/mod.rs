@@ -23,7 +23,7 @@ pub mod create_deal;
 pub mod create_tag;
 pub mod create_ticket;
 pub mod resolve_conversation;
-mod send_attachment;
+pub mod send_attachment;
 pub mod update_deal;
 pub mod update_ticket;
 
@@ -41,18 +41,34 @@ pub enum Needs {
     Nothing,
     /// The company's CRM.
     Crm,
+    /// At least one file an AI agent may send.
+    Files,
     /// Something this program does not have yet, as it is called in a sentence.
     Unbuilt(&'static str),
 }
 
 impl Needs {
-    /// Whether it is there for a company whose CRM is (`crm`) or is not connected.
-    pub const fn met(self, crm: bool) -> bool {
+    /// Whether it is there for a company that has this.
+    pub const fn met(self, has: Has) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Crm => crm,
+            Self::Crm => has.crm,
+            Self::Files => has.files,
             Self::Unbuilt(_) => false,
         }
+    }
+}
+
+/// What a company has, as far as actions need it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Has {
+    pub crm: bool,
+    pub files: bool,
+}
+
+impl Has {
+    pub fn of(company: &crate::room::Company) -> Self {
+        Self { crm: company.crm, files: !company.files.is_empty() }
     }
 }
 
@@ -147,6 +163,7 @@ fn not_connected(needs: Needs) -> Refusal {
     let side = match needs {
         Needs::Nothing => "The other side of this tool",
         Needs::Crm => "The CRM",
+        Needs::Files => "The library of files",
         Needs::Unbuilt(side) => side,
     };
     let message = format!(

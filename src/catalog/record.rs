@@ -78,7 +78,8 @@ fn left_to_people(kind: RecordKind) -> Refusal {
     Refusal::new("waits_for_colleague", Next::WaitForHuman, message)
 }
 
-fn already_existed(result: &str) -> String {
+/// The first one's result, said of the second.
+pub fn already_existed(result: &str) -> String {
     match result.strip_prefix('{') {
         Some("}") | None => r#"{"already_existed":true}"#.into(),
         Some(rest) => format!(r#"{{"already_existed":true,{rest}"#),

@@ -1,29 +1,161 @@
-//! `send_attachment`: sends the customer a file of the company's library.
+//! `send_attachment`: the customer gets a file of the company's library, in the conversation's own channel. The model names a
+//! file, never an address. Bytes are not looked at here: that the file is what it says was found out when it was uploaded.
 
-use crate::room::{Decision, FunctionCall, Ground, Refusal, Room};
+use std::sync::Arc;
 
-use super::arguments::{Checked, Field, Kind, optional, required};
-use super::fence::Class;
-use super::{Needs, not_connected};
+use serde::Serialize;
 
-pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name.";
-pub const NEEDS: Needs = Needs::Unbuilt("The channel for files");
+use crate::room::channel_limits::{Caption, Channel, Misfit, Takes, fits};
+use crate::room::{
+    Decision, EffectKind, EffectPlan, Fact, FileEntry, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson,
+    Room, SentFile,
+};
+
+use super::Needs;
+use super::arguments::{Checked, Field, Kind, invalid, optional, required};
+use super::fence::{self, Class};
+use super::nearest::{nearest, shown};
+use super::record;
+
+pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name. The file itself is sent, not a \
+    link. Do not send the same file twice.";
+pub const NEEDS: Needs = Needs::Files;
 pub const CLASS: Class = Class::Send;
 pub const FIELDS: &[Field] = &[
     required("attachment", Kind::Line(128), "Name of a file in the company's library. Never a link."),
     optional("caption", Kind::Text(4_096), "Text sent with it. At most 4,096 characters."),
+    optional("repeat", Kind::Flag, "True only if the customer asks for the same file again."),
 ];
+
+/// So long the same file counts as just sent, as long as the customer says nothing.
+pub const SAME_FILE_MS: i64 = 10 * 60_000;
+/// How many names are offered for an unknown one.
+const OFFERED: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendAttachment {
     pub attachment: String,
     pub caption: Option<String>,
+    pub repeat: bool,
 }
 
 pub fn read(arguments: Checked<'_>) -> Result<SendAttachment, Refusal> {
-    Ok(SendAttachment { attachment: arguments.required_line("attachment"), caption: arguments.owned("caption") })
+    let (attachment, repeat) = (arguments.required_line("attachment"), arguments.flag("repeat"));
+    Ok(SendAttachment { attachment, caption: arguments.owned("caption"), repeat })
 }
 
-pub fn decide(_room: &Room, _call: &FunctionCall, _arguments: &SendAttachment, _ground: &Ground<'_>) -> Decision {
-    Decision::Refused(not_connected(NEEDS))
+pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Decision {
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        let message = "The conversation is resolved, so nothing was sent. It opens again when the customer writes.";
+        return Decision::Refused(Refusal::new("room_resolved", Next::DoNotRetry, message));
+    }
+    let Some(file) = ground.company.file(&arguments.attachment) else {
+        return Decision::Refused(unknown(&arguments.attachment, ground));
+    };
+    let there = ground.company.tells_channel(room);
+    let channel = if there { Channel::Qontak } else { Channel::WebChat };
+    let takes = match fits(channel, file.format, file.size) {
+        Ok(takes) => takes,
+        Err(misfit) => return Decision::Refused(unfit(&misfit)),
+    };
+    let (Caption::Field(most) | Caption::Separate(most)) = takes.caption;
+    if arguments.caption.as_ref().is_some_and(|caption| caption.chars().count() > most) {
+        return Decision::Refused(invalid("caption", format!("may have {most} characters in this channel")));
+    }
+    if !arguments.repeat
+        && let Some(decision) = again(room, file, ground)
+    {
+        return decision;
+    }
+    let file = Arc::new(sent_file(file, takes));
+    if there {
+        let intent = Some(file.sha256.clone());
+        let fenced = fence::is_fenced(call, ground);
+        let plan = EffectPlan { creates: true, intent, file: Some(file), ..EffectPlan::absolute(EffectKind::Attachment, fenced) };
+        return Decision::Parked { facts: vec![record::requested(call, plan)], on: ParkedOn::Effect };
+    }
+    let result = accepted(&file, arguments.caption.as_deref(), ground.now.to_text());
+    let sent = Fact::AttachmentSent {
+        call_id: call.call_id.clone(),
+        file,
+        caption: arguments.caption.clone(),
+        message_id: None,
+        result: result.0.as_str().into(),
+    };
+    Decision::Done { facts: vec![sent], result }
+}
+
+/// The same file, with nothing said by the customer in between.
+fn again(room: &Room, file: &FileEntry, ground: &Ground<'_>) -> Option<Decision> {
+    let outside = room.outside.as_ref()?;
+    let same = |sha256: &str| *sha256 == *file.sha256;
+    let recent = outside.sent.iter().rev().find(|sent| {
+        let unanswered = sent.last_inbound_seq == room.last_inbound_seq;
+        same(&sent.sha256) && unanswered && ground.now.ms_since(sent.at) < SAME_FILE_MS
+    });
+    if let Some(sent) = recent {
+        return Some(Decision::Done { facts: vec![], result: ResultJson(record::already_existed(&sent.result)) });
+    }
+    let mut under_way = outside.effects.iter().filter(|effect| effect.plan.intent.as_deref().is_some_and(same));
+    match under_way.find(|effect| effect.plan.kind == EffectKind::Attachment) {
+        Some(effect) if !effect.stranded => Some(Decision::Parked { facts: vec![], on: ParkedOn::Attachment }),
+        // It may be with the customer already.
+        Some(_) => Some(Decision::Refused(left_to_people())),
+        None => None,
+    }
+}
+
+fn sent_file(file: &FileEntry, takes: &Takes) -> SentFile {
+    SentFile {
+        attachment: file.key.to_string(),
+        version: file.version,
+        sha256: file.sha256.to_string(),
+        size: file.size,
+        mime: file.format.mime().to_owned(),
+        kind: takes.kind.as_str().to_owned(),
+        filename: file.filename.to_string(),
+    }
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    attachment: &'a str,
+    filename: &'a str,
+    kind: &'a str,
+    /// Never "delivered": the channel says that later.
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caption: Option<&'a str>,
+    as_of: String,
+}
+
+/// The answer once the channel took it.
+pub fn accepted(file: &SentFile, caption: Option<&str>, as_of: String) -> ResultJson {
+    let SentFile { attachment, filename, kind, .. } = file;
+    ResultJson::of(&Accepted { attachment, filename, kind, status: "accepted", caption, as_of })
+}
+
+fn unknown(name: &str, ground: &Ground<'_>) -> Refusal {
+    let keys = || ground.company.files.iter().map(|file| file.key.as_str());
+    let mut candidates: Vec<String> = nearest(name, keys(), OFFERED).into_iter().map(str::to_owned).collect();
+    candidates.extend(keys().map(str::to_owned));
+    let mut offered: Vec<String> = vec![];
+    for candidate in candidates {
+        if offered.len() < OFFERED && !offered.contains(&candidate) {
+            offered.push(candidate);
+        }
+    }
+    let message = format!("There is no file `{}` that may be sent. Nothing was sent; use one there is, or none.", shown(name));
+    Refusal::new("unknown_attachment", Next::FixAndRetry, message).with_candidates(offered)
+}
+
+fn unfit(misfit: &Misfit) -> Refusal {
+    let message = format!("{misfit} Nothing was sent; choose another file, or tell the customer that it cannot be sent here.");
+    Refusal::new(misfit.code(), Next::FixAndRetry, message)
+}
+
+fn left_to_people() -> Refusal {
+    let message = "This file may already be with the customer; a colleague will see whether it is. Nothing was sent now. Do not \
+        send it again.";
+    Refusal::new("waits_for_colleague", Next::WaitForHuman, message)
 }

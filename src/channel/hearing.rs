@@ -11,9 +11,7 @@ use crate::actors::inbox::{Ears, Heard, InboxRow, Label};
 use crate::room::courtesy::is_courtesy;
 use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
-use crate::room::{
-    AgentId, By, ChannelKind, Command, Company, CompanyNo, Customer, Moves, TakenBy, Timestamp, Writer, tag,
-};
+use crate::room::{AgentId, By, ChannelKind, Command, Company, CompanyNo, Customer, Moves, TakenBy, Timestamp, Writer, tag};
 
 use super::inbound::{self, About, Person, Told, Webhook};
 
@@ -38,14 +36,34 @@ impl Ears for QontakEars {
         Some(Label { key, room: webhook.room })
     }
 
+    fn strangers(&self, row: &InboxRow) -> Vec<String> {
+        let webhook = inbound::read(row.body.as_bytes());
+        webhook.map(|webhook| webhook.strangers().into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
     fn hear(&self, row: &InboxRow, known: Option<&str>, company: &Company) -> Heard {
         let Some(webhook) = inbound::read(row.body.as_bytes()) else { return Heard { kind: "unreadable", ..Heard::default() } };
         let mut known: Known = known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let kind = webhook.told.kind();
         let before = known.clone();
-        let tells = known.hear(&webhook, row.received_at, company);
+        let tells = known.hear(&webhook, row.received_at, &Who { company, emails: &row.emails });
         let changed = (known != before).then(|| serde_json::to_string(&known).ok()).flatten();
         Heard { kind, tells, known: changed }
+    }
+}
+
+/// The company, and what its channel says of people whom a webhook names by an id alone.
+pub struct Who<'a> {
+    pub company: &'a Company,
+    /// (id there, e-mail)
+    pub emails: &'a [(String, String)],
+}
+
+impl std::ops::Deref for Who<'_> {
+    type Target = Company;
+
+    fn deref(&self) -> &Company {
+        self.company
     }
 }
 
@@ -86,9 +104,10 @@ pub struct Known {
 
 impl Known {
     /// What the room is to be told, in order.
-    pub fn hear(&mut self, webhook: &Webhook, received: Timestamp, company: &Company) -> Vec<(By, Command)> {
+    pub fn hear(&mut self, webhook: &Webhook, received: Timestamp, company: &Who<'_>) -> Vec<(By, Command)> {
         let latest = received.plus_ms(MOST_AHEAD_MS);
         let at = webhook.at.filter(|at| *at <= latest).unwrap_or(received).0;
+        let first = self.about.is_none() && webhook.about.is_some();
         let mut tells = self.describe(webhook.about.as_ref(), at);
         match &webhook.told {
             Told::Message { id, from, person, text } => {
@@ -107,7 +126,19 @@ impl Known {
             Told::Updated { tags: Some(tags) } => tells.extend(self.tagged(tags, at)),
             Told::Updated { tags: None } | Told::Status | Told::Created | Told::Unknown => {}
         }
+        if first {
+            tells.extend(self.all(company));
+        }
         tells
+    }
+
+    /// All that is known, for a room that is made only now: what was said before, it did not hear.
+    fn all(&self, company: &Who<'_>) -> Vec<(By, Command)> {
+        let tags: Vec<String> = self.tags.iter().filter(|tag| tag::clean(tag).is_ok()).cloned().collect();
+        let tagged = (!tags.is_empty()).then_some((By::System, Command::Tag { tags }));
+        let resolved = Command::Resolve { reason_code: RESOLVED_THERE.into(), note: None };
+        let closed = self.is_closed(company).then_some((By::System, resolved));
+        tagged.into_iter().chain(self.moved(None, None, TakenBy::Assignment, company)).chain(closed).collect()
     }
 
     fn describe(&mut self, about: Option<&About>, at: i64) -> Vec<(By, Command)> {
@@ -119,14 +150,14 @@ impl Known {
     }
 
     /// Whether it is resolved there, as far as we heard.
-    fn is_closed(&self, company: &Company) -> bool {
+    fn is_closed(&self, company: &Who<'_>) -> bool {
         let courtesy_us = i64::from(company.settings.people.courtesy_h) * 3_600_000_000;
         let thanked_late = self.thanked > self.closed && self.thanked - self.closed >= courtesy_us;
         self.closed > 0 && self.wished <= self.closed && !thanked_late
     }
 
     /// Who has it there: of those who did not leave, and came since it was last closed, the one who came last.
-    fn holder(&self, company: &Company) -> Option<AgentId> {
+    fn holder(&self, company: &Who<'_>) -> Option<AgentId> {
         if self.is_closed(company) {
             return None;
         }
@@ -147,7 +178,7 @@ impl Known {
     }
 
     /// Everybody who is in the room at this moment, and by that who is not.
-    fn snapshot(&mut self, agents: Option<&[String]>, at: i64, company: &Company) {
+    fn snapshot(&mut self, agents: Option<&[String]>, at: i64, company: &Who<'_>) {
         let Some(agents) = agents else { return };
         let one = |id: &String| known_as(&Person { id: id.clone(), ..Person::default() }, company).0.to_string();
         let here: Vec<String> = agents.iter().take(MOST_PEOPLE).map(one).collect();
@@ -175,7 +206,7 @@ impl Known {
         before: Option<AgentId>,
         came: Option<&(AgentId, String)>,
         how: TakenBy,
-        company: &Company,
+        company: &Who<'_>,
     ) -> Vec<(By, Command)> {
         match (before, self.holder(company)) {
             // Also when we thought so already: here it may have gone back to the AI agent since.
@@ -190,7 +221,7 @@ impl Known {
         }
     }
 
-    fn message(&mut self, message: &Message<'_>, company: &Company) -> Vec<(By, Command)> {
+    fn message(&mut self, message: &Message<'_>, company: &Who<'_>) -> Vec<(By, Command)> {
         let (at, before, was_closed) = (message.at, self.holder(company), self.is_closed(company));
         let late = at < self.spoke || at <= self.closed;
         self.spoke = self.spoke.max(at);
@@ -227,7 +258,7 @@ impl Known {
         }
     }
 
-    fn leaves(&mut self, person: &Person, agents: Option<&[String]>, at: i64, company: &Company) -> Vec<(By, Command)> {
+    fn leaves(&mut self, person: &Person, agents: Option<&[String]>, at: i64, company: &Who<'_>) -> Vec<(By, Command)> {
         let (agent, _) = known_as(person, company);
         let before = self.holder(company);
         let stay = self.people.entry(agent.to_string()).or_default();
@@ -240,7 +271,7 @@ impl Known {
         also.into_iter().chain(self.moved(before, None, TakenBy::Assignment, company)).collect()
     }
 
-    fn resolved(&mut self, person: Option<&Person>, at: i64, company: &Company) -> Vec<(By, Command)> {
+    fn resolved(&mut self, person: Option<&Person>, at: i64, company: &Who<'_>) -> Vec<(By, Command)> {
         if at <= self.closed {
             return vec![];
         }
@@ -295,15 +326,17 @@ fn given_back(agent: AgentId) -> (By, Command) {
 }
 
 /// Our id and name of somebody there: of our directory by e-mail or by the same id, else as they are called there.
-fn known_as(person: &Person, company: &Company) -> (AgentId, String) {
+fn known_as(person: &Person, company: &Who<'_>) -> (AgentId, String) {
     let same = |email: &str| company.agents.iter().find(|agent| agent.email.eq_ignore_ascii_case(email));
-    let found = person.email.as_deref().and_then(same);
+    let told = || company.emails.iter().find(|(id, _)| *id == person.id).map(|(_, email)| email.as_str());
+    let found = person.email.as_deref().or_else(told).filter(|email| !email.is_empty()).and_then(same);
     let found = found.or_else(|| company.agents.iter().find(|agent| agent.id.as_str() == person.id));
     if let Some(agent) = found {
         return (agent.id.clone(), agent.name.clone());
     }
     // What cannot be an id of ours is still somebody, and always the same.
-    let hashed = || AgentId::trusted(&data_encoding::HEXLOWER.encode(&hash16(b"person there", company.no, &[person.id.as_bytes()])));
+    let hashed =
+        || AgentId::trusted(&data_encoding::HEXLOWER.encode(&hash16(b"person there", company.no, &[person.id.as_bytes()])));
     let id = AgentId::new(&person.id).unwrap_or_else(|_| hashed());
     let name = person.name.clone().unwrap_or_else(|| id.to_string());
     (id, name)

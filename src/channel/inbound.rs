@@ -88,6 +88,19 @@ pub struct Webhook {
     pub identity: Option<String>,
 }
 
+impl Webhook {
+    /// People it names by an id alone.
+    pub fn strangers(&self) -> Vec<&str> {
+        let (person, agents) = match &self.told {
+            Told::Assigned { person, agents } | Told::Unassigned { person, agents } => (Some(person), agents.as_deref()),
+            Told::Message { person, .. } | Told::Resolved { person } => (person.as_ref(), None),
+            _ => (None, None),
+        };
+        let person = person.filter(|person| person.email.is_none()).map(|person| person.id.as_str());
+        person.into_iter().chain(agents.unwrap_or_default().iter().map(String::as_str)).collect()
+    }
+}
+
 /// `None`: it is not one JSON object.
 pub fn read(body: &[u8]) -> Option<Webhook> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
@@ -155,11 +168,12 @@ fn message(body: &Map<String, Value>) -> Webhook {
     let written = body.get("text").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let event = text(body, "data_event").unwrap_or_default();
     let status = if event == "status_message" { text(body, "status").unwrap_or_default() } else { "" };
+    let room_id = room_id(text(body, "room_id").or_else(|| room.and_then(|room| text(room, "id"))));
     Webhook {
-        room: room_id(text(body, "room_id").or_else(|| room.and_then(|room| text(room, "id")))),
         at: time(body, &["created_at"]),
         about: room.and_then(about),
-        identity: (!id.is_empty()).then(|| format!("{event}\n{id}\n{status}")),
+        identity: (!id.is_empty()).then(|| format!("{event}\n{}\n{id}\n{status}", room_id.as_ref().map_or("", RoomId::as_str))),
+        room: room_id,
         told: if id.is_empty() || id.len() > RoomId::MAX_BYTES {
             Told::Unknown
         } else {
@@ -264,7 +278,9 @@ mod tests {
         assert_eq!(heard.room.unwrap().as_str(), "r1");
         assert_eq!(heard.at, Some(Timestamp(1_795_170_720_500_000)));
         assert_eq!(heard.about.unwrap(), About { channel: "wa_cloud".into(), handle: "62812".into(), name: Some("Budi".into()) });
-        assert!(matches!(heard.told, Told::Message { id, from: Writer::Customer, person: None, text } if id == "m1" && text == "hello"));
+        assert!(
+            matches!(heard.told, Told::Message { id, from: Writer::Customer, person: None, text } if id == "m1" && text == "hello")
+        );
         let mut bot = body.clone();
         (bot["participant_type"], bot["data_event"]) = (json!("bot"), json!("receive_message_from_agent"));
         assert_eq!(read(&bot).told.kind(), "message_from_bot");
@@ -278,7 +294,8 @@ mod tests {
 
     #[test]
     fn who_has_the_room_and_how_it_ended() {
-        let room = json!({"id": "r1", "agent_ids": ["p1", "p2"], "updated_at": "2026-11-20T10:32:00Z", "tags": ["a", "a", "", 7, "b"]});
+        let room =
+            json!({"id": "r1", "agent_ids": ["p1", "p2"], "updated_at": "2026-11-20T10:32:00Z", "tags": ["a", "a", "", 7, "b"]});
         let heard = read(&json!({"room_id": "r1", "agent_id": "p2", "room": room, "data_event": "assigned"}));
         let person = Person { id: "p2".into(), ..Person::default() };
         assert_eq!(heard.told, Told::Assigned { person, agents: Some(vec!["p1".into(), "p2".into()]) });
@@ -298,7 +315,9 @@ mod tests {
         for body in [&b""[..], b"[]", b"7", b"{\"a\":", b"\xff", b"{} {}"] {
             assert!(super::read(body).is_none());
         }
-        for body in [json!({}), json!({"data_event": "moon_landing"}), json!({"data_event": "assigned"}), json!({"data_event": 7})] {
+        for body in
+            [json!({}), json!({"data_event": "moon_landing"}), json!({"data_event": "assigned"}), json!({"data_event": 7})]
+        {
             assert_eq!(read(&body).told, Told::Unknown, "{body}");
         }
         assert_eq!(read(&json!({"data_event": "receive_message_from_customer", "text": "no id"})).told, Told::Unknown);

@@ -1,5 +1,6 @@
 //! `bellhop doctor`: looks at this machine and its configuration, changes nothing, and says the next command for what is wrong.
 
+mod channel;
 mod crm;
 
 use std::io::Read;
@@ -174,6 +175,7 @@ async fn database(config: &Config) -> Vec<Check> {
         checks.push(check("companies", Level::Warn, "there is no company yet", Some("bellhop company create NAME")));
     }
     checks.extend(crm::checks(&store, &companies).await);
+    checks.extend(channel::checks(&store, &companies).await);
     checks.push(clock(companies.iter().map(|company| company.created_at.0).max()));
     store.close();
     checks

@@ -47,10 +47,7 @@ mod tests {
         let api = Api::mounted("http://127.0.0.1:9090", "/api/v3.1");
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("http://127.0.0.1:9090", "/api/v3.1"));
         assert_eq!(api.token_path, "/oauth/token");
-        assert_eq!(
-            Api::mounted("https://app.example/api/v3.1/", "/api/v3.1"),
-            Api::mounted("https://app.example", "/api/v3.1")
-        );
+        assert_eq!(Api::mounted("https://app.example/api/v3.1/", "/api/v3.1"), Api::mounted("https://app.example", "/api/v3.1"));
         let api = Api::mounted("https://proxy.example/qontak-live", "/qontak/crm");
         assert_eq!((api.host.as_str(), api.mount.as_str()), ("https://proxy.example", "/qontak-live/qontak/crm"));
     }

@@ -283,6 +283,13 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             }],
             _ => vec![],
         },
+        Some(CameAbout::Sent { file, caption, message_id, result }) => vec![Fact::AttachmentSent {
+            call_id: effect.call_id.clone(),
+            file: file.clone(),
+            caption: caption.clone(),
+            message_id: message_id.clone(),
+            result: result.clone(),
+        }],
         Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
         None => {
             let mut facts = linked(&effect.call_id, settlement);
@@ -300,7 +307,7 @@ fn not_stranded() -> Refusal {
 }
 
 /// A person who answered without saying who they are.
-const SOMEBODY: &str = "somebody";
+pub const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
     let (channel, customer) = (channel.to_owned(), customer.clone());
@@ -341,5 +348,8 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
         }
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
+    if from == Writer::Customer && !late {
+        facts.extend(hand_over::left_alone(room, ground));
+    }
     facts
 }

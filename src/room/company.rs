@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::hours::Hours;
 use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
 use super::media::FileEntry;
 use super::policy::People;
@@ -107,6 +108,15 @@ pub struct Agent {
 pub struct Division {
     pub id: DivisionId,
     pub name: String,
+    /// When it is open; `None`: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+impl Division {
+    pub fn is_open(&self, at: Timestamp) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.is_open(at))
+    }
 }
 
 /// Where a company's conversations live.

@@ -62,6 +62,8 @@ pub enum EffectKind {
     Tags,
     /// That the conversation is over there.
     Resolution,
+    /// A file for the customer.
+    Attachment,
 }
 
 impl EffectKind {
@@ -72,13 +74,14 @@ impl EffectKind {
             Self::Assignment => "assignment",
             Self::Tags => "tags",
             Self::Resolution => "resolution",
+            Self::Attachment => "attachment",
         }
     }
 
     pub const fn side(self) -> Side {
         match self {
             Self::Deal | Self::Ticket => Side::Crm,
-            Self::Assignment | Self::Tags | Self::Resolution => Side::Channel,
+            Self::Assignment | Self::Tags | Self::Resolution | Self::Attachment => Side::Channel,
         }
     }
 }
@@ -90,6 +93,32 @@ impl From<RecordKind> for EffectKind {
             RecordKind::Ticket => Self::Ticket,
         }
     }
+}
+
+/// A file as it was sent or is being sent: which version, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFile {
+    /// Its key in the company's library.
+    pub attachment: String,
+    pub version: i64,
+    /// Address of its bytes: hexadecimal, lower case.
+    pub sha256: String,
+    pub size: u64,
+    pub mime: String,
+    /// `image`, `video`, `audio`, `document`: as what the channel shows it.
+    pub kind: String,
+    pub filename: String,
+}
+
+/// A file the customer was sent, for as long as the same one is not to be sent again by mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    pub sha256: String,
+    pub at: Timestamp,
+    /// The customer's last message by then.
+    pub last_inbound_seq: i64,
+    /// The call's result, one JSON object.
+    pub result: Arc<str>,
 }
 
 /// A record in the CRM that belongs to this room.
@@ -124,6 +153,9 @@ pub struct EffectPlan {
     /// Id of the record to change; `None`: the customer's one, found in the CRM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// What is sent, as it stood when that was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Arc<SentFile>>,
     /// Void once control moved after it was asked for, unless it was started by then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fenced: bool,
@@ -134,8 +166,8 @@ pub struct EffectPlan {
 
 impl EffectPlan {
     /// To bring something about that may be said again without harm, by the call's own arguments.
-    pub const fn absolute(kind: EffectKind, fenced: bool) -> Self {
-        Self { kind, creates: false, intent: None, target: None, fenced, linked: false }
+    pub fn absolute(kind: EffectKind, fenced: bool) -> Self {
+        Self { kind, creates: false, intent: None, target: None, file: None, fenced, linked: false }
     }
 }
 
@@ -212,11 +244,16 @@ pub struct Outside {
     /// Oldest first, at most `Outside::MOST_LINKS`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// Newest last, at most `Outside::MOST_SENT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<Sent>,
 }
 
 impl Outside {
     /// More records than this of one room are forgotten, oldest first (they stay in the CRM and in the journal).
     pub const MOST_LINKS: usize = 50;
+    /// More files than this are not compared with a new one.
+    pub const MOST_SENT: usize = 20;
 
     pub fn effect(&self, call_id: &CallId) -> Option<&OpenEffect> {
         self.effects.iter().find(|effect| effect.call_id == *call_id)
@@ -274,6 +311,13 @@ pub enum CameAbout {
     Resolved {
         reason_code: String,
         note: Option<String>,
+    },
+    /// The channel took the file; `result` is what the call is answered.
+    Sent {
+        file: Arc<SentFile>,
+        caption: Option<String>,
+        message_id: Option<String>,
+        result: Arc<str>,
     },
 }
 

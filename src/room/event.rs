@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::{EffectPlan, Link};
+use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
 
@@ -89,7 +89,7 @@ pub enum Writer {
 }
 
 /// Whom an assignment asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum AssignTarget {
     Agent { agent: AgentId },
@@ -114,6 +114,8 @@ pub enum ParkedOn {
     Barrier,
     /// A person's yes.
     Approval,
+    /// The same file, on its way by another call.
+    Attachment,
 }
 
 impl ParkedOn {
@@ -126,6 +128,7 @@ impl ParkedOn {
             Self::Ticket => "ticket",
             Self::Barrier => "barrier",
             Self::Approval => "approval",
+            Self::Attachment => "attachment",
         }
     }
 
@@ -247,6 +250,19 @@ pub enum Fact {
     RoomReturned {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// The customer's channel took a file.
+    AttachmentSent {
+        call_id: CallId,
+        #[serde(flatten)]
+        file: std::sync::Arc<SentFile>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+        /// The channel's own id of the message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
+        /// What its call was answered: what the same file is answered while it counts as sent.
+        result: std::sync::Arc<str>,
     },
     TagsRemoved {
         tags: Vec<String>,

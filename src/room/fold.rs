@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::effect::OpenEffect;
+use super::effect::{OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
@@ -102,6 +102,16 @@ impl Room {
                 self.reassigning = None;
                 self.move_control(Control::Bot);
             }
+            Fact::AttachmentSent { file, result, .. } => {
+                let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
+                let outside = self.outside.get_or_insert_default();
+                outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
+                let surplus = outside.sent.len().saturating_sub(Outside::MOST_SENT);
+                outside.sent.drain(..surplus);
+                if self.lifecycle == Lifecycle::Open {
+                    self.lifecycle = Lifecycle::Waiting { since: event.at };
+                }
+            }
             Fact::TagsRemoved { tags } => {
                 let gone: Vec<String> = tags.iter().map(|shown| super::tag::fold(shown)).collect();
                 Arc::make_mut(&mut self.tags).retain(|tag| !gone.contains(&tag.folded));
@@ -184,6 +194,10 @@ impl Room {
             staffed.last_agent = Some(agent.clone());
             (staffed.awaited_since, staffed.active_at) = (None, Timestamp(0));
         }
+        // Whoever has it next may be asked as often again.
+        if let (Control::Bot | Control::Nobody, Some(staffed)) = (&to, &mut self.staffed) {
+            staffed.idle_moves = 0;
+        }
         self.control = to;
         self.epoch += 1;
     }
@@ -192,6 +206,7 @@ impl Room {
         self.assignment = self.assignment.max(assignment);
         self.reassigning = None;
         self.move_control(Control::Person { agent: agent.clone(), assignment });
-        self.staffed.get_or_insert_default().active_at = at;
+        let staffed = self.staffed.get_or_insert_default();
+        (staffed.since, staffed.active_at) = (at, at);
     }
 }

@@ -1,15 +1,18 @@
 //! What people and timers do with control of a conversation: taking it, giving it back, passing it on when somebody is silent or
 //! gone, tagging and resolving by hand. Pure: facts, or a refusal.
 
-use super::company::{Company, Ground};
+use super::company::{Company, Ground, Presence};
 use super::event::{AssignTarget, Fact, TakenBy};
 use super::ids::AgentId;
+use super::policy::OfflinePolicy;
 use super::refusal::{Next, Refusal};
 use super::state::{Control, Lifecycle, Room};
 use super::tag;
 
 /// After so many people did not answer, the room waits in the queue and operators are told.
 pub const MOST_IDLE_MOVES: u32 = 3;
+/// Why a room waits after so many: an alarm.
+pub const NOBODY_ANSWERED: &str = "nobody_answered";
 
 /// Reason of a conversation that was resolved in the channel's own inbox.
 pub const RESOLVED_THERE: &str = "resolved_in_channel";
@@ -53,12 +56,31 @@ pub(super) fn give_back(room: &Room, of: Option<&AgentId>, reason: Option<&str>)
     Ok(vec![Fact::RoomReturned { reason: reason.map(str::to_owned) }])
 }
 
-/// The person is gone: whoever else can is looked for, and the room waits in the queue until then.
+/// The person is gone: whoever else can is looked for, and the room waits in the queue until then. Also for a room that waits
+/// for that very person, once the company has them no more.
 pub(super) fn requeue(room: &Room, agent: &AgentId, why: &str, company: &Company) -> Vec<Fact> {
-    if room.assignee() != Some(agent) {
+    let only_them = AssignTarget::Agent { agent: agent.clone() };
+    let waits_in_vain = room.wanted().is_some_and(|wanted| wanted.target == only_them) && company.agent(agent).is_none();
+    if room.assignee() == Some(agent) {
+        vec![queued(room, agent, why, true, None, company)]
+    } else if waits_in_vain {
+        vec![queued(room, agent, why, false, None, company)]
+    } else {
+        vec![]
+    }
+}
+
+/// The customer wrote to somebody who is not there: by policy the room goes to whoever is. A person who showed a sign of life
+/// within the grace is there, whatever their status says; one whom our directory does not know is the channel's to judge.
+pub(super) fn left_alone(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
+    let people = &ground.company.settings.people;
+    let (Some(agent), Some(staffed)) = (room.assignee(), &room.staffed) else { return vec![] };
+    let away = ground.company.agent(agent).is_some_and(|agent| agent.status != Presence::Online);
+    let silent = ground.now.ms_since(staffed.active_at) >= i64::from(people.offline_grace_s) * 1_000;
+    if people.on_offline != OfflinePolicy::RequeueOnNextMessage || !away || !silent {
         return vec![];
     }
-    vec![queued(room, agent, why, true, None, company)]
+    requeue(room, agent, "offline", ground.company)
 }
 
 /// Nobody answered the customer in time: the next person is looked for, at most three times, then the queue.
@@ -70,7 +92,7 @@ pub(super) fn person_idle(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
         return vec![];
     }
     let gives_up = staffed.idle_moves >= MOST_IDLE_MOVES;
-    let why = if gives_up { "nobody_answered" } else { "no_answer" };
+    let why = if gives_up { NOBODY_ANSWERED } else { "no_answer" };
     vec![queued(room, agent, why, gives_up, Some(agent.clone()), ground.company)]
 }
 
@@ -85,8 +107,13 @@ pub(super) fn person_silent(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
 }
 
 fn queued(room: &Room, agent: &AgentId, why: &str, leaves: bool, but: Option<AgentId>, company: &Company) -> Fact {
-    let division = company.agent(agent).and_then(|agent| agent.divisions.first().cloned());
-    let target = division.map_or(AssignTarget::Auto, |division| AssignTarget::Division { division });
+    let only_them = AssignTarget::Agent { agent: agent.clone() };
+    let asked = room.wanted().map(|wanted| wanted.target.clone()).filter(|target| *target != only_them);
+    // Whom the room was already being given to; else somebody of the same division.
+    let target = asked.unwrap_or_else(|| {
+        let division = company.agent(agent).and_then(|agent| agent.divisions.first().cloned());
+        division.map_or(AssignTarget::Auto, |division| AssignTarget::Division { division })
+    });
     let (assignment, reason) = (room.assignment + 1, Some(why.to_owned()));
     Fact::RoomQueued { target, assignment, reason, leaves, but, there: false }
 }

@@ -11,6 +11,7 @@ pub mod effect;
 pub mod event;
 mod fold;
 pub mod hand_over;
+pub mod hours;
 pub mod ids;
 pub mod media;
 pub mod outbox;
@@ -23,8 +24,9 @@ pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Settlement, Side};
+pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use hours::{BadHours, Hours};
 pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,
     Timestamp,

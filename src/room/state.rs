@@ -190,6 +190,9 @@ pub struct Barrier {
 /// What a room remembers of the person who has it, and of those before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staffed {
+    /// Since when whoever has it has it.
+    #[serde(default)]
+    pub since: Timestamp,
     /// Last sign of life of the person who has it.
     pub active_at: Timestamp,
     /// Since when the customer waits for that person; `None`: they answered.
@@ -335,6 +338,11 @@ impl Room {
     /// The channel is being told that it is over.
     pub fn is_resolving_there(&self) -> bool {
         self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Resolution))
+    }
+
+    /// A file is on its way to the customer.
+    pub fn is_sending(&self) -> bool {
+        self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Attachment))
     }
 
     /// Whether a record of this kind is being made for this room.

@@ -244,7 +244,13 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Fact::RoomReopened { episode: 2 }, r#"{"type":"room_reopened","episode":2}"#),
         (
-            Fact::MessageReceived { message_id: "m".into(), from: Writer::AiAgent, agent_id: None, text: "t".into(), late: false },
+            Fact::MessageReceived {
+                message_id: "m".into(),
+                from: Writer::AiAgent,
+                agent_id: None,
+                text: "t".into(),
+                late: false,
+            },
             r#"{"type":"message_received","message_id":"m","from":"ai_agent","text":"t"}"#,
         ),
         (Fact::TagsAdded { tags: vec!["a".into()], created: vec![] }, r#"{"type":"tags_added","tags":["a"]}"#),

@@ -169,12 +169,20 @@ impl Queries {
     }
 }
 
+/// Of the channel's settings; `None`: the company's rooms live here.
+pub(super) async fn version(readers: &Workers, company: CompanyNo) -> Result<Option<i64>, StoreError> {
+    let read = readers.run(move |conn: &mut Conn| {
+        let found: Vec<i64> = run!(conn, "reading a channel's version", |c| channel_access::table
+            .filter(channel_access::company.eq(company.0))
+            .select(channel_access::version)
+            .load(c))?;
+        Ok(found.into_iter().next())
+    });
+    read.await
+}
+
 /// All that a company's channel is reached with.
-pub(super) async fn access(
-    readers: &Workers,
-    seal: &Seal,
-    company: CompanyNo,
-) -> Result<Option<ChannelAccess>, StoreError> {
+pub(super) async fn access(readers: &Workers, seal: &Seal, company: CompanyNo) -> Result<Option<ChannelAccess>, StoreError> {
     type Row = (String, String, String, String, String, Vec<u8>, String, i64);
     let read = readers.run(move |conn: &mut Conn| {
         let found: Vec<Row> = run!(conn, "reading a channel's access", |c| channel_access::table

@@ -48,10 +48,10 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         .order(agents::id.asc())
         .select((agents::id, agents::name, agents::email, agents::divisions, agents::status, agents::capacity))
         .load(c))?;
-    let groups: Vec<(String, String)> = run!(conn, "reading divisions", |c| divisions::table
+    let groups: Vec<(String, String, Option<String>)> = run!(conn, "reading divisions", |c| divisions::table
         .filter(divisions::company.eq(company.0))
         .order(divisions::id.asc())
-        .select((divisions::id, divisions::name))
+        .select((divisions::id, divisions::name, divisions::hours))
         .load(c))?;
     let names: Vec<(String, String)> = run!(conn, "reading tags", |c| tags::table
         .filter(tags::company.eq(company.0))
@@ -77,11 +77,16 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
             })
         })
         .collect::<Result<_, StoreError>>()?;
+    let division = |(id, name, hours): (String, String, Option<String>)| {
+        let hours = hours.as_deref().map(parsed).transpose()?;
+        Ok(Division { id: DivisionId::trusted(&id), name, hours })
+    };
+    let divisions = groups.into_iter().map(division).collect::<Result<_, StoreError>>()?;
     Ok(Company {
         no: company,
         settings,
         agents,
-        divisions: groups.into_iter().map(|(id, name)| Division { id: DivisionId::trusted(&id), name }).collect(),
+        divisions,
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
         files: files_to_send(conn, company)?.into(),
         crm: crm > 0,

@@ -262,16 +262,18 @@ impl Directory {
     }
 
     pub async fn put_division(&self, company: CompanyNo, division: Division, by: &str) -> Result<(), StoreError> {
+        if let Some(bad) = division.hours.as_ref().and_then(|hours| hours.check().err()) {
+            return Err(StoreError::Invalid(bad.rule.into()));
+        }
         self.change(Some(company), by, move |conn| {
+            let hours = division.hours.as_ref().map(serde_json::to_string).transpose();
+            let hours = hours.map_err(|error| StoreError::Invalid(error.to_string()))?;
+            let values = (divisions::name.eq(division.name.as_str()), divisions::hours.eq(hours.as_deref()));
             run!(conn, "writing a division", |c| diesel::insert_into(divisions::table)
-                .values((
-                    divisions::company.eq(company.0),
-                    divisions::id.eq(division.id.as_str()),
-                    divisions::name.eq(&division.name)
-                ))
+                .values((divisions::company.eq(company.0), divisions::id.eq(division.id.as_str()), values))
                 .on_conflict((divisions::company, divisions::id))
                 .do_update()
-                .set(divisions::name.eq(&division.name))
+                .set(values)
                 .execute(c))?;
             Ok(Changed::new(company, format!("division {} written", division.id), ()))
         })

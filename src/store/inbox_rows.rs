@@ -78,6 +78,7 @@ pub(super) fn waiting(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<Inb
         room: (!room.is_empty()).then(|| RoomId::trusted(&room)),
         body: body.into(),
         received_at: Timestamp(received_at),
+        emails: vec![],
     };
     Ok(found.into_iter().map(row).collect())
 }

@@ -157,9 +157,9 @@ fn holds(conn: &mut Conn, head: &Head) -> Result<bool, StoreError> {
         Conn::Pg(c) => row.for_share().load(c),
     };
     let found = found.map_err(|error| sort(error, "reading who controls a room"))?;
-    Ok(found.first().is_some_and(|(epoch, assignee)| {
-        *epoch == fence.epoch || (fence.hands_to.is_some() && *assignee == fence.hands_to)
-    }))
+    Ok(found
+        .first()
+        .is_some_and(|(epoch, assignee)| *epoch == fence.epoch || (fence.hands_to.is_some() && *assignee == fence.hands_to)))
 }
 
 /// The effect's row for this try; false: this try of it has ended.

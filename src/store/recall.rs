@@ -13,7 +13,7 @@ use super::rows;
 use super::schema::{function_calls, rooms, timers};
 use super::url::{StoreError, describe};
 use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture, TimerKind};
-use crate::room::{Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
+use crate::room::{AgentId, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
 
 fn address(company: i64, room: &str) -> RoomAddress {
     RoomAddress { company: CompanyNo(company), room: RoomId::trusted(room) }
@@ -41,6 +41,33 @@ impl Memory for Queries {
                 .load(c))
             .map_err(|error| sort(error, "reading held rooms"))?;
             Ok(found.into_iter().map(|(id, snapshot)| HeldRoom { address: address(company.0, &id), snapshot }).collect())
+        })
+    }
+
+    fn held_places(&self, company: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>> {
+        self.port(move |conn| {
+            let found: Vec<(String, Option<String>)> = on_each!(conn, |c| rooms::table
+                .filter(rooms::company.eq(company.0))
+                // The first condition is the index's own.
+                .filter(sql::<Bool>("control IN ('queue', 'person')"))
+                .filter(rooms::control.eq("person"))
+                .select((rooms::room_id, rooms::assignee))
+                .load(c))
+            .map_err(|error| sort(error, "reading held places"))?;
+            let place = |(id, agent): (String, Option<String>)| Some((RoomId::trusted(&id), AgentId::trusted(&agent?)));
+            Ok(found.into_iter().filter_map(place).collect())
+        })
+    }
+
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>> {
+        self.port(move |conn| {
+            let found: Vec<i64> = on_each!(conn, |c| rooms::table
+                .filter(sql::<Bool>("control IN ('queue', 'person')"))
+                .select(rooms::company)
+                .distinct()
+                .load(c))
+            .map_err(|error| sort(error, "reading companies whose people have rooms"))?;
+            Ok(found.into_iter().map(CompanyNo).collect())
         })
     }
 

@@ -19,7 +19,7 @@ tables! {
     agents (company, id) {
         company: BigInt, id: Text, name: Text, email: Text, divisions: Text, status: Text, capacity: BigInt,
     }
-    divisions (company, id) { company: BigInt, id: Text, name: Text, }
+    divisions (company, id) { company: BigInt, id: Text, name: Text, hours: Nullable<Text>, }
     settings (company) { company: BigInt, version: BigInt, body: Text, }
     audit (position) { position: BigInt, company: BigInt, at: BigInt, by: Text, what: Text, }
     rooms (room_key) {

@@ -197,6 +197,10 @@ impl Vault for SealedVault {
         Box::pin(async move { super::channel::access(&self.readers, &self.seal, company).await.map_err(told) })
     }
 
+    fn channel_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {
+        Box::pin(async move { super::channel::version(&self.readers, company).await.map_err(told) })
+    }
+
     fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {
         Box::pin(async move {
             let read = self.readers.run(move |conn| {

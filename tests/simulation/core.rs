@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bellhop::actors::ports::{NewCall, StoredAnswer};
-use bellhop::actors::roster::{Roster, Word};
+use bellhop::actors::roster::{Ask, Holding, Roster, Word};
 use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
@@ -31,7 +31,7 @@ struct Kept {
 enum Said {
     ToRoom(Word),
     Reserve(u64),
-    Confirm(u64, AgentId, u64),
+    Confirm(u64, Holding),
     Release(u64, u64),
 }
 
@@ -136,7 +136,7 @@ impl Play {
         let ground = Ground { now: self.now.max(before.last_event_at), company: &self.company, approved: false };
         let mut turn = Turn::begin(&kept.address, &kept.room, ground, &kept.open, &condemned);
         let mut by_key: HashMap<CallKey, Admitted> = HashMap::new();
-        let mut offers: Vec<(AgentId, u64)> = vec![];
+        let mut offers: Vec<u64> = vec![];
         for work in works {
             match work {
                 Work::Post(calls) => {
@@ -155,8 +155,8 @@ impl Play {
                 Work::Tell(command) => {
                     let (by, cause) = (By::System, Cause::Request("req".into()));
                     let _ = turn.command(command, &by, &cause);
-                    if let Command::Offer { agent, assignment, .. } = command {
-                        offers.push((agent.clone(), *assignment));
+                    if let Command::Offer { assignment, .. } = command {
+                        offers.push(*assignment);
                     }
                 }
             }
@@ -197,32 +197,30 @@ impl Play {
     }
 
     /// What the shell says after a commit, in any order and sometimes twice.
-    fn tell_roster(&mut self, index: u64, before: &Room, ask: bool, offers: &[(AgentId, u64)]) {
+    fn tell_roster(&mut self, index: u64, before: &Room, ask: bool, offers: &[u64]) {
         let after = &self.rooms[index as usize].room;
-        let slot = |room: &Room| match &room.control {
-            Control::Person { agent, assignment } => Some((agent.clone(), *assignment)),
-            _ => None,
-        };
-        let (was, is) = (slot(before), slot(after));
+        let (held, holding) = (Holding::of(before), Holding::of(after));
+        let number = |holding: &Option<Holding>| holding.as_ref().map(|holding| holding.assignment);
+        let (was, is) = (number(&held), number(&holding));
         let mut said = vec![];
         if after.wanted().is_some() && (ask || after.wanted() != before.wanted()) {
             said.push(Said::Reserve(index));
         }
-        if let (Some((agent, assignment)), true) = (is.clone(), was != is) {
-            said.push(Said::Confirm(index, agent, assignment));
+        if let Some(holding) = holding.clone().filter(|_| holding != held) {
+            said.push(Said::Confirm(index, holding));
         }
-        if let (Some((_, assignment)), true) = (&was, was != is) {
-            said.push(Said::Release(index, *assignment));
+        if let Some(assignment) = was.filter(|_| was != is) {
+            said.push(Said::Release(index, assignment));
         }
         if let Some(wanted) = before.wanted()
             && after.wanted().is_none_or(|now| now.assignment != wanted.assignment)
-            && is.as_ref().is_none_or(|(_, assignment)| *assignment != wanted.assignment)
+            && is != Some(wanted.assignment)
         {
             said.push(Said::Release(index, wanted.assignment));
         }
-        for (agent, assignment) in offers {
-            said.push(match &is {
-                Some((_, held)) if held == assignment => Said::Confirm(index, agent.clone(), *assignment),
+        for assignment in offers {
+            said.push(match &holding {
+                Some(holding) if holding.assignment == *assignment => Said::Confirm(index, holding.clone()),
                 _ => Said::Release(index, *assignment),
             });
         }
@@ -241,12 +239,11 @@ impl Play {
             Said::ToRoom(word) => return self.hear(word),
             Said::Reserve(room) => {
                 let kept = &self.rooms[room as usize];
-                let Some(wanted) = kept.room.wanted() else { return };
-                self.roster.reserve(&kept.address.room, wanted.assignment, &wanted.target, wanted.since, self.now)
+                let Some(ask) = Ask::of(&kept.address.room, &kept.room) else { return };
+                self.roster.reserve(ask, self.now)
             }
-            Said::Confirm(room, agent, assignment) => {
-                self.roster.confirm(&self.rooms[room as usize].address.room, &agent, assignment);
-                vec![]
+            Said::Confirm(room, holding) => {
+                self.roster.confirm(&self.rooms[room as usize].address.room, &holding, self.now)
             }
             Said::Release(room, assignment) => self.roster.release(&self.rooms[room as usize].address.room, assignment, self.now),
         };
@@ -256,17 +253,20 @@ impl Play {
     fn room_of(&self, said: &Said) -> (bool, usize) {
         let find = |id: &bellhop::room::RoomId| self.rooms.iter().position(|kept| kept.address.room == *id).unwrap_or(0);
         match said {
-            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. }) => (true, find(room)),
+            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. } | Word::Requeue { room, .. }) => (true, find(room)),
             Said::Reserve(room) | Said::Confirm(room, ..) | Said::Release(room, _) => (false, *room as usize),
         }
     }
 
     fn hear(&mut self, word: Word) {
         let (room, command) = match word {
-            Word::Offer { room, assignment, agent, agent_name } => {
-                (room, Command::Offer { agent, agent_name, assignment, because: None })
+            Word::Offer { room, assignment, agent, agent_name, because } => {
+                (room, Command::Offer { agent, agent_name, assignment, because: Some(because) })
             }
-            Word::QueuedAt { room, assignment, position } => (room, Command::QueuedAt { assignment, position, opens_at: None }),
+            Word::QueuedAt { room, assignment, position, opens_at } => {
+                (room, Command::QueuedAt { assignment, position, opens_at })
+            }
+            Word::Requeue { room, agent, why } => (room, Command::Requeue { agent, why }),
         };
         let index = self.rooms.iter().position(|kept| kept.address.room == room).expect("a room of this play") as u64;
         let offer = matches!(command, Command::Offer { .. });
@@ -300,11 +300,18 @@ impl Play {
         if !self.dice.rarely(3) {
             return;
         }
-        // With the roster die the words on the way to it, and its own: rooms are asked anew.
-        self.said.clear();
+        // With the roster die the words on the way to it. Its own may lie in the rooms' mailboxes; its offers are kept for the
+        // next one, until they were answered. Only with the whole process do all of them die.
+        let process = self.dice.rarely(3);
+        self.said.retain(|said| !process && matches!(said, Said::ToRoom(_)));
         self.roster = Roster::default();
         for kept in &self.rooms {
             self.roster.recall(&kept.address.room, &kept.room);
+        }
+        for said in &self.said {
+            if let Said::ToRoom(Word::Offer { room, assignment, agent, because, .. }) = said {
+                self.roster.recall_offer(room, agent, *assignment, because.clone(), self.now);
+            }
         }
         let words = self.roster.directory(&self.company, self.now);
         self.said.extend(words.into_iter().map(Said::ToRoom));

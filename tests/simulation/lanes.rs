@@ -105,7 +105,7 @@ fn call(dice: &mut Dice, room: &RoomAddress, n: u64) -> Admitted {
         key_id: &"key_1".into(),
         turn_id: None,
         seen: Seen::default(),
-        crm: true,
+        has: bellhop::catalog::Has { crm: true, files: false },
     };
     admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
 }

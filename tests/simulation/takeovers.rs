@@ -197,7 +197,7 @@ fn call(room: &RoomAddress, n: u64, name: &str, arguments: &str) -> Admitted {
         key_id: &"key_1".into(),
         turn_id: None,
         seen: Seen::default(),
-        crm: false,
+        has: bellhop::catalog::Has { crm: false, files: false },
     };
     admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
 }

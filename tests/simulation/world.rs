@@ -16,7 +16,7 @@ pub const CAPACITY: u32 = 2;
 
 /// Three people of capacity 2 in two divisions.
 pub fn company() -> Company {
-    let division = |n: u64| Division { id: DivisionId::trusted(&format!("div_{n}")), name: format!("Division {n}") };
+    let division = |n: u64| Division { id: DivisionId::trusted(&format!("div_{n}")), name: format!("Division {n}"), hours: None };
     let agent = |n: u64| Agent {
         id: AgentId::trusted(&format!("agt_{n}")),
         name: format!("Agent {n}"),
@@ -57,7 +57,14 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
         epoch: dice.rarely(4).then(|| (looked_at.epoch - dice.roll(2) as i64).max(1)),
         seq: dice.rarely(3).then(|| (looked_at.last_inbound_seq - dice.roll(2) as i64).max(0)),
     };
-    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, crm: false };
+    let admission = Admission {
+        address: room,
+        ai_agent: Some(&ai_agent),
+        key_id: &key_id,
+        turn_id: None,
+        seen,
+        has: bellhop::catalog::Has { crm: false, files: false },
+    };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,
         Err(answer) => panic!("the door refused {answer:?}"),

@@ -165,6 +165,10 @@ fn body_for(path: &str) -> Value {
         _ if place.ends_with("/function-calls") => json!({"calls": [{"name": "think", "arguments": {}}]}),
         _ if place.ends_with("/messages") => json!({"from": "customer", "text": "hello", "message_id": "m1"}),
         _ if place.ends_with("/retry") => json!({"reason": "I looked."}),
+        _ if place.ends_with("/reject") => json!({"reason": "I looked."}),
+        _ if place.ends_with("/takeover") => json!({"agent_id": "none"}),
+        _ if place.ends_with("/resolve") => json!({"reason_code": "answered"}),
+        _ if place.ends_with("}/tags") => json!({"tags": ["zebra"]}),
         _ if place.ends_with("/settle") => json!({"outcome": "failed", "reason": "I looked."}),
         "rooms/{room_id}" => json!({"channel": "web_chat", "customer": {"handle": "acme-room-1"}}),
         _ if place.starts_with("agents") => {

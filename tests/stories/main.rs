@@ -12,8 +12,11 @@
 mod world;
 
 mod actor;
+mod assignment;
 mod bad_input;
 mod calls;
+mod channel;
+mod channel_inbound;
 mod clients;
 mod command_line;
 mod crm;
@@ -36,6 +39,7 @@ mod kills;
 mod log;
 mod messages;
 mod on_disk_first;
+mod people_decide;
 mod replay;
 mod resolve;
 mod settings;

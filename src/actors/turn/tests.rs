@@ -87,7 +87,7 @@ impl Scene {
             key_id: &key_id,
             turn_id: None,
             seen: Seen::default(),
-            crm: true,
+            has: crate::catalog::Has { crm: true, files: false },
         };
         admit(&raw, None, &admission).unwrap()
     }

@@ -148,8 +148,15 @@ fn answers_are_facts_with_a_time() {
         ground(&scene),
         json!({"assigned":false,"queued":true,"position":3,"target":target,"as_of":"2025-11-20T10:32:00Z"})
     );
+    let closed = Ground { now: scene.now, company: &scene.company, approved: false };
+    let opens_at = Some(Timestamp(1_763_690_400_000_000));
+    let told: serde_json::Value = serde_json::from_str(&queued(Some(1), opens_at, &scene.room, &closed).0).unwrap();
+    assert_eq!(told["opens_at"], "2025-11-21T02:00:00Z");
     scene.calls("assign_agent", r#"{"mode":"auto"}"#);
     assert_eq!(ground(&scene)["target"], json!({"mode":"auto"}));
+    assert!(ground(&scene).get("online").is_none());
+    scene.calls("assign_agent", r#"{"mode":"agent","agent":"agt_1"}"#);
+    assert_eq!((&ground(&scene)["online"], &ground(&scene)["queued"]), (&json!(false), &json!(true)), "it waits for her, away");
     let found =
         assigned(&scene.company.agents[0], &scene.room, &Ground { now: scene.now, company: &scene.company, approved: false });
     assert_eq!(

@@ -115,7 +115,7 @@ fn an_action_whose_other_side_is_missing_says_so_once_its_arguments_are_right() 
     ] {
         let refusal = door(name, arguments);
         assert_eq!((refusal.code, refusal.next), ("not_connected", Next::DoNotRetry), "{name}: {}", refusal.message);
-        assert!(!super::super::entry(name).unwrap().needs.met(false), "{name}");
+        assert!(!super::super::entry(name).unwrap().needs.met(Has::default()), "{name}");
     }
 }
 
@@ -151,7 +151,7 @@ fn the_callers_id_comes_first_then_the_header_then_ours() {
         key_id: &"key_1".into(),
         turn_id: None,
         seen: Seen::default(),
-        crm: false,
+        has: Has { crm: false, files: false },
     };
     let ids = |calls: &[RawCall]| {
         let own = |(index, raw)| admit(raw, Some(&key_of_call("k", index, calls.len())), &a).unwrap().call.call_id.to_string();

@@ -88,8 +88,14 @@ fn rules_ask_for_a_yes_by_action_and_by_number() {
 fn scene_with_crm(scene: &Scene, arguments: &str) -> Decision {
     let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("web-1") };
     let (ai_agent, key_id) = (AiAgentId::trusted("sales"), Arc::from("key_1"));
-    let admission =
-        Admission { address: &address, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen: scene.seen, crm: true };
+    let admission = Admission {
+        address: &address,
+        ai_agent: Some(&ai_agent),
+        key_id: &key_id,
+        turn_id: None,
+        seen: scene.seen,
+        has: Has { crm: true, files: false },
+    };
     let admitted = admit(&raw("create_deal", arguments), None, &admission).unwrap();
     let ground = Ground { now: scene.now, company: &scene.company, approved: false };
     decide(&scene.room, &admitted.call, &admitted.request, &ground)

@@ -25,7 +25,7 @@ struct Scene {
 impl Scene {
     /// An open room with one message of the customer, seen by the model; Ana and Budi in Billing, Ana again in Sales.
     fn new() -> Self {
-        let division = |id: &str, name: &str| Division { id: DivisionId::trusted(id), name: name.into() };
+        let division = |id: &str, name: &str| Division { id: DivisionId::trusted(id), name: name.into(), hours: None };
         let agent = |id: &str, name: &str, divisions: &[&str]| Agent {
             id: AgentId::trusted(id),
             name: name.into(),
@@ -54,7 +54,13 @@ impl Scene {
 
     fn customer_writes(&mut self, text: &str) {
         let message_id = format!("m{}", self.room.version);
-        self.happens(Fact::MessageReceived { message_id, from: Writer::Customer, agent_id: None, text: text.into(), late: false });
+        self.happens(Fact::MessageReceived {
+            message_id,
+            from: Writer::Customer,
+            agent_id: None,
+            text: text.into(),
+            late: false,
+        });
     }
 
     fn tags_exist(&mut self, names: &[&str]) {
@@ -115,5 +121,16 @@ fn admit_at(
     turn_id: Option<&str>,
 ) -> Result<Admitted, DoorAnswer> {
     let ai_agent = ai_agent.map(AiAgentId::trusted);
-    admit(raw, key, &Admission { address, ai_agent: ai_agent.as_ref(), key_id: &"key_1".into(), turn_id, seen, crm: false })
+    admit(
+        raw,
+        key,
+        &Admission {
+            address,
+            ai_agent: ai_agent.as_ref(),
+            key_id: &"key_1".into(),
+            turn_id,
+            seen,
+            has: Has { crm: false, files: false },
+        },
+    )
 }

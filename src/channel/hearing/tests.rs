@@ -54,7 +54,8 @@ impl Scene {
             return;
         }
         let received_at = Timestamp((START_MS + 3_600_000) * 1_000);
-        let row = InboxRow { position: 1, company: CompanyNo(1), room: label.room, body: text.into(), received_at };
+        let row =
+            InboxRow { position: 1, company: CompanyNo(1), room: label.room, body: text.into(), received_at, emails: vec![] };
         let heard = QontakEars.hear(&row, self.known.as_deref(), &self.company);
         for (by, command) in heard.tells {
             self.tell(by, &command);
@@ -183,7 +184,7 @@ fn conversation(chance: &mut Chance, reopens: bool) -> Vec<(i64, Value)> {
 #[test]
 fn any_order_within_five_seconds_ends_alike() {
     let mut late = 0;
-    for seed in 1..=4_000_u64 {
+    for seed in 1..=2_000_u64 {
         let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let reopens = seed % 4 == 0;
         let told = conversation(&mut chance, reopens);
@@ -204,14 +205,17 @@ fn any_order_within_five_seconds_ends_alike() {
         late += shuffled.late;
         assert_eq!(ordered.late, 0, "seed {seed}: in order nothing is late");
     }
-    assert!(late > 4_000, "the shuffles shuffle: {late}");
+    assert!(late > 2_000, "the shuffles shuffle: {late}");
 }
 
 #[test]
 fn people_there_take_the_conversation_and_leave_it() {
     let (mut scene, mut there) = (Scene::new(), Vendor::default());
     scene.hears(&there.message(1, "customer", "62812", "hello"));
-    assert_eq!((scene.room.channel.as_str(), scene.room.customer.handle.as_str(), scene.holder().as_str()), ("wa_cloud", "62812", "bot"));
+    assert_eq!(
+        (scene.room.channel.as_str(), scene.room.customer.handle.as_str(), scene.holder().as_str()),
+        ("wa_cloud", "62812", "bot")
+    );
     // By answering; known to us by their address.
     let mut reply = there.message(2, "agent", "5f-ana", "I am Ana");
     reply["sender"] = json!({"full_name": "Ana there", "email": "ana@ACME.example"});

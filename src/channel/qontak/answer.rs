@@ -16,17 +16,12 @@ use super::rooms::There;
 use super::tags::is_of;
 
 pub const WARN_TAKEN: &str = "Somebody had this conversation already; it stays with them.";
-pub const WARN_MOVED_ON: &str = "The conversation moved on in the channel while it was being handed over. A colleague may have to look.";
+pub const WARN_MOVED_ON: &str =
+    "The conversation moved on in the channel while it was being handed over. A colleague may have to look.";
 pub const WARN_FORMER_STAYS: &str = "Whoever had the conversation before could not be taken out of it.";
 const WARN_OVERTAKEN: &str = "A human agent took the conversation while it was being handed over; it may be with them now.";
 
-pub fn assigned(
-    entrant: &Entrant,
-    because: Option<Because>,
-    now: Timestamp,
-    changed: bool,
-    warnings: Vec<String>,
-) -> Settlement {
+pub fn assigned(entrant: &Entrant, because: Option<Because>, now: Timestamp, changed: bool, warnings: Vec<String>) -> Settlement {
     let result = assign_agent::given(&entrant.agent_id, &entrant.name, entrant.online, now, changed, &warnings);
     let (agent_id, agent_name) = (entrant.agent_id.clone(), entrant.name.clone());
     Settlement::done(&result, CameAbout::Assigned { agent_id, agent_name, because })
@@ -50,7 +45,8 @@ struct Tagged<'a> {
 
 /// `there`: the room after the last part.
 pub fn tagged(wanted: &[WantedTag], there: &There, done: &[(Deed, Left)]) -> Settlement {
-    let mut told = Tagged { tags: there.tags.iter().map(String::as_str).collect(), added: vec![], already_present: vec![], failed: vec![] };
+    let mut told =
+        Tagged { tags: there.tags.iter().map(String::as_str).collect(), added: vec![], already_present: vec![], failed: vec![] };
     for tag in wanted {
         let part = done.iter().find(|(deed, _)| is_of(deed, tag));
         let shown = there.tag(&tag.folded);

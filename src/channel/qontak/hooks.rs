@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::outbound::{Class, Outcome, sort};
 use crate::room::CompanyNo;
@@ -25,7 +27,56 @@ const HOOKS: [(&str, &[&str]); 3] = [
     ("/agent_responsibility", &["assigned", "unassigned", "handover"]),
 ];
 
+/// At most one round a second: the number that is followed rises also for things that concern no channel.
+const ROUND: Duration = Duration::from_secs(1);
+/// What failed is tried again after this time, then after twice as long, up to the longest.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const AT_ONCE: usize = 8;
+
 impl QontakChannel {
+    /// Sees to it that every channel tells us, until the process ends: now, and whenever `changes` says that something changed.
+    /// `whose`: companies that have a channel; `None`: nobody can say now.
+    pub async fn keep_registered(
+        self: Arc<Self>,
+        whose: impl AsyncFn() -> Option<Vec<CompanyNo>>,
+        mut changes: watch::Receiver<i64>,
+    ) {
+        let mut retry = FIRST_RETRY;
+        loop {
+            changes.borrow_and_update();
+            let failed = match whose().await {
+                Some(companies) => self.register_all(companies).await,
+                None => true,
+            };
+            if failed {
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(retry) => retry = (retry * 2).min(LONGEST_RETRY),
+                }
+            } else {
+                retry = FIRST_RETRY;
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+            tokio::time::sleep(ROUND).await;
+        }
+    }
+
+    /// Whether some failed.
+    async fn register_all(&self, companies: Vec<CompanyNo>) -> bool {
+        let one = async |company: CompanyNo| {
+            let registered = self.register(company).await;
+            registered
+                .inspect_err(|why| {
+                    tracing::warn!(event = "channel.unregistered", company = company.0, %why, "the channel does not tell us yet");
+                })
+                .is_err()
+        };
+        stream::iter(companies).map(one).buffer_unordered(AT_ONCE).fold(false, async |some, failed| some || failed).await
+    }
+
     /// Sees to it that the channel tells us. Nothing is sent when it was told already under this access, or when the company has
     /// no channel or no address to be told at. `Err`: a sentence for the log; to be tried again.
     pub async fn register(&self, company: CompanyNo) -> Result<(), Arc<str>> {
@@ -43,6 +94,10 @@ impl QontakChannel {
         let Some(url) = &session.access.webhook_url else { return Ok(()) };
         if desk.registered.load(Ordering::Acquire) == version {
             return Ok(());
+        }
+        // Before it tells us of them; that it cannot be done now is no reason not to be told.
+        if let Err(stop) = self.meet_everybody(company).await {
+            tracing::info!(event = "channel.nobody_met", company = company.0, ?stop, "the channel's people are not known yet");
         }
         for (path, switches) in HOOKS {
             let mut body = json!({ "url": url.reveal() });

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
+use crate::actors::inbox::People;
 use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
@@ -47,13 +48,21 @@ pub struct QontakChannel {
     /// Our own directory of people, and the company's tags.
     memory: Arc<dyn Memory>,
     clock: Arc<dyn Clock>,
+    /// E-mail addresses of those who were met there, by their id there.
+    acquaintances: DashMap<(CompanyNo, String), String, ahash::RandomState>,
     desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
 }
 
 impl QontakChannel {
     /// `outbound`: with budgets that are not the CRM's.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn Memory>, clock: Arc<dyn Clock>) -> Self {
-        Self { outbound, vault, memory, clock, desks: DashMap::default() }
+        Self { outbound, vault, memory, clock, acquaintances: DashMap::default(), desks: DashMap::default() }
+    }
+}
+
+impl People for QontakChannel {
+    fn email<'a>(&'a self, company: CompanyNo, id: &'a str) -> OutsideFuture<'a, Option<String>> {
+        Box::pin(self.email_of(company, id))
     }
 }
 

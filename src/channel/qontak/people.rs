@@ -1,6 +1,8 @@
 //! Those who could be given a conversation there (`rooms/{id}/agents/assignable`), and who they are in our own directory: the
 //! same e-mail address is the same person. Pure but for the reading.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::room::tag::fold;
@@ -10,6 +12,9 @@ use super::QontakChannel;
 use super::part::Entrant;
 use super::rooms;
 use super::stop::{Step, Stop};
+
+/// More people than this of all companies are not remembered.
+const MOST_ACQUAINTANCES: usize = 100_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
@@ -96,6 +101,7 @@ impl QontakChannel {
         Ok(rows.map(|rows| {
             let mut people: Vec<Person> = vec![];
             for person in rows.iter().filter_map(Person::read) {
+                self.meet(company, &person);
                 // Pages shift while they are turned.
                 if !people.iter().any(|known| known.user == person.user) {
                     people.push(person);
@@ -103,6 +109,37 @@ impl QontakChannel {
             }
             people
         }))
+    }
+
+    /// Webhooks name people by their id there alone, while our directory knows them by e-mail: whoever is read is remembered.
+    fn meet(&self, company: CompanyNo, person: &Person) {
+        if self.acquaintances.len() >= MOST_ACQUAINTANCES {
+            self.acquaintances.clear();
+        }
+        self.acquaintances.insert((company, person.user.clone()), person.email.trim().to_owned());
+    }
+
+    /// Reads everybody there.
+    pub(super) async fn meet_everybody(&self, company: CompanyNo) -> Step<()> {
+        let rows = self.list(company, "/users").await?.unwrap_or_default();
+        rows.iter().filter_map(Person::read).for_each(|person| self.meet(company, &person));
+        Ok(())
+    }
+
+    /// `None`: there is nobody of this id, or without an e-mail.
+    pub(super) async fn email_of(&self, company: CompanyNo, user: &str) -> Result<Option<String>, Arc<str>> {
+        let key = (company, user.to_owned());
+        let met = || self.acquaintances.get(&key).map(|email| email.clone());
+        let email = match met() {
+            Some(email) => Some(email),
+            None => match self.meet_everybody(company).await {
+                Ok(()) => met(),
+                // A company whose rooms live here.
+                Err(Stop::Refuse(_)) => None,
+                Err(Stop::Later { why, .. }) => return Err(why),
+            },
+        };
+        Ok(email.filter(|email| !email.is_empty()))
     }
 
     /// Names of the company's divisions there, whether anybody is in them or not.

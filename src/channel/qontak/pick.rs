@@ -17,7 +17,8 @@ const MOST_CANDIDATES: usize = 10;
 /// The one whom `wanted` names: by id, e-mail or full name there, else by id or name in our own directory.
 pub fn named<'a>(wanted: &str, people: &'a [Person], company: &Company) -> Result<&'a Person, Refusal> {
     let (wanted, folded) = (wanted.trim(), fold(wanted));
-    let ours = || company.agents.iter().filter(|agent| agent.id.as_str().eq_ignore_ascii_case(wanted) || fold(&agent.name) == folded);
+    let ours =
+        || company.agents.iter().filter(|agent| agent.id.as_str().eq_ignore_ascii_case(wanted) || fold(&agent.name) == folded);
     let ways: [&dyn Fn(&Person) -> bool; 4] = [
         &|person| person.user.eq_ignore_ascii_case(wanted),
         &|person| person.has_email(wanted),
@@ -104,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_least_busy_of_those_who_are_there_is_chosen_and_nobody_beyond_their_bound() {
-        let people = [person("u1", "A", false, 0), person("u2", "B", true, 4), person("u3", "C", true, 3), person("u4", "D", true, 5)];
+        let people =
+            [person("u1", "A", false, 0), person("u2", "B", true, 4), person("u3", "C", true, 3), person("u4", "D", true, 5)];
         let all: Vec<&Person> = people.iter().collect();
         let (chosen, because) = least_busy(&all, &company()).unwrap();
         assert_eq!((chosen.user.as_str(), because.strategy.as_str()), ("u3", OURS));

@@ -60,9 +60,7 @@ impl QontakChannel {
                 Err(_) => Sent::Doubtful { why: "the answer cannot be read".into() },
             },
             Outcome::Refused { status, body } => self.said_no(job, &deed, status, envelope::message(&body)).await,
-            Outcome::NotDone { after_ms, why } => {
-                not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why)
-            }
+            Outcome::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
             Outcome::Credentials { status } => {
                 let changed = matches!(self.session(company).await, Ok(now) if now.access.version != session.access.version);
                 let after_ms = if changed { 0 } else { CREDENTIALS_MS };

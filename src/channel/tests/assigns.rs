@@ -50,7 +50,11 @@ async fn a_crash_between_coming_and_leaving_is_gone_on_from() {
     put(&scene, RAKA).await;
     let job = scene.job("assign_agent", json!({"mode": "division", "division": "Billing"}));
     let part = scene.part(&job, &[]).await;
-    assert_eq!(part.hands_to.as_ref().map(|agent| agent.as_str()), Some(TARI), "of Billing: there, and of two equally busy ones the first");
+    assert_eq!(
+        part.hands_to.as_ref().map(|agent| agent.as_str()),
+        Some(TARI),
+        "of Billing: there, and of two equally busy ones the first"
+    );
     let entered = scene.done(&job, part).await;
     // The next process knows only what was written down; by now another would be chosen.
     put_busy(&scene, TARI).await;
@@ -81,7 +85,8 @@ async fn of_a_division_the_least_busy_one_is_chosen_and_we_say_so() {
     assert_eq!(told.result()["agent"]["id"], LALA);
     let because = &told.about["because"];
     assert_eq!(because["strategy"], "bellhop_pick");
-    let order: Vec<&str> = because["candidates"].as_array().unwrap().iter().map(|one| one["agent_id"].as_str().unwrap()).collect();
+    let order: Vec<&str> =
+        because["candidates"].as_array().unwrap().iter().map(|one| one["agent_id"].as_str().unwrap()).collect();
     assert_eq!(order, [LALA, TARI, YOGA]);
     assert_eq!(because["candidates"][1]["load"], 2);
     let told = scene.call("assign_agent", json!({"mode": "division", "division": "BILLING"})).await;
@@ -103,7 +108,10 @@ async fn the_allocator_over_there_chooses_or_we_do() {
     let scene = Scene::new().await;
     scene.knobs(json!({"allocation_active": false})).await;
     let told = scene.call("assign_agent", json!({"mode": "auto"})).await;
-    assert_eq!((&told.about["because"]["strategy"], &told.result()["agent"]["id"]), (&json!("bellhop_pick"), &json!("agt_sinta")));
+    assert_eq!(
+        (&told.about["because"]["strategy"], &told.result()["agent"]["id"]),
+        (&json!("bellhop_pick"), &json!("agt_sinta"))
+    );
     assert_eq!(scene.writes().await, ["POST /assign_round_robin".to_owned(), format!("POST /agents/{SINTA}")]);
 
     // Somebody takes it between our look and the allocator's.

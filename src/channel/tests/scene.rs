@@ -65,6 +65,14 @@ impl Memory for Directory {
         Box::pin(async { Ok(vec![]) })
     }
 
+    fn held_places(&self, _: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
     fn due_timers(&self, _: Timestamp, _: i64) -> PortFuture<Vec<DueTimer>> {
         Box::pin(async { Ok(vec![]) })
     }
@@ -94,7 +102,7 @@ fn directory() -> Company {
     };
     Company {
         agents: vec![agent("agt_sinta", "Bu Sinta", "Sinta.Misal@Standin.example")],
-        divisions: vec![Division { id: DivisionId::trusted("div_1"), name: "billing".into() }],
+        divisions: vec![Division { id: DivisionId::trusted("div_1"), name: "billing".into(), hours: None }],
         tags: [(Arc::from("vip"), Arc::from("VIP"))].into_iter().collect(),
         channel: ChannelKind::Qontak,
         ..Company::empty(COMPANY)

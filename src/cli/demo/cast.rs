@@ -34,7 +34,7 @@ pub async fn assemble(config: &Config, crm_url: &str, crm_token: &str) -> Result
     let company = directory.create_company("demo", "demo").await?.no;
     let (_, agent_key) = directory.create_key(company, Role::Agent, Some(AiAgentId::trusted("sales")), "demo").await?;
     let (_, admin_key) = directory.create_key(company, Role::Admin, None, "demo").await?;
-    let division = Division { id: DivisionId::trusted("div_support"), name: DIVISION.to_owned() };
+    let division = Division { id: DivisionId::trusted("div_support"), name: DIVISION.to_owned(), hours: None };
     directory.put_division(company, division.clone(), "demo").await?;
     let agent = Agent {
         id: AgentId::trusted("agt_sari"),

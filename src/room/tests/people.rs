@@ -193,3 +193,62 @@ fn an_assignment_the_channel_refused_leaves_the_room_with_the_ai_agent() {
     scene.tell(Command::EffectSettled { call_id, settlement: Settlement::error(CallStatus::Refused, &refusal) });
     assert_eq!(scene.room.control, Control::Bot);
 }
+
+/// Ana is in the directory, with this status.
+fn she_is(scene: &mut Scene, status: Presence) {
+    let (name, email, divisions) = ("Ana".to_owned(), String::new(), vec![DivisionId::trusted("div_1")]);
+    scene.company.agents = vec![Agent { id: ana(), name, email, divisions, status, capacity: 5 }];
+}
+
+#[test]
+fn a_customer_is_not_left_with_somebody_who_is_not_there() {
+    let later = |status: Presence, policy: OfflinePolicy, after_ms: i64| {
+        let mut scene = held_by_ana();
+        she_is(&mut scene, status);
+        scene.company.settings.people.on_offline = policy;
+        scene.now = scene.now.plus_ms(after_ms);
+        scene.says(Writer::Customer, "hello?");
+        scene.room.control
+    };
+    let next = OfflinePolicy::RequeueOnNextMessage;
+    let Control::Queue(wanted) = later(Presence::Offline, next, 60_000) else { panic!("she keeps it") };
+    assert_eq!(wanted.target, AssignTarget::Division { division: DivisionId::trusted("div_1") }, "somebody of hers is asked");
+    assert!(matches!(later(Presence::Away, next, 60_000), Control::Queue(_)));
+    for (status, policy, after_ms) in [
+        (Presence::Online, next, 60_000),
+        (Presence::Offline, next, 59_999),
+        (Presence::Offline, OfflinePolicy::Keep, 60_000),
+        (Presence::Offline, OfflinePolicy::RequeueNow, 60_000),
+    ] {
+        assert!(matches!(later(status, policy, after_ms), Control::Person { .. }), "{status:?} {policy:?} {after_ms}");
+    }
+    let mut stranger = held_by_ana();
+    stranger.now = stranger.now.plus_ms(600_000);
+    stranger.says(Writer::Customer, "hello?");
+    assert_eq!(stranger.room.assignee(), Some(&ana()), "whom we do not know, the channel may");
+}
+
+#[test]
+fn whoever_has_it_after_the_ai_agent_may_be_asked_as_often_again() {
+    let mut scene = held_by_ana();
+    scene.company.settings.people.idle_reassign_s = 60;
+    scene.says(Writer::Customer, "hello?");
+    scene.now = scene.now.plus_ms(60_000);
+    scene.tell(Command::PersonIdle);
+    assert_eq!(scene.room.staffed.as_ref().unwrap().idle_moves, 1);
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    assert_eq!(scene.room.staffed.as_ref().unwrap().idle_moves, 0);
+}
+
+#[test]
+fn who_waits_for_somebody_who_was_removed_waits_for_anyone() {
+    let mut scene = Scene::open();
+    let (target, assignment) = (AssignTarget::Agent { agent: ana() }, scene.room.assignment + 1);
+    scene.happens(Fact::RoomQueued { target, assignment, reason: None, leaves: false, but: None, there: false });
+    let gone = Command::Requeue { agent: ana(), why: "removed" };
+    she_is(&mut scene, Presence::Offline);
+    assert_eq!(scene.tell(gone.clone()), vec![], "she is only away");
+    scene.company.agents.clear();
+    scene.tell(gone);
+    assert_eq!(scene.room.wanted().map(|wanted| &wanted.target), Some(&AssignTarget::Auto));
+}

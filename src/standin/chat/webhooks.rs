@@ -89,7 +89,9 @@ pub fn room_event(world: &mut World, of: &str, room: Value) -> Vec<Later> {
 /// Somebody came into a room or left it.
 pub fn agent_event(world: &mut World, of: &str, room_id: &str, agent_id: &str) -> Vec<Later> {
     let Some(room) = world.chat.rooms.get(room_id).map(super::Room::shown_in_detail) else { return vec![] };
-    let body = json!({"room_id": room_id, "agent_id": agent_id, "room": room.clone()});
+    let agent =
+        world.chat.person(agent_id).map(|person| json!({"id": person.id, "full_name": person.full_name, "email": person.email}));
+    let body = json!({"room_id": room_id, "agent_id": agent_id, "agent": agent, "room": room.clone()});
     let mut later = announce(world, AGENTS.0, of, event(body, "agent_responsibility", of));
     later.extend(room_event(world, "room_updated", room));
     later

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{MemoryStore, State, StoredRoom};
 use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture};
-use crate::room::{Company, CompanyNo, RoomAddress, RoomKey, Timestamp};
+use crate::room::{AgentId, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
 
 impl MemoryStore {
     fn answer<T: Send + 'static>(&self, query: impl FnOnce(&State) -> T) -> PortFuture<T> {
@@ -23,6 +23,21 @@ impl Memory for MemoryStore {
             let held = |room: &&StoredRoom| room.address.company == company && matches!(room.columns.control, "queue" | "person");
             let view = |room: &StoredRoom| HeldRoom { address: room.address.clone(), snapshot: room.snapshot.clone() };
             state.rooms.values().filter(held).map(view).collect()
+        })
+    }
+
+    fn held_places(&self, company: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>> {
+        self.answer(|state| {
+            let own = state.rooms.values().filter(|room| room.address.company == company && room.columns.control == "person");
+            own.filter_map(|room| Some((room.address.room.clone(), room.columns.assignee.clone()?))).collect()
+        })
+    }
+
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>> {
+        self.answer(|state| {
+            let staffed = state.rooms.values().filter(|room| matches!(room.columns.control, "queue" | "person"));
+            let all: std::collections::BTreeSet<CompanyNo> = staffed.map(|room| room.address.company).collect();
+            all.into_iter().collect()
         })
     }
 

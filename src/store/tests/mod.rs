@@ -1,9 +1,11 @@
 //! The store's promises, each checked on SQLite and, when `BELLHOP_TEST_POSTGRES` names a server, on PostgreSQL too.
 
 mod faults;
+mod fence;
 mod files;
 mod history;
 mod imagined;
+mod inbox;
 mod journal;
 mod listing;
 mod opening;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::room::{Agent, AgentId, Division, DivisionId, Presence, Settings};
+use crate::room::{Agent, AgentId, Division, DivisionId, Hours, Presence, Settings};
 use crate::store::{Role, StoreError, checksum_ok, hash_key, migrate};
 
 /// How many steps the schema has, by their folders.
@@ -97,7 +97,10 @@ fn both_schemas_have_the_columns_that_diesel_names() {
             timers,
             effects,
             effect_parts,
-            crm_access
+            crm_access,
+            channel_access,
+            inbox,
+            channel_rooms
         );
     });
 }
@@ -198,7 +201,14 @@ fn the_directory_keeps_companies_apart() {
             directory.put_agent(acme.no, agent.clone(), "key_x").await.unwrap();
             agent.capacity = 5;
             directory.put_agent(acme.no, agent.clone(), "key_x").await.unwrap();
-            directory.put_division(acme.no, Division { id: division.clone(), name: "Sales".into() }, "key_x").await.unwrap();
+            let mut sales = Division { id: division.clone(), name: "Sales".into(), hours: None };
+            directory.put_division(acme.no, sales.clone(), "key_x").await.unwrap();
+            let hours = |zone: &str| Hours { zone: zone.into(), closed: vec!["2026-12-25".into()], ..Hours::default() };
+            sales.hours = Some(hours("Mars/Olympus"));
+            assert!(matches!(directory.put_division(acme.no, sales.clone(), "x").await, Err(StoreError::Invalid(_))));
+            sales.hours = Some(hours("Asia/Jakarta"));
+            directory.put_division(acme.no, sales.clone(), "key_x").await.unwrap();
+            assert_eq!(queries.company(acme.no).await.unwrap().divisions, [sales]);
             assert!(directory.put_tag(acme.no, "VIP", "key_x").await.unwrap());
             assert!(!directory.put_tag(acme.no, "vip", "key_x").await.unwrap());
             let view = queries.company(acme.no).await.unwrap();

@@ -9,7 +9,7 @@ use crate::room::outbox::Rule;
 use crate::room::{EffectKind, EffectPlan, Next, Refusal, Settlement};
 use crate::store::memory::{MemoryStore, OutboxFault, OutboxWrite, Pace};
 
-fn job(company: i64, id: &str, retries: u32) -> EffectJob {
+pub fn job(company: i64, id: &str, retries: u32) -> EffectJob {
     let draft = Draft { address: address(company, "web-1"), key: RoomKey(Uuid::nil()), version: 0, owner: 1 };
     let call = draft.call(id);
     EffectJob {
@@ -27,7 +27,7 @@ fn job(company: i64, id: &str, retries: u32) -> EffectJob {
     }
 }
 
-fn part(no: u32, shown_name: &str) -> Part {
+pub fn part(no: u32, shown_name: &str) -> Part {
     let request = format!("{{\"name\":\"{shown_name}\"}}").replace('\0', "\\u0000");
     let (rule, reference, shown_name) = (Rule::Once, Some("bh_1".into()), Some(shown_name.into()));
     Part { no, name: "deal".into(), rule, request, reference, shown_name, hands_to: None }

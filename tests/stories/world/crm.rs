@@ -20,7 +20,7 @@ pub const TOKEN: &str = "canary-9c41f0-crm-token-that-nobody-may-see";
 pub struct StandIn {
     child: Child,
     pub port: u16,
-    door: Door,
+    pub(super) door: Door,
 }
 
 impl Drop for StandIn {

@@ -2,6 +2,7 @@
 //! with real keys. Everything ends with the world, by its own process id, also when the story fails.
 
 pub mod call;
+pub mod channel;
 pub mod conversation;
 pub mod crm;
 pub mod database;

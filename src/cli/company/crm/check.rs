@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actors::SystemClock;
 use crate::actors::ports::Clock;
-use crate::app::build_crm;
+use crate::app::build_outside;
 use crate::cli::{Context, Exit, Failure, Outcome};
 use crate::crm::{CheckProblem, CheckReport, CheckedKind, QontakCrm};
 use crate::store::Store;
@@ -15,7 +15,7 @@ use super::super::find;
 /// A look at any company's CRM, with a way out of its own.
 pub fn looker(store: &Store) -> Result<QontakCrm, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    Ok(build_crm(store, &clock)?)
+    Ok(build_outside(store, &clock)?.0)
 }
 
 pub async fn run(context: &Context, store: &Store, company: &str) -> Outcome {

@@ -1,0 +1,2 @@
+-- When a division is open, as JSON; NULL: always. The same step stands in migrations/sqlite.
+ALTER TABLE divisions ADD COLUMN hours TEXT;

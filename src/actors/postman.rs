@@ -1,0 +1,217 @@
+//! The one task per process that brings webhooks to their rooms: oldest first, of one room in order, of many rooms at once. A
+//! webhook is done only when its room's commit is durable; one that was applied before its process died is applied again, which
+//! changes nothing.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
+
+use super::inbox::{Done, Ears, Inbox, InboxRow, People};
+use super::outside::OutsideFuture;
+use super::patience::CommandOutcome;
+use super::ports::Caller;
+use super::router::RoomRouter;
+
+/// Webhooks read at once.
+const AT_ONCE: i64 = 512;
+/// Rooms told at once.
+const ROOMS_AT_ONCE: usize = 64;
+/// After this time a room that could not be told is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// So often the inbox is looked at although nothing rang, and old webhooks are removed.
+const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+/// A webhook is known as a repetition for so long after it was done: 7 days.
+const REMEMBERED_MS: i64 = 7 * 86_400_000;
+/// Who somebody is there is asked again after this time: 10 minutes.
+const PEOPLE_KNOWN_MS: i64 = 600_000;
+const MOST_PEOPLE_KNOWN: usize = 10_000;
+/// No longer is an answer to that waited for.
+const PEOPLE_ANSWER: Duration = Duration::from_secs(2);
+/// A room that so often neither took a webhook nor said why does without it.
+const MOST_TRIES: u32 = 40;
+
+/// Brings every webhook to its room, until the process ends.
+pub async fn take_inbox(router: RoomRouter, inbox: Arc<dyn Inbox>, ears: Arc<dyn Ears>, people: Option<Arc<dyn People>>) {
+    let bell = inbox.bell();
+    let postman = Postman { router, inbox, ears, people, tries: RefCell::default(), emails: RefCell::default() };
+    loop {
+        if postman.round().await {
+            tokio::select! {
+                () = bell.notified() => {}
+                () = tokio::time::sleep(LOOK_ANYWAY) => postman.forget().await,
+            }
+        } else {
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+}
+
+struct Postman {
+    router: RoomRouter,
+    inbox: Arc<dyn Inbox>,
+    ears: Arc<dyn Ears>,
+    /// Without them, whom no webhook names by e-mail is known by their id there.
+    people: Option<Arc<dyn People>>,
+    /// What they answered, and when.
+    emails: RefCell<HashMap<(CompanyNo, String), (String, Timestamp)>>,
+    /// How often a room did not say what came of a webhook.
+    tries: RefCell<HashMap<i64, u32>>,
+}
+
+impl Postman {
+    /// From the oldest to the newest. False: something is left over.
+    async fn round(&self) -> bool {
+        let held: RefCell<HashSet<RoomAddress>> = RefCell::default();
+        let mut after = 0;
+        loop {
+            let rows = match self.inbox.waiting(after, AT_ONCE).await {
+                Ok(rows) => rows,
+                Err(why) => {
+                    tracing::warn!(%why, "the inbox cannot be read");
+                    return false;
+                }
+            };
+            let Some(last) = rows.last() else { return held.borrow().is_empty() };
+            after = last.position;
+            let groups = by_room(rows, &held.borrow());
+            futures_util::stream::iter(groups)
+                .for_each_concurrent(ROOMS_AT_ONCE, async |(room, rows)| {
+                    let taken = match &room {
+                        Some(room) => self.take(room, rows).await,
+                        None => self.pass_over(rows).await,
+                    };
+                    if let (false, Some(room)) = (taken, room) {
+                        held.borrow_mut().insert(room);
+                    }
+                })
+                .await;
+        }
+    }
+
+    /// Of one room, in order. False: the first that could not be brought and those after it stay.
+    async fn take(&self, room: &RoomAddress, rows: Vec<InboxRow>) -> bool {
+        let Ok(company) = self.router.company(room.company).await else { return false };
+        let Ok(mut known) = self.inbox.known(room).await else { return false };
+        let (mut marks, mut all) = (vec![], true);
+        for mut row in rows {
+            row.emails = self.emails(&row, &company).await;
+            let heard = self.ears.hear(&row, known.as_deref(), &company);
+            if !self.tell(room, row.position, heard.tells).await {
+                all = false;
+                break;
+            }
+            metrics::counter!(crate::telemetry::WEBHOOKS, "kind" => heard.kind).increment(1);
+            if heard.known.is_some() {
+                known.clone_from(&heard.known);
+            }
+            let known = heard.known.map(|known| (room.clone(), known));
+            marks.push(self.inbox.done(Done { position: row.position, at: self.router.now(), known }));
+        }
+        self.marked(marks).await && all
+    }
+
+    /// A channel that does not answer holds nothing up: its people are then known by their ids there.
+    async fn emails(&self, row: &InboxRow, company: &Company) -> Vec<(String, String)> {
+        let Some(people) = self.people.as_ref().filter(|_| !company.agents.is_empty()) else { return vec![] };
+        let mut known = vec![];
+        for id in self.ears.strangers(row) {
+            if company.agents.iter().any(|agent| agent.id.as_str() == id) {
+                continue;
+            }
+            let (key, now) = ((row.company, id.clone()), self.router.now());
+            let fresh = |(email, at): &(String, Timestamp)| (now.ms_since(*at) < PEOPLE_KNOWN_MS).then(|| email.clone());
+            let cached = self.emails.borrow().get(&key).and_then(fresh);
+            let email = match cached {
+                Some(email) => email,
+                None => match tokio::time::timeout(PEOPLE_ANSWER, people.email(row.company, &id)).await {
+                    Ok(Ok(email)) => {
+                        let email = email.unwrap_or_default();
+                        let mut emails = self.emails.borrow_mut();
+                        if emails.len() >= MOST_PEOPLE_KNOWN {
+                            emails.clear();
+                        }
+                        emails.insert(key, (email.clone(), now));
+                        email
+                    }
+                    _ => continue,
+                },
+            };
+            known.push((id, email));
+        }
+        known
+    }
+
+    /// What is about no room is only counted.
+    async fn pass_over(&self, rows: Vec<InboxRow>) -> bool {
+        let mut marks = vec![];
+        for row in rows {
+            metrics::counter!(crate::telemetry::WEBHOOKS, "kind" => "about_no_room").increment(1);
+            marks.push(self.inbox.done(Done { position: row.position, at: self.router.now(), known: None }));
+        }
+        self.marked(marks).await
+    }
+
+    async fn marked(&self, marks: Vec<OutsideFuture<'_, ()>>) -> bool {
+        let outcomes = futures_util::future::join_all(marks).await;
+        let failed = outcomes.into_iter().find_map(Result::err);
+        failed.inspect(|why| tracing::warn!(%why, "a webhook cannot be marked done")).is_none()
+    }
+
+    /// False: not all of it is durable, or nobody can say.
+    async fn tell(&self, room: &RoomAddress, position: i64, tells: Vec<(By, Command)>) -> bool {
+        for (by, command) in tells {
+            let caller = Caller { company: room.company, by, key_id: Arc::from("webhook") };
+            match self.router.command(room.clone(), command, caller, Cause::Webhook(position)).await {
+                CommandOutcome::Done { .. } => {}
+                CommandOutcome::Refused(refusal) => {
+                    metrics::counter!(crate::telemetry::WEBHOOKS_REFUSED, "code" => refusal.code).increment(1);
+                }
+                CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable => return false,
+                CommandOutcome::OutcomeUnknown if self.is_hopeless(position) => {
+                    tracing::error!(position, room = %room.room, "a webhook was given up: its room never said what came of it");
+                    metrics::counter!(crate::telemetry::WEBHOOKS_REFUSED, "code" => "given_up").increment(1);
+                }
+                CommandOutcome::OutcomeUnknown => return false,
+            }
+        }
+        self.tries.borrow_mut().remove(&position);
+        true
+    }
+
+    fn is_hopeless(&self, position: i64) -> bool {
+        let mut tries = self.tries.borrow_mut();
+        let tried = tries.entry(position).or_default();
+        *tried += 1;
+        *tried > MOST_TRIES
+    }
+
+    async fn forget(&self) {
+        let before = Timestamp(self.router.now().0 - REMEMBERED_MS * 1_000);
+        if let Err(why) = self.inbox.forget(before).await {
+            tracing::warn!(%why, "old webhooks cannot be removed");
+        }
+    }
+}
+
+/// In the order of each room's first; those of rooms in `held` left out.
+fn by_room(rows: Vec<InboxRow>, held: &HashSet<RoomAddress>) -> Vec<(Option<RoomAddress>, Vec<InboxRow>)> {
+    let mut groups: Vec<(Option<RoomAddress>, Vec<InboxRow>)> = vec![];
+    let mut places: HashMap<Option<RoomAddress>, usize> = HashMap::new();
+    for row in rows {
+        let room = row.room.clone().map(|room| RoomAddress { company: row.company, room });
+        if room.as_ref().is_some_and(|room| held.contains(room)) {
+            continue;
+        }
+        let place = *places.entry(room.clone()).or_insert_with(|| {
+            groups.push((room, vec![]));
+            groups.len() - 1
+        });
+        groups[place].1.push(row);
+    }
+    groups
+}

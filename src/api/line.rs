@@ -1,0 +1,49 @@
+//! How a company's way to one outside system stands: budget, circuits, what waits. The same shape for every system.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::actors::outside::{CircuitView, LineView};
+
+use super::view::iso;
+
+/// Since the start of this process.
+#[derive(Serialize, ToSchema)]
+pub struct LineShape {
+    /// Requests that could leave at once.
+    bucket_level: f64,
+    bucket_capacity: u32,
+    circuits: Vec<CircuitShape>,
+    /// Requests waiting for circuit or bucket.
+    waiting: u64,
+    oldest_waiting_ms: i64,
+    /// Answers 429 since the start.
+    throttled: u64,
+    /// Attempts since the start, by how they came out.
+    attempts: std::collections::BTreeMap<&'static str, u64>,
+    /// `valid`, `refused` or `untried`.
+    token: &'static str,
+}
+
+/// One class of endpoints.
+#[derive(Serialize, ToSchema)]
+pub struct CircuitShape {
+    class: &'static str,
+    /// `closed`, `open` or `half_open`.
+    state: &'static str,
+    /// When an open circuit lets a probe through.
+    probe_at: Option<String>,
+}
+
+fn circuit(view: CircuitView) -> CircuitShape {
+    CircuitShape { class: view.class, state: view.state, probe_at: view.probe_at.map(iso) }
+}
+
+/// `None`: this process speaks to no such system.
+pub fn shown(view: Option<LineView>) -> LineShape {
+    let LineView { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token } =
+        view.unwrap_or_default();
+    let circuits = circuits.into_iter().map(circuit).collect();
+    let token = if token.is_empty() { "untried" } else { token };
+    LineShape { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token }
+}

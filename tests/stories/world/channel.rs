@@ -1,0 +1,118 @@
+//! The channel of a story: conversations in the stand-in's chat, what customers and people do there, and the webhooks that tell
+//! of it.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::crm::StandIn;
+use super::door::Door;
+use super::patience::eventually;
+use super::{World, within};
+
+/// What the company's requests to the chat carry (`StandIn::starts`).
+const TOKEN: &str = "T2";
+const BOT_TOKEN: &str = "T3";
+/// People there, as the stand-in is seeded.
+pub const RAKA: &str = "5f000000-0000-4000-8000-000000000003";
+pub const TARI: &str = "5f000000-0000-4000-8000-000000000004";
+
+impl World {
+    /// The company's conversations live in the stand-in's chat, which tells us of them; known to a running server when this
+    /// returns. Answers the webhook's path.
+    pub fn has_a_channel(&mut self) -> String {
+        self.has_a_crm();
+        let path = self.is_told_the_channel("acme", &[]);
+        let ours = format!("http://127.0.0.1:{}{path}", self.port);
+        // The last of three.
+        let told = || (self.crm().chat("GET", "agent_responsibility", None).1["url"] == ours).then_some(());
+        eventually("the channel tells us what happens there", told);
+        path
+    }
+
+    /// `company channel set`; the webhook's path.
+    pub fn is_told_the_channel(&self, company: &str, more: &[&str]) -> String {
+        let files = [("chat-token", TOKEN), ("bot-token", BOT_TOKEN)].map(|(name, token)| {
+            let file = self.folder().join(name);
+            fs::write(&file, token).unwrap();
+            file.to_str().unwrap().to_owned()
+        });
+        let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
+        let words = ["company", "channel", "set", company, "--kind", "qontak", "--base-url", &base, "--token-file", &files[0]];
+        let words = [
+            &words[..],
+            &[
+                "--bot-token-file",
+                &files[1],
+                "--public-url",
+                &public,
+                "--per-second",
+                "500",
+                "--per-minute",
+                "30000",
+                "--burst",
+                "500",
+            ],
+            more,
+        ]
+        .concat();
+        let set = self.command(&words);
+        let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
+        let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
+        within(Duration::from_secs(2), known).expect("a channel is known to a running server within a second");
+        path
+    }
+
+    /// Somebody without a key.
+    pub fn outside(&self) -> Door {
+        self.caller("")
+    }
+}
+
+impl StandIn {
+    /// A request to the chat itself, as an administrator's: status and `data`.
+    pub fn chat(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let mut somebody = self.door.clone();
+        TOKEN.clone_into(&mut somebody.key);
+        let answer = somebody.send(method, &format!("/api/open/v1/{path}"), body);
+        (answer.http, answer.body["data"].clone())
+    }
+
+    /// A customer's conversation begins there.
+    pub fn conversation(&self, room: &str, customer: &str) {
+        let new = json!({"id": room, "channel": "wa_cloud", "customer": customer, "name": "Budi"});
+        assert_eq!(self.door.send("POST", "/_standin/rooms", Some(&new)).http, 200);
+    }
+
+    pub fn customer_says(&self, room: &str, text: &str) {
+        let said = json!({"room_id": room, "from": "customer", "text": text});
+        assert_eq!(self.door.send("POST", "/_standin/say", Some(&said)).http, 200);
+    }
+
+    pub fn person_says(&self, room: &str, person: &str, text: &str) {
+        let said = json!({"room_id": room, "from": "agent", "agent_id": person, "text": text});
+        assert_eq!(self.door.send("POST", "/_standin/say", Some(&said)).http, 200);
+    }
+
+    /// In its own inbox.
+    pub fn is_given_to(&self, room: &str, person: &str) {
+        assert_eq!(self.chat("POST", &format!("rooms/{room}/agents/{person}"), None).0, 201);
+    }
+
+    pub fn is_taken_from(&self, room: &str, person: &str) {
+        assert_eq!(self.chat("DELETE", &format!("rooms/{room}/agents/{person}"), None).0, 200);
+    }
+
+    pub fn is_tagged(&self, room: &str, tag: &str) {
+        assert_eq!(self.chat("POST", &format!("rooms/{room}/tags"), Some(&json!({"tag": tag}))).0, 201);
+    }
+
+    pub fn is_untagged(&self, room: &str, tag: &str) {
+        assert_eq!(self.chat("DELETE", &format!("rooms/{room}/tags?tag={tag}"), None).0, 200);
+    }
+
+    pub fn is_resolved(&self, room: &str) {
+        assert_eq!(self.chat("PUT", &format!("rooms/{room}/resolve"), None).0, 200);
+    }
+}
