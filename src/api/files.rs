@@ -1,7 +1,7 @@
 //! The library at the door: files that builders add, and everybody on the staff may look at. Bytes go out only as a download,
 //! never as something a browser would show.
 
-use actix_web::HttpResponse;
+use actix_web::HttpResponseBuilder;
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, Charset, ContentDisposition, DispositionParam, DispositionType, ETAG,
@@ -25,7 +25,6 @@ use super::{answer, strict, upload};
 pub const FILTERS: &[&str] = &["limit", "cursor", "archived"];
 /// Largest body that changes what is said about a file.
 const MAX_BODY: usize = 16 * 1024;
-const MAX_DESCRIPTION: usize = 1_000;
 
 /// A file, as it stands now.
 #[derive(Serialize, ToSchema)]
@@ -150,19 +149,25 @@ pub async fn get(visit: Visit) -> Answer {
 
 pub async fn post(mut visit: Visit) -> Answer {
     let parts = visit.parts();
-    let mut came = upload::read(parts, &visit.api.library).await?;
+    let came = upload::read(parts, &visit.api.library).await?;
+    match free_key(&visit, &came).await {
+        Ok(key) => save(&visit, key, came, Must::BeNew).await,
+        Err(problem) => Err(came.refused(problem).await),
+    }
+}
+
+/// The key of a file that is to be new. Asked before the bytes get their address: under a key that is taken they need none.
+async fn free_key(visit: &Visit, came: &upload::Upload) -> Result<FileKey, Problem> {
     let needed = |part: &str| Problem::field(Kind::MissingField, format!("/{part}"), format!("The part {part} is needed."));
-    let text = came.key.take().ok_or_else(|| needed("key"))?;
-    let rule = "A key is 1 to 64 of A-Z a-z 0-9 . _ -";
-    let key = FileKey::new(&text).map_err(|_| strict::bad("/key", rule))?;
+    let text = came.key.as_ref().ok_or_else(|| needed("key"))?;
+    let key = FileKey::new(text).map_err(|_| strict::bad("/key", "A key is 1 to 64 of A-Z a-z 0-9 . _ -"))?;
     if came.file.is_none() {
         return Err(needed("file"));
     }
-    // Before the bytes get their address: a key that is taken needs none.
-    if visit.api.queries.file(visit.key.company, &key).await?.is_some() {
-        return Err(taken());
+    match visit.api.queries.file(visit.key.company, &key).await? {
+        Some(_) => Err(taken()),
+        None => Ok(key),
     }
-    save(&visit, key, came, Must::BeNew).await
 }
 
 fn taken() -> Problem {
@@ -175,13 +180,14 @@ pub async fn put(mut visit: Visit) -> Answer {
     let kind = visit.http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.trim_start().to_ascii_lowercase().starts_with("multipart/") {
         let FilePatch { description, for_agents } = visit.json(MAX_BODY).await?;
+        description.as_deref().map_or(Ok(()), upload::described)?;
         let came = upload::Upload { description, for_agents, ..upload::Upload::default() };
         return save(&visit, key, came, Must::Exist).await;
     }
     let parts = visit.parts();
     let came = upload::read(parts, &visit.api.library).await?;
     if came.key.as_deref().is_some_and(|text| text != key.as_str()) {
-        return Err(strict::bad("/key", "The part contradicts the address."));
+        return Err(came.refused(strict::bad("/key", "The part contradicts the address.")).await);
     }
     let must = if came.file.is_some() { Must::Either } else { Must::Exist };
     save(&visit, key, came, must).await
@@ -189,10 +195,6 @@ pub async fn put(mut visit: Visit) -> Answer {
 
 async fn save(visit: &Visit, key: FileKey, came: upload::Upload, must: Must) -> Answer {
     let company = visit.key.company;
-    let control = |c: char| c.is_control() && c != '\n';
-    if came.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION || text.chars().any(control)) {
-        return Err(strict::bad("/description", "It must be text of at most 1000 bytes without control characters."));
-    }
     let (mut bytes, mut place) = (None, None);
     if let Some(file) = came.file {
         let Kept { sha256, size, format, filename, place: made_at } = file.keep(company, key.as_str()).await?;
@@ -239,7 +241,7 @@ pub async fn content(visit: Visit) -> Answer {
         value: row.filename.into_bytes(),
     });
     let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
-    let mut response = HttpResponse::build(problem::OK);
+    let mut response = HttpResponseBuilder::new(problem::OK);
     response
         .insert_header((CONTENT_TYPE, row.format.mime()))
         .insert_header((CONTENT_DISPOSITION, disposition))

@@ -17,8 +17,13 @@ use super::strict::bad;
 const STALLED: Duration = Duration::from_secs(20);
 /// All of it must be here after this time: 200 MB over a slow line.
 const WITHIN: Duration = Duration::from_secs(15 * 60);
+/// What is still to come of a refused file is read for so long, and thrown away.
+const RUN_DRY: Duration = Duration::from_secs(2);
+/// After these there is nothing more to read.
+const BROKEN: [Kind; 3] = [Kind::MalformedRequest, Kind::UnsupportedMediaType, Kind::RequestTimeout];
 /// Bytes of a part that is not the file.
 const MAX_PART: usize = 4 * 1024;
+const MAX_DESCRIPTION: usize = 1_000;
 
 /// What came.
 #[derive(Default)]
@@ -30,21 +35,57 @@ pub struct Upload {
     pub file: Option<Ready>,
 }
 
-/// Reads all parts. `Err` leaves nothing of the file behind.
-pub async fn read(parts: Multipart, library: &Library) -> Result<Upload, Problem> {
-    timeout_at(Instant::now() + WITHIN, all(parts, library))
-        .await
-        .unwrap_or_else(|_| Err(too_slow()))
-        .map_err(Problem::with_body_unread)
+impl Upload {
+    /// The answer is a problem: nothing of the file is left when it goes out.
+    pub async fn refused(self, problem: Problem) -> Problem {
+        if let Some(file) = self.file {
+            file.discard().await;
+        }
+        problem
+    }
 }
 
-async fn all(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+/// What a file is for, as people write it.
+pub fn described(text: &str) -> Result<(), Problem> {
+    if text.len() > MAX_DESCRIPTION || text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(bad("/description", "It must be text of at most 1000 bytes without control characters."));
+    }
+    Ok(())
+}
+
+/// Reads all parts. `Err` leaves nothing of the file behind.
+pub async fn read(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+    let until = Instant::now() + WITHIN;
     let mut upload = Upload::default();
+    let came = timeout_at(until, all(&mut parts, library, &mut upload)).await.unwrap_or_else(|_| Err(too_slow()));
+    // A stream that broke is not asked again.
+    if came.as_ref().is_err_and(|problem| !BROKEN.iter().any(|kind| kind.code() == problem.code())) {
+        run_dry(&mut parts).await;
+    }
+    match came {
+        Ok(()) => Ok(upload),
+        Err(problem) => Err(upload.refused(problem.with_body_unread()).await),
+    }
+}
+
+/// Lets the sender of a file that is refused come to an end, if that is near: who is cut off while sending reads no answer.
+async fn run_dry(parts: &mut Multipart) {
+    let until = Instant::now() + RUN_DRY;
+    while let Ok(Some(Ok(mut field))) = timeout_at(until, parts.next()).await {
+        while let Ok(Some(Ok(_))) = timeout_at(until, field.next()).await {}
+    }
+}
+
+async fn all(parts: &mut Multipart, library: &Library, upload: &mut Upload) -> Result<(), Problem> {
     while let Some(field) = timeout(STALLED, parts.next()).await.map_err(|_| too_slow())? {
         let mut field = field.map_err(|error| broken(&error))?;
         match field.name().unwrap_or_default() {
             "key" => once(&mut upload.key, text(&mut field).await?, "/key")?,
-            "description" => once(&mut upload.description, text(&mut field).await?, "/description")?,
+            "description" => {
+                let text = text(&mut field).await?;
+                described(&text)?;
+                once(&mut upload.description, text, "/description")?;
+            }
             "for_agents" => {
                 let said = match text(&mut field).await?.as_str() {
                     "true" => true,
@@ -63,7 +104,7 @@ async fn all(mut parts: Multipart, library: &Library) -> Result<Upload, Problem>
             }
         }
     }
-    Ok(upload)
+    Ok(())
 }
 
 fn once<T>(slot: &mut Option<T>, value: T, pointer: &'static str) -> Result<(), Problem> {

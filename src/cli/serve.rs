@@ -37,6 +37,9 @@ pub struct ServeArgs {
     /// Commits waiting for the write lane [env: BELLHOP_JOURNAL_QUEUE] [default: 4096]
     #[arg(long)]
     journal_queue: Option<String>,
+    /// Virus scanner: off, or clamd at tcp://host:port or unix:/path [env: BELLHOP_SCAN] [default: off]
+    #[arg(long)]
+    scan: Option<String>,
     /// Seconds that requests in flight are given at the end [env: BELLHOP_STOP_WITHIN_S] [default: 10]
     #[arg(long)]
     stop_within_s: Option<String>,
@@ -54,6 +57,7 @@ pub async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ("idle_after_s", args.idle_after_s),
         ("readers", args.readers),
         ("journal_queue", args.journal_queue),
+        ("scan", args.scan),
         ("stop_within_s", args.stop_within_s),
     ];
     flags.values.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -86,10 +86,8 @@ fn plan(bytes: &[u8]) -> Option<Option<Plan>> {
     };
     let gps = tiff.long(entry + 8)?;
     let own = tiff.entries(gps)?;
-    let mut blank = vec![gps..gps + 2 + own.len() * ENTRY + 4];
-    for entry in own {
-        blank.push(tiff.value_outside(entry)?);
-    }
+    let mut blank = own.iter().map(|entry| tiff.value_outside(*entry)).collect::<Option<Vec<_>>>()?;
+    blank.push(gps..gps + 2 + own.len() * ENTRY + 4);
     // What is blanked must not be the head or the first directory.
     let kept = directory..directory + 2 + entries.len() * ENTRY + 4;
     let touches = |range: &std::ops::Range<usize>| {

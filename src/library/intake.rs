@@ -182,6 +182,11 @@ pub struct Kept {
 }
 
 impl Ready {
+    /// It is not wanted: nothing of it is left when this returns.
+    pub async fn discard(self) {
+        self.whole.discard().await;
+    }
+
     /// `key` names it where its own name is worth nothing.
     pub async fn keep(self, company: CompanyNo, key: &str) -> Result<Kept, Refused> {
         let Self { whole, format, place, given } = self;

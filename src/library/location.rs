@@ -126,7 +126,10 @@ impl Wash {
             Stand::JpegStart | Stand::JpegAfter if bytes.len() < 2 => Next::More,
             Stand::JpegStart | Stand::JpegAfter if starts(&[0xFF, 0xD8]) => Next::Pass(2, Stand::JpegMarker),
             // A second picture may follow the first, with bytes of nothing between them.
-            Stand::JpegAfter if bytes[0] == 0 => Next::Pass(1, Stand::JpegAfter),
+            Stand::JpegAfter if bytes[0] == 0 => {
+                let nothing = bytes.iter().take_while(|byte| **byte == 0).count();
+                Next::Pass(nothing as u64, Stand::JpegAfter)
+            }
             Stand::JpegStart | Stand::JpegAfter => rest,
             Stand::JpegMarker => jpeg_marker(bytes),
             Stand::JpegScan => jpeg_scan(bytes),

@@ -23,7 +23,7 @@ async fn sent(folder: &Path, scan: Option<Verdict>, filename: &str, bytes: &[u8]
     let scan = scan.map(|verdict| Arc::new(Says(verdict)) as Arc<dyn Scan>);
     let library = Library::open(folder, Who::Serve, scan).unwrap();
     let mut intake = library.take(Declared { filename: filename.into(), mime: String::new() }).await?;
-    for piece in bytes.chunks(1_000) {
+    for piece in bytes.chunks(if bytes.len() > 1_000_000 { 64 * 1024 } else { 1_000 }) {
         if let Err(refused) = intake.write(piece).await {
             intake.discard().await;
             return Err(refused);
@@ -109,6 +109,19 @@ async fn a_refusal_has_its_word_and_leaves_nothing() {
         assert_eq!((refused.code(), files_left(folder.path())), (code, 0));
     }
     assert!(sent(folder.path(), Some(Verdict::Clean), "a.png", &png()).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_while_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::open(folder.path(), Who::Serve, None).unwrap();
+    let mut intake = library.take(Declared { filename: "a.wav".into(), mime: String::new() }).await.unwrap();
+    intake.write(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0").await.unwrap();
+    let block = vec![0; 1_000_000];
+    for _ in 0..49 {
+        intake.write(&block).await.unwrap();
+    }
+    assert_eq!(intake.write(&block).await, Err(Refused::TooLarge { max_bytes: 50_000_000 }));
 }
 
 #[tokio::test]

@@ -66,6 +66,17 @@ fn a_block_that_makes_no_sense_is_not_touched() {
 }
 
 #[test]
+fn a_directory_that_points_into_another_is_not_touched() {
+    // The pointer of the third entry: to the head, and to the very directory it stands in.
+    for target in [0, 8, 20] {
+        let mut block = tiff(true, true);
+        block[8 + 2 + 2 * 12 + 8] = target;
+        let before = block.clone();
+        assert_eq!((exif::cut_gps(&mut block), block == before), (Cut::NotUnderstood, true), "to {target}");
+    }
+}
+
+#[test]
 fn a_jpeg_keeps_its_pixels_and_loses_its_place() {
     let xmp = |text: &[u8]| segment(0xE1, &[b"http://ns.adobe.com/xap/1.0/\0", text].concat());
     let first = jpeg_with(&[exif(&tiff(false, true)), xmp(b"<x exif:GPSLatitude='LATITUDE'/>"), segment(0xE2, b"ICC_PROFILE\0")]);

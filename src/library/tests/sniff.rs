@@ -15,6 +15,14 @@ fn ogg(packet: &[u8]) -> Vec<u8> {
     [&b"OggS\0\x02"[..], &[0; 20], &[1, 19], packet].concat()
 }
 
+/// As long as a real one's head, at the least.
+fn webm() -> Vec<u8> {
+    let mut head =
+        b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm".to_vec();
+    head.resize(300, 0);
+    head
+}
+
 #[test]
 fn the_bytes_decide() {
     use Format::{
@@ -38,11 +46,7 @@ fn the_bytes_decide() {
         (brand(b"M4A "), "voice.mp4", M4a),
         (brand(b"3gp5"), "a.mp4", ThreeGp),
         (brand(b"qt  "), "a.mp4", Quicktime),
-        (
-            b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm".to_vec(),
-            "a.webm",
-            Webm,
-        ),
+        (webm(), "a.webm", Webm),
         (ogg(b"OpusHead\x01\x02"), "a.ogg", Opus),
         (ogg(b"\x80theora"), "a.ogg", OggVideo),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3".to_vec(), "a.png", Pdf),
