@@ -59,7 +59,7 @@ async fn one(out: Outbound, company: CompanyNo, host: Arc<str>, took: Option<Arc
         method: "POST",
         url: format!("{host}/deals"),
         headers: vec![],
-        body: Some(("application/json", b"{}".to_vec())),
+        body: Some(bellhop::outbound::Body::Bytes("application/json", b"{}".to_vec())),
         timeout: Duration::from_secs(10),
         writes: true,
     };

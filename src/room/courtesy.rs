@@ -62,7 +62,7 @@ pub fn is_courtesy(text: &str) -> bool {
     let mut words = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).peekable();
     if words.peek().is_none() {
         // Nothing but signs: a smiley, a thumb.
-        return lower.chars().any(|c| !c.is_ascii());
+        return !lower.is_ascii();
     }
     let mut meant = false;
     for word in words {

@@ -155,7 +155,8 @@ impl People {
             ("approval_expires_s", self.approval_expires_s, 60, 604_800, false),
         ];
         for (name, value, least, most, or_never) in bounds {
-            if !(least..=most).contains(&value) && !(or_never && value == 0) {
+            let fits = (least..=most).contains(&value) || (or_never && value == 0);
+            if !fits {
                 let never = if or_never { "0 or " } else { "" };
                 return Err(BadSetting { name, rule: format!("must be {never}{least} to {most}") });
             }

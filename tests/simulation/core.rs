@@ -9,11 +9,12 @@ use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
 use bellhop::room::{
-    AgentId, By, CallKey, CallStatus, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent,
-    Seen, TakenBy, Timestamp, Writer,
+    AgentId, By, CallKey, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy,
+    Timestamp, Writer,
 };
 
 use super::dice::Dice;
+use super::events::check_events;
 use super::world::{self, AGENTS, CAPACITY};
 
 const ROOMS: u64 = 8;
@@ -100,24 +101,24 @@ impl Play {
         let kept = &self.rooms[index as usize];
         let mut works: Vec<Work> = vec![];
         if create {
-            works.push(Work::Tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }));
+            works.push(Work::tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }));
         }
         for _ in 0..=self.dice.roll(4) {
             works.push(match self.dice.roll(14) {
-                0 => Work::Tell(Command::Pause { reason: None }),
-                1 | 2 => Work::Tell(Command::Resume),
+                0 => Work::tell(Command::Pause { reason: None }),
+                1 | 2 => Work::tell(Command::Resume),
                 3 | 4 => {
                     self.messages += 1;
                     let message_id = format!("m{}", self.messages);
-                    Work::Tell(Command::Message { message_id, from: Writer::Customer, agent_id: None, text: "hello".into() })
+                    Work::tell(Command::Message { message_id, from: Writer::Customer, agent_id: None, text: "hello".into() })
                 }
                 5 => match kept.room.parked.first() {
-                    Some(parked) => Work::Tell(Command::CancelCall { call_id: parked.call_id.clone() }),
-                    None => Work::Tell(Command::Nudge),
+                    Some(parked) => Work::tell(Command::CancelCall { call_id: parked.call_id.clone() }),
+                    None => Work::tell(Command::Nudge),
                 },
-                6 => Work::Tell(a_person_acts(&mut self.dice, &mut self.messages, &mut self.takeovers)),
-                7 => Work::Tell(Command::GiveBack { of: None, reason: None }),
-                8 => Work::Tell(Command::BarrierOverdue),
+                6 => Work::tell(a_person_acts(&mut self.dice, &mut self.messages, &mut self.takeovers)),
+                7 => Work::tell(Command::GiveBack { of: None, reason: None }),
+                8 => Work::tell(Command::BarrierOverdue),
                 _ => {
                     let many = 1 + self.dice.roll(3);
                     let mut call = || world::call(&mut self.dice, &kept.address, 12, &kept.room);
@@ -272,7 +273,7 @@ impl Play {
         let offer = matches!(command, Command::Offer { .. });
         let before = self.rooms[index as usize].journal.len();
         let said = self.said.len();
-        self.take(index, &[Work::Tell(command)]);
+        self.take(index, &[Work::tell(command)]);
         if offer && self.rooms[index as usize].journal.len() == before && self.said.len() == said {
             // The step got lost and the room said nothing: the roster makes the offer again after a while.
             let later = self.now.plus_ms(bellhop::actors::roster::OFFER_REPEAT_MS);
@@ -371,56 +372,11 @@ fn a_person_acts(dice: &mut Dice, messages: &mut u64, takeovers: &mut usize) -> 
 
 enum Work {
     Post(Vec<Admitted>),
-    Tell(Command),
+    Tell(Box<Command>),
 }
 
-/// What the caller of this event's call had seen.
-fn seen_by(cause: &Cause, calls: &[&Admitted]) -> Option<Seen> {
-    let Cause::Call(call_id) = cause else { return None };
-    calls.iter().find(|admitted| admitted.call.call_id == *call_id).map(|admitted| admitted.call.seen)
-}
-
-fn resolves(event: &RoomEvent) -> bool {
-    matches!(event.fact, Fact::ConversationResolved { .. })
-}
-
-fn check_events(before: &Room, after: &Room, events: &[RoomEvent], new_calls: &[NewCall], calls: &[&Admitted]) {
-    let mut folded = before.clone();
-    for (n, event) in events.iter().enumerate() {
-        assert_eq!(event.seq, before.version + 1 + n as i64, "the journal has no gap");
-        assert!(event.at >= folded.last_event_at, "time does not go back in a room");
-        assert!(!event.by.to_text().is_empty() && !event.cause.id().is_empty(), "invariant 12: who and why");
-        let (epoch, control) = (folded.epoch, folded.control.clone());
-        if let Some(seen) = seen_by(&event.cause, calls)
-            && matches!(event.fact, Fact::RoomQueued { .. } | Fact::ConversationResolved { .. })
-        {
-            assert!(seen.epoch.is_none_or(|seen| seen >= epoch), "invariant 7: begun under an earlier control epoch: {event:?}");
-            assert!(!matches!(control, Control::Person { .. }), "invariant 7: moved while a person had it: {event:?}");
-            assert!(seen.seq.is_none_or(|seen| seen >= folded.last_inbound_seq) || !resolves(event), "unseen words were closed");
-        }
-        folded.apply(event);
-        assert_eq!(
-            folded.epoch,
-            epoch + i64::from(folded.control != control),
-            "the epoch rises when control moves, and only then"
-        );
-        assert!(folded.tags.len() <= 8, "the limit of tags holds");
-        if matches!(folded.lifecycle, bellhop::room::Lifecycle::Resolved { .. }) {
-            assert_eq!(folded.control, Control::Nobody, "a resolved room is nobody's");
-        }
-    }
-    assert_eq!(folded, *after, "the draft is its events");
-    for NewCall { call, answer, .. } in new_calls {
-        let own = events.iter().filter(|event| event.cause == Cause::Call(call.call_id.clone())).count();
-        assert!(own >= 1, "every admitted call leaves an event");
-        let changed = events.iter().any(|event| {
-            event.cause == Cause::Call(call.call_id.clone())
-                && !matches!(event.fact, Fact::CallAnswered { .. } | Fact::CallParked { .. })
-        });
-        if answer.status == CallStatus::Refused {
-            let parked =
-                events.iter().any(|event| matches!(&event.fact, Fact::CallParked { call_id, .. } if *call_id == call.call_id));
-            assert!(!changed || parked, "a refused call changed nothing");
-        }
+impl Work {
+    fn tell(command: Command) -> Self {
+        Self::Tell(Box::new(command))
     }
 }

@@ -11,6 +11,7 @@ mod core;
 mod crm_world;
 mod dice;
 mod doubt;
+mod events;
 mod lanes;
 mod takeovers;
 mod world;

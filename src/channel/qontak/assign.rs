@@ -114,7 +114,7 @@ impl QontakChannel {
     }
 
     /// The channel chose.
-    async fn drawn(&self, job: &EffectJob, user: &String) -> Step<Planned> {
+    async fn drawn(&self, job: &EffectJob, user: &str) -> Step<Planned> {
         let (company, room) = (job.address.company, &job.address.room);
         let people = self.assignable(company, room).await?.unwrap_or_default();
         let given = entrant(user, &people, &self.directory(company).await?);
