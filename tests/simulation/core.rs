@@ -9,7 +9,7 @@ use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
 use bellhop::room::{
-    AgentId, By, CallKey, Cause, Command, Company, Control, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy,
+    AgentId, By, CallKey, Cause, Command, Company, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy,
     Timestamp, Writer,
 };
 
@@ -156,7 +156,7 @@ impl Play {
                 Work::Tell(command) => {
                     let (by, cause) = (By::System, Cause::Request("req".into()));
                     let _ = turn.command(command, &by, &cause);
-                    if let Command::Offer { assignment, .. } = command {
+                    if let Command::Offer { assignment, .. } = &**command {
                         offers.push(*assignment);
                     }
                 }
