@@ -13,7 +13,7 @@
 //!  main cli app            see everything
 //!  api                     the door: room, catalog, actors, store's reads, library
 //!  actors | store crm channel outbound   shell | adapters: they implement the traits of actors::ports, outside and inbox
-//!         | library              adapter: bytes of files, told by what they are; imports room
+//!         | library              adapter: bytes of files, told by what they are; implements actors::outside::Files
 //!  catalog                 pure: imports room
 //!  room                    pure: imports none of our modules
 //!  standin                 a server of its own: imports none of our modules either

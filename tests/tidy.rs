@@ -113,7 +113,7 @@ fn may_import(part: &str) -> Option<&'static [&'static str]> {
         "crm" => &["crm", "outbound", "room", "catalog", "actors", "telemetry"],
         "channel" => &["channel", "outbound", "library", "room", "catalog", "actors", "telemetry"],
         // Bytes and what they are; the rows are the store's.
-        "library" => &["library", "room", "telemetry"],
+        "library" => &["library", "room", "actors", "telemetry"],
         // Doors, never each other.
         "api" => &["api", "room", "catalog", "actors", "store", "library", "telemetry"],
         "mcp" => &["mcp", "room", "catalog", "actors", "store", "telemetry"],
