@@ -202,10 +202,13 @@ impl Running {
     }
 }
 
+/// What it takes to be told what happens there: the chat documents a burst of ten (qontak-api.md 2.7), the CRM documents none.
+const CHANNEL_HEAD_START: u32 = 3;
+
 /// The adapters to every company's CRM and channel, over one shared HTTP client.
 pub fn build_outside(store: &Store, clock: &Arc<dyn Clock>) -> Result<(QontakCrm, QontakChannel), StoreError> {
     let outbound = Outbound::new().map_err(StoreError::Invalid)?;
-    let channel = QontakChannel::new(outbound.apart(), store.vault(), store.memory(), clock.clone());
+    let channel = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), store.vault(), store.memory(), clock.clone());
     Ok((QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()), channel))
 }
 

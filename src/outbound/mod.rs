@@ -48,6 +48,8 @@ pub struct Outbound {
 
 struct Shared {
     client: reqwest::Client,
+    /// Requests that may leave at once before any time has passed.
+    head_start: u32,
     /// A company has one host or two.
     lanes: DashMap<CompanyNo, Vec<Arc<Lane>>, ahash::RandomState>,
 }
@@ -55,14 +57,14 @@ struct Shared {
 impl Outbound {
     /// Installs the `ring` provider for TLS if the process has none. `Err`: one sentence.
     pub fn new() -> Result<Self, String> {
-        Ok(Self { shared: Arc::new(Shared { client: client::build()?, lanes: DashMap::default() }) })
+        Ok(Self { shared: Arc::new(Shared { client: client::build()?, head_start: 0, lanes: DashMap::default() }) })
     }
 
     /// Another way out over the same client, with budgets, circuits and gates of its own: for another service, which may well be
-    /// at the same host.
+    /// at the same host. `head_start`: requests that may leave at once after a start, where the vendor documents a burst.
     #[must_use]
-    pub fn apart(&self) -> Self {
-        Self { shared: Arc::new(Shared { client: self.shared.client.clone(), lanes: DashMap::default() }) }
+    pub fn apart(&self, head_start: u32) -> Self {
+        Self { shared: Arc::new(Shared { client: self.shared.client.clone(), head_start, lanes: DashMap::default() }) }
     }
 
     /// How much of `host` (scheme://host:port) the company may use. A new bucket is empty; a change keeps the level.
@@ -148,7 +150,7 @@ impl Outbound {
         let mut lanes = self.shared.lanes.entry(company).or_default();
         // Somebody else may have been here between the two looks.
         of(&lanes).unwrap_or_else(|| {
-            let lane = Arc::new(Lane::new(host, budget));
+            let lane = Arc::new(Lane::new(host, budget, self.shared.head_start));
             lanes.push(Arc::clone(&lane));
             lane
         })

@@ -21,8 +21,10 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub fn new(host: &str, budget: Budget) -> Self {
-        Self { host: host.into(), line: Mutex::new(Line::new(budget, 0)), started: Instant::now() }
+    pub fn new(host: &str, budget: Budget, head_start: u32) -> Self {
+        let mut line = Line::new(budget, 0);
+        line.bucket.starts_with(head_start);
+        Self { host: host.into(), line: Mutex::new(line), started: Instant::now() }
     }
 
     /// Microseconds since this lane's beginning.

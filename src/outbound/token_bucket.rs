@@ -53,6 +53,13 @@ impl TokenBucket {
         Self { limits, factor: 1.0, at: now, held: 0, cut_at: i64::MIN, burst }
     }
 
+    /// So many requests may leave at once at the start, as far as the burst allows: for a host that documents a burst.
+    pub fn starts_with(&mut self, requests: u32) {
+        for limit in &mut self.limits {
+            limit.level = f64::from(requests).min(limit.burst);
+        }
+    }
+
     /// Keeps the levels (as far as the new burst allows), the pause and the slowness.
     pub fn set(&mut self, budget: Budget, now: i64) {
         self.refill(now);

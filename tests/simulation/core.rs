@@ -9,8 +9,8 @@ use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::Admitted;
 use bellhop::room::{
-    AgentId, By, CallKey, Cause, Command, Company, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy,
-    Timestamp, Writer,
+    AgentId, By, CallKey, Cause, Command, Company, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy, Timestamp,
+    Writer,
 };
 
 use super::dice::Dice;

@@ -73,7 +73,7 @@ pub fn the_very_file_arrives_once(world: &mut World) {
 pub fn a_lost_answer_is_not_sent_again(world: &mut World) {
     let robot = a_conversation(world);
     world.crm().has_once("POST /api/open/v1/messages/whatsapp/bot", "lose_answer");
-    let _ = robot.gets_within(0, sends("map").id("s1"));
+    let _ = robot.gets_within(2, sends("map").id("s1"));
     let end = ends(&world.admin().room(ROOM), "s1");
     assert_eq!(end.body["status"], "unresolved", "{end:?}");
     assert_eq!(end.body["result"]["code"], "outcome_unknown", "told as a result: {end:?}");

@@ -112,7 +112,7 @@ pub fn tags_of_eight_writers_are_the_journals_set(world: &mut World) {
 pub fn a_call_that_waits_for_a_yes_survives_a_kill(world: &mut World) {
     world.admin().set(&json!({"people": {"approvals": [{"action": "create_tag"}]}}));
     let (_, robot) = a_room(world, "web-1");
-    let waiting = robot.gets_within(0, create_tag(&["vip"]).id("c1"));
+    let waiting = robot.gets_within(2, create_tag(&["vip"]).id("c1"));
     assert_eq!((waiting.http, waiting.statuses()), (202, vec!["parked"]));
     world.dies_and_comes_back();
     let (room, robot) = (world.admin().room("web-1"), world.ai_agent().room("web-1"));

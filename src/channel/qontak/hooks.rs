@@ -27,8 +27,8 @@ const HOOKS: [(&str, &[&str]); 3] = [
     ("/agent_responsibility", &["assigned", "unassigned", "handover"]),
 ];
 
-/// At most one round a second: the number that is followed rises also for things that concern no channel.
-const ROUND: Duration = Duration::from_secs(1);
+/// At most five rounds a second: the number that is followed rises also for things that concern no channel.
+const ROUND: Duration = Duration::from_millis(200);
 /// What failed is tried again after this time, then after twice as long, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);

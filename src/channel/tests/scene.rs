@@ -148,7 +148,7 @@ impl Scene {
         access(&mut granted);
         let vault = Arc::new(MemoryVault(Mutex::new(Some(granted))));
         let memory = Arc::new(Directory(directory()));
-        let channel = QontakChannel::new(Outbound::new().unwrap().apart(), vault.clone(), memory, Arc::new(WallClock));
+        let channel = QontakChannel::new(Outbound::new().unwrap().apart(0), vault.clone(), memory, Arc::new(WallClock));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let scene = Self { standin, channel: Arc::new(channel), vault, client, calls: AtomicI64::new(0) };
         scene.control("POST", "rooms", Some(json!({"id": ROOM, "customer": "6281200000001"}))).await;
