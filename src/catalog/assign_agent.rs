@@ -83,7 +83,13 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
     let queued = Fact::RoomQueued { target: target.clone(), assignment, reason, leaves: false, but: None, there };
     if there {
         // From now on the AI agent may start nothing else that a person would not want; its own assignment may.
-        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Assignment, fence::is_fenced(call, ground)));
+        let asked = record::requested(
+            call,
+            EffectPlan {
+                target: Some(assignment.to_string()),
+                ..EffectPlan::absolute(EffectKind::Assignment, fence::is_fenced(call, ground))
+            },
+        );
         return Decision::Parked { facts: vec![queued, asked], on: ParkedOn::Effect };
     }
     match room.wanted() {

@@ -275,7 +275,7 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
         }
         // Whoever took the conversation in the meantime keeps it.
         Some(CameAbout::Assigned { agent_id, agent_name, because }) => match room.awaited() {
-            Some(wanted) if wanted.there => vec![Fact::AgentAssigned {
+            Some(wanted) if wanted.there && effect.is_for(wanted.assignment) => vec![Fact::AgentAssigned {
                 agent_id: agent_id.clone(),
                 agent_name: agent_name.clone(),
                 assignment: wanted.assignment,
@@ -293,7 +293,7 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
         Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
         None => {
             let mut facts = linked(&effect.call_id, settlement);
-            let asked = room.awaited().filter(|wanted| wanted.there && nothing);
+            let asked = room.awaited().filter(|wanted| wanted.there && nothing && effect.is_for(wanted.assignment));
             if let (super::effect::EffectKind::Assignment, Some(wanted)) = (effect.plan.kind, asked) {
                 facts.push(Fact::AssignmentDropped { assignment: wanted.assignment });
             }

@@ -150,7 +150,7 @@ pub struct EffectPlan {
     /// Equal for two creates that mean the same thing in one episode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
-    /// Id of the record to change; `None`: the customer's one, found in the CRM.
+    /// Id of the record to change; `None`: the customer's one, found in the CRM. Of an assignment, its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// What is sent, as it stood when that was decided.
@@ -201,6 +201,11 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl OpenEffect {
+    /// Whether it was to bring about this assignment: a later one has an effect of its own.
+    pub fn is_for(&self, assignment: u64) -> bool {
+        self.plan.target.as_ref().is_none_or(|target| *target == assignment.to_string())
+    }
+
     /// How it ended, as a person states it.
     pub fn settled_by_hand(&self, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
         #[derive(Serialize)]
