@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::actors::outside::EffectJob;
-use crate::room::{CallStatus, Link, Next, Refusal, ResultJson, Settlement, answer_body};
+use crate::room::{CallStatus, Link, Next, Refusal, ResultJson, Settlement};
 
 use super::change::{Change, How};
 use super::record::{self, Record};
@@ -118,15 +118,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     let verb = if job.plan.creates { "made" } else { "changed" };
     let kind = job.plan.kind.as_str();
     match status {
-        // Told as a result: a model that reads an error tries again.
-        CallStatus::Unresolved => {
-            let result = json!({
-                "code": "outcome_unknown",
-                "next": Next::WaitForHuman,
-                "message": "It may already have been done. Do not send it again; a colleague will check.",
-            });
-            Settlement { status, body: answer_body("result", &result.to_string()), link: None, came_about: None }
-        }
+        CallStatus::Unresolved => Settlement::outcome_unknown(),
         CallStatus::Expired => {
             let message = format!("The CRM could not be reached in time. Nothing was sent, so the {kind} was not {verb}.");
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))

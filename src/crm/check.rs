@@ -11,8 +11,8 @@ use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::sheet::{DEAL, Sheet, TICKET};
-use super::stop::{Step, Stop};
 use super::template::Template;
+use crate::outbound::{Step, Stop};
 
 /// Longer than this nobody waits at a terminal.
 const PATIENCE: Duration = Duration::from_secs(60);

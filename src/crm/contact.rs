@@ -13,8 +13,8 @@ use super::QontakCrm;
 use super::desk::Session;
 use super::handle::Handle;
 use super::record::{self, Record};
-use super::stop::{Step, Stop};
 use super::written::{self, Written};
+use crate::outbound::{Step, Stop};
 
 /// Name of the part that makes one.
 pub const CONTACT: &str = "contact";

@@ -16,8 +16,8 @@ use super::dates;
 use super::handle::Handle;
 use super::record::{self, Record};
 use super::sheet::Sheet;
-use super::stop::{Step, Stop};
 use super::written::{Outcome, Written};
+use crate::outbound::{Step, Stop};
 
 /// A record this much older than the start cannot be ours: clocks differ.
 const CLOCKS_DIFFER_MS: i64 = 60_000;

@@ -28,7 +28,6 @@ mod send;
 mod session;
 mod sheet;
 mod shelf;
-mod stop;
 mod target;
 mod template;
 #[cfg(test)]

@@ -22,9 +22,9 @@ use super::reference::reference;
 use super::refusals;
 use super::required;
 use super::sheet::{Sheet, Wishes};
-use super::stop::{Step, Stop};
 use super::template::{Pipeline, Stage};
 use super::written::{self, Outcome, Written};
+use crate::outbound::{Step, Stop};
 
 /// Where a record stands after the write.
 struct Place {
@@ -43,7 +43,7 @@ impl QontakCrm {
         let begun = self.clock.now();
         let mut came = self.part(job, sheet, &wishes, ended, None).await;
         // A "no" may be the fault of a template that changed since: it is read again, once.
-        if came.as_ref().is_err_and(Stop::is_about_template)
+        if came.as_ref().is_err_and(is_about_template)
             && self.template_at(job.address.company, sheet).await.is_some_and(|at| at < begun)
         {
             came = self.part(job, sheet, &wishes, ended, Some(begun)).await;
@@ -302,4 +302,10 @@ fn no_company(given: &str, count: usize) -> Refusal {
     };
     let code = if count == 0 { "unknown_company" } else { "ambiguous_company" };
     Refusal::new(code, crate::room::Next::FixAndRetry, message)
+}
+
+/// Whether another template might have said yes.
+fn is_about_template(stop: &Stop) -> bool {
+    matches!(stop, Stop::Refuse(refusal) if (refusal.code.starts_with("unknown_") && refusal.code != "unknown_company")
+        || matches!(refusal.code, "missing_fields" | "needs_a_person" | "field_not_settable"))
 }

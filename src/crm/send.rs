@@ -14,8 +14,8 @@ use super::envelope::{self, Envelope};
 use super::record;
 use super::refusals;
 use super::sheet::Sheet;
-use super::stop::Stop;
 use super::written::{Outcome, Written};
+use crate::outbound::Stop;
 
 /// When the CRM refused the token and there is no other: the way out lets a probe through about then.
 const CREDENTIALS_MS: i64 = 5_000;

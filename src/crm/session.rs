@@ -12,7 +12,7 @@ use crate::room::CompanyNo;
 use super::QontakCrm;
 use super::desk::{Desk, Session};
 use super::refusals;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// How often a new pair is tried to be stored before it has to wait for the next occasion.
 const STORE_TRIES: u32 = 5;

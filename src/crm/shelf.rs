@@ -11,8 +11,8 @@ use crate::room::{CompanyNo, Timestamp};
 use super::QontakCrm;
 use super::desk::{Desk, Session, Shelved};
 use super::sheet::Sheet;
-use super::stop::{Step, Stop};
 use super::template::{self, Template};
+use crate::outbound::{Step, Stop};
 
 /// Most pipelines whose stages are read to say where a stage belongs.
 const MOST_PIPELINES: usize = 20;

@@ -10,8 +10,8 @@ use super::desk::Shelved;
 use super::record::{self, Record};
 use super::refusals;
 use super::sheet::Sheet;
-use super::stop::Step;
 use super::template::Template;
+use crate::outbound::Step;
 
 /// Pages of the ticket list that are searched for a number or for a customer's tickets.
 const TICKET_PAGES: i64 = 10;

@@ -11,7 +11,7 @@ use super::QontakCrm;
 use super::desk::Session;
 use super::envelope::Envelope;
 use super::session::timeout;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;

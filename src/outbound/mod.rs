@@ -12,6 +12,7 @@ mod line;
 mod outcome;
 mod sign;
 mod slot;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod token_bucket;
@@ -38,6 +39,7 @@ pub use address::{Api, encoded};
 pub use credentials::{Credentials, TokenFile};
 pub use outcome::{Inner, Outcome, backoff_ms, sort};
 pub use slot::Slot;
+pub use stop::{Step, Stop};
 pub use wire::{Answer, Body, Budget, Class, MOST_BODY, Reply, Request};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.

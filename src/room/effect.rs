@@ -350,6 +350,19 @@ impl Settlement {
         Self { came_about: Some(came_about), ..Self::succeeded(result, None) }
     }
 
+    /// It may or may not have happened. Told as a result: a model that reads an error tries again.
+    pub fn outcome_unknown() -> Self {
+        #[derive(Serialize)]
+        struct Unknown {
+            code: &'static str,
+            message: &'static str,
+            next: Next,
+        }
+        let message = "It may already have been done. Do not send it again; a colleague will check.";
+        let result = ResultJson::of(&Unknown { code: "outcome_unknown", message, next: Next::WaitForHuman });
+        Self { status: CallStatus::Unresolved, ..Self::succeeded(&result, None) }
+    }
+
     /// `status`: `refused`, `failed`, `expired`, `dead` or `unresolved`.
     pub fn error(status: CallStatus, refusal: &Refusal) -> Self {
         Self { status, body: answer_body("error", &ResultJson::of(refusal).0), link: None, came_about: None }

@@ -110,9 +110,6 @@ pub struct People {
     pub fallback_divisions: Vec<DivisionId>,
     /// How many places a room of this channel takes; others take 1. Each 0 to 100.
     pub channel_weights: std::collections::BTreeMap<String, u32>,
-    /// A customer who writes into a conversation resolved longer ago than this still opens it again, as a new episode without
-    /// the old one's person; 0: always the same. At most 8,760 h.
-    pub reopen_window_h: u32,
     /// A short thank-you so soon after resolving does not open the conversation again; 0: it does. At most 168 h.
     pub courtesy_h: u32,
     /// At most 100.
@@ -134,7 +131,6 @@ impl Default for People {
             burst_per_minute: 0,
             fallback_divisions: vec![],
             channel_weights: std::collections::BTreeMap::new(),
-            reopen_window_h: 168,
             courtesy_h: 24,
             approvals: vec![],
             approval_expires_s: 86_400,
@@ -150,7 +146,6 @@ impl People {
             ("idle_reassign_s", self.idle_reassign_s, 10, 86_400, true),
             ("offline_grace_s", self.offline_grace_s, 0, 3_600, false),
             ("burst_per_minute", self.burst_per_minute, 0, 1_000, false),
-            ("reopen_window_h", self.reopen_window_h, 0, 8_760, false),
             ("courtesy_h", self.courtesy_h, 0, 168, false),
             ("approval_expires_s", self.approval_expires_s, 60, 604_800, false),
         ];

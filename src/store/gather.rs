@@ -11,6 +11,7 @@ use super::url::{StoreError, describe};
 use super::workers::Task;
 
 type Answer<A> = Result<A, Arc<str>>;
+type Work<W, A> = Box<dyn Fn(&mut Conn, &[W]) -> Result<Vec<A>, StoreError> + Send + Sync>;
 
 struct Waiting<W, A> {
     write: W,
@@ -34,13 +35,17 @@ pub(super) struct Bounds {
 pub(super) struct Desk<W, A> {
     writer: Arc<Writer>,
     bounds: Bounds,
-    work: fn(&mut Conn, &[W]) -> Result<Vec<A>, StoreError>,
+    work: Work<W, A>,
     queue: Mutex<Queue<W, A>>,
 }
 
 impl<W: Send + 'static, A: Send + 'static> Desk<W, A> {
-    pub fn new(writer: Arc<Writer>, bounds: Bounds, work: fn(&mut Conn, &[W]) -> Result<Vec<A>, StoreError>) -> Self {
-        Self { writer, bounds, work, queue: Mutex::new(Queue { waiting: vec![], rung: false }) }
+    pub fn new(
+        writer: Arc<Writer>,
+        bounds: Bounds,
+        work: impl Fn(&mut Conn, &[W]) -> Result<Vec<A>, StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { writer, bounds, work: Box::new(work), queue: Mutex::new(Queue { waiting: vec![], rung: false }) }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<W, A>> {

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bellhop::actors::ports::{Clock, Memory};
 use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
-use bellhop::catalog::dialect::{self, Dialect};
-use bellhop::catalog::{Admission, Admitted, admit};
+use bellhop::catalog::{Admitted, Has};
 use bellhop::room::outbox::Rule;
-use bellhop::room::{AiAgentId, CallKey, CallStatus, Company, Fact, RoomAddress, Seen};
+use bellhop::room::{CallKey, CallStatus, Company, Fact, RoomAddress};
 use bellhop::store::memory::{MemoryStore, Pace};
 
 use super::actors::{caller, create_rooms};
@@ -40,7 +39,7 @@ async fn life(seed: u64) {
         if calm {
             work.await;
             crm.calm_down();
-            all_end(&store, seed).await;
+            world::all_end(&store, seed).await;
         } else {
             let _ = tokio::time::timeout(Duration::from_millis(3 + seed % 31), work).await;
             store.set_full(true);
@@ -96,29 +95,7 @@ fn call(dice: &mut Dice, room: &RoomAddress, n: u64) -> Admitted {
         1 => ("create_ticket", format!(r#"{{"name":"Ticket {}"}}"#, dice.roll(3))),
         _ => ("create_deal", format!(r#"{{"name":"Deal {}"}}"#, dice.roll(3))),
     };
-    let body = format!(r#"{{"calls":[{{"call_id":"{}-{n}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
-    let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
-    let ai_agent = AiAgentId::trusted("sales");
-    let admission = Admission {
-        address: room,
-        ai_agent: Some(&ai_agent),
-        key_id: &"key_1".into(),
-        turn_id: None,
-        seen: Seen::default(),
-        has: bellhop::catalog::Has { crm: true, files: false },
-    };
-    admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
-}
-
-async fn all_end(store: &MemoryStore, seed: u64) {
-    for _ in 0..4_000 {
-        if store.calls().iter().all(|call| call.answer.status.is_final()) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    let open: Vec<_> = store.calls().into_iter().filter(|call| !call.answer.status.is_final()).collect();
-    panic!("seed {seed}: these calls never ended: {open:?}");
+    world::named_call(room, n, name, &arguments, Has { crm: true, files: false })
 }
 
 fn check(store: &MemoryStore, crm: &World, seed: u64) {

@@ -10,12 +10,11 @@ use bellhop::actors::outside::{
 };
 use bellhop::actors::ports::{Clock, Memory};
 use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
-use bellhop::catalog::dialect::{self, Dialect};
-use bellhop::catalog::{Admission, Admitted, admit};
+use bellhop::catalog::Has;
 use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{
-    AgentId, AiAgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, Next, Refusal,
-    ResultJson, RoomAddress, RoomEvent, Seen, Settlement, TakenBy, Timestamp,
+    AgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, Next, Refusal, ResultJson,
+    RoomEvent, Settlement, TakenBy, Timestamp,
 };
 use bellhop::store::memory::{Mark, MemoryStore, Pace};
 
@@ -135,7 +134,7 @@ async fn life(seed: u64) -> (usize, usize) {
     let people = futures_util::future::join_all((0..ROOMS).map(|room| people(router.clone(), seed, room)));
     let robots = futures_util::future::join_all((0..ROOMS).map(|room| robot(router.clone(), seed, room)));
     futures_util::future::join(people, robots).await;
-    all_end(&store, seed).await;
+    world::all_end(&store, seed).await;
     router.clear();
     arbiter.stop();
     check(&store, seed)
@@ -167,7 +166,7 @@ async fn robot(router: RoomRouter, seed: u64, room: u64) {
             1 => ("resolve_conversation", r#"{"reason_code":"answered"}"#),
             _ => ("assign_agent", r#"{"mode":"auto"}"#),
         };
-        let admitted = call(&address, n, name, arguments);
+        let admitted = world::named_call(&address, n, name, arguments, Has::default());
         for _ in 0..50 {
             let batch = Batch { calls: vec![admitted.clone()], caller: caller() };
             match router.call(address.clone(), batch, Duration::from_millis(2)).await {
@@ -185,32 +184,6 @@ async fn robot(router: RoomRouter, seed: u64, room: u64) {
         };
         let _ = router.command(address.clone(), message, caller(), Cause::Message(format!("m{n}").into())).await;
     }
-}
-
-fn call(room: &RoomAddress, n: u64, name: &str, arguments: &str) -> Admitted {
-    let body = format!(r#"{{"calls":[{{"call_id":"{}-{n}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
-    let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
-    let ai_agent = AiAgentId::trusted("sales");
-    let admission = Admission {
-        address: room,
-        ai_agent: Some(&ai_agent),
-        key_id: &"key_1".into(),
-        turn_id: None,
-        seen: Seen::default(),
-        has: bellhop::catalog::Has { crm: false, files: false },
-    };
-    admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
-}
-
-async fn all_end(store: &MemoryStore, seed: u64) {
-    for _ in 0..4_000 {
-        if store.calls().iter().all(|call| call.answer.status.is_final()) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    let open: Vec<_> = store.calls().into_iter().filter(|call| !call.answer.status.is_final()).collect();
-    panic!("seed {seed}: these calls never ended: {open:?}");
 }
 
 /// Who has the room after this event, if it moves control.

@@ -1,12 +1,14 @@
 //! The company, the people and the calls both simulations play with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bellhop::catalog::dialect::{self, Dialect};
-use bellhop::catalog::{Admission, Admitted, admit};
+use bellhop::catalog::{Admission, Admitted, Has, admit};
 use bellhop::room::{
     Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, Presence, Room, RoomAddress, RoomId, Seen, Settings,
 };
+use bellhop::store::memory::MemoryStore;
 
 use super::dice::Dice;
 
@@ -63,10 +65,31 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
         key_id: &key_id,
         turn_id: None,
         seen,
-        has: bellhop::catalog::Has { crm: false, files: false },
+        has: Has { crm: false, files: false },
     };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,
         Err(answer) => panic!("the door refused {answer:?}"),
     }
+}
+
+/// The `n`-th call of a room, as an AI agent makes it that says nothing of what it had seen.
+pub fn named_call(room: &RoomAddress, n: u64, name: &str, arguments: &str, has: Has) -> Admitted {
+    let body = format!(r#"{{"calls":[{{"call_id":"{}-{n}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
+    let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
+    let (ai_agent, key_id, seen) = (AiAgentId::trusted("sales"), Arc::from("key_1"), Seen::default());
+    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, has };
+    admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
+}
+
+/// Waits until every call has its end.
+pub async fn all_end(store: &MemoryStore, seed: u64) {
+    for _ in 0..4_000 {
+        if store.calls().iter().all(|call| call.answer.status.is_final()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let open: Vec<_> = store.calls().into_iter().filter(|call| !call.answer.status.is_final()).collect();
+    panic!("seed {seed}: these calls never ended: {open:?}");
 }

@@ -1,14 +1,13 @@
 //! What the model is told of what came about there, and the facts that become of it here. Never the channel's raw body.
 
 use serde::Serialize;
-use serde_json::json;
 
 use crate::actors::outside::{EffectJob, PartRow};
 use crate::catalog::assign_agent;
 use crate::catalog::create_tag::WantedTag;
 use crate::catalog::fence;
 use crate::catalog::resolve_conversation::{self, ResolveConversation};
-use crate::room::{Because, CallStatus, CameAbout, EffectKind, Next, Refusal, ResultJson, Settlement, Timestamp, answer_body};
+use crate::room::{Because, CallStatus, CameAbout, EffectKind, Next, Refusal, ResultJson, Settlement, Timestamp};
 
 use super::part::{Deed, Entrant, Left, deeds};
 use super::refusals;
@@ -104,15 +103,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
         _ => "not all of it was done",
     };
     match status {
-        // Told as a result: a model that reads an error tries again.
-        CallStatus::Unresolved => {
-            let result = json!({
-                "code": "outcome_unknown",
-                "next": Next::WaitForHuman,
-                "message": "It may already have been done. Do not send it again; a colleague will check.",
-            });
-            Settlement { status, body: answer_body("result", &result.to_string()), link: None, came_about: None }
-        }
+        CallStatus::Unresolved => Settlement::outcome_unknown(),
         CallStatus::Expired => {
             let message = format!("The channel could not be reached in time. Nothing was sent, so {what}.");
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))
@@ -127,6 +118,8 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn wanted(names: &[&str]) -> Vec<WantedTag> {

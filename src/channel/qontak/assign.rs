@@ -14,7 +14,7 @@ use super::pick;
 use super::plan::write;
 use super::refusals;
 use super::rooms::There;
-use super::stop::Step;
+use crate::outbound::Step;
 
 impl QontakChannel {
     pub(super) async fn next_of_assignment(

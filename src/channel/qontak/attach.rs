@@ -16,7 +16,7 @@ use super::plan::write;
 use super::refusals;
 use super::rooms::There;
 use super::session::Session;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// Messages may be written so long after the customer's last one; a minute is left for the way.
 const WINDOW: SignedDuration = SignedDuration::from_secs(24 * 3_600 - 60);

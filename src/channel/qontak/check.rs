@@ -13,8 +13,8 @@ use crate::room::CompanyNo;
 
 use super::QontakChannel;
 use super::session::Session;
-use super::stop::{Step, Stop};
 use super::wire::Reading;
+use crate::outbound::{Step, Stop};
 
 /// Longer than this nobody waits at a terminal.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ use crate::room::CompanyNo;
 use super::QontakChannel;
 use super::envelope;
 use super::session::Session;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// Longer than this nobody waits for one company; it is tried again.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use super::QontakChannel;
 use super::part::{Deed, Left};
 use super::resolve::look_again_ms;
 use super::rooms::There;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// So long a resolve that was perhaps accepted is looked for often.
 const RESOLVES_WITHIN_MS: i64 = 8_000;

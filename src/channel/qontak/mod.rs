@@ -21,7 +21,6 @@ mod resolve;
 mod rooms;
 mod send;
 mod session;
-mod stop;
 mod tags;
 mod wire;
 

@@ -11,7 +11,7 @@ use crate::room::{AgentId, Company, CompanyNo, RoomId};
 use super::QontakChannel;
 use super::part::Entrant;
 use super::rooms;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// More people than this of all companies are not remembered.
 const MOST_ACQUAINTANCES: usize = 100_000;

@@ -7,7 +7,7 @@ use crate::catalog::Request;
 
 use super::QontakChannel;
 use super::part::{Deed, deeds};
-use super::stop::Stop;
+use crate::outbound::Stop;
 
 impl QontakChannel {
     pub(super) async fn next(&self, job: &EffectJob, ended: &[PartRow]) -> Result<Planned, Arc<str>> {

@@ -11,7 +11,7 @@ use super::answer;
 use super::part::Deed;
 use super::plan::write;
 use super::refusals;
-use super::stop::Step;
+use crate::outbound::Step;
 
 /// The first look comes after this time; then as long again as it has taken so far …
 pub const FIRST_LOOK_MS: i64 = 250;

@@ -8,8 +8,8 @@ use crate::room::tag::fold;
 use crate::room::{CompanyNo, RoomId};
 
 use super::QontakChannel;
-use super::stop::{Step, Stop};
 use super::wire::Reading;
+use crate::outbound::{Step, Stop};
 
 /// What there is of a room, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

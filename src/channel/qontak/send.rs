@@ -16,8 +16,8 @@ use super::look_up::shows;
 use super::part::{Deed, Left};
 use super::refusals;
 use super::rooms::{self, There};
-use super::stop::Stop;
 use super::wire::CREDENTIALS_MS;
+use crate::outbound::Stop;
 
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.

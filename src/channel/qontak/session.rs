@@ -12,7 +12,7 @@ use crate::room::{ChannelKind, CompanyNo};
 
 use super::QontakChannel;
 use super::refusals;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// An operator has to act; until then it is looked at again after this time.
 const OPERATOR_MS: i64 = 30_000;

@@ -12,7 +12,7 @@ use crate::room::CompanyNo;
 use super::QontakChannel;
 use super::envelope;
 use super::session::Session;
-use super::stop::{Step, Stop};
+use crate::outbound::{Step, Stop};
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;
