@@ -6,6 +6,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::call_keys::{self, NewestKeys};
 use super::conn::{Conn, run, sort};
 use super::history;
 use super::records::{CallFilter, RoomRow};
@@ -53,6 +54,7 @@ pub(super) fn calls_of_company(
 /// event in its room, whose cause is the call's id, whose hash is the call's key.
 pub(super) fn calls_of_room(
     conn: &mut Conn,
+    newest: &NewestKeys,
     company: CompanyNo,
     room: &RoomRow,
     filter: &CallFilter,
@@ -74,9 +76,10 @@ pub(super) fn calls_of_room(
     let keep = usize::try_from(limit).unwrap_or(0);
     let mut calls: Vec<CallRow> = vec![];
     for ids in ids.chunks(500) {
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| CallKey::of(company, &CallId::trusted(id)).0.to_vec()).collect();
+        let keys: Vec<CallKey> = ids.iter().map(|id| CallKey::of(company, &CallId::trusted(id))).collect();
+        let positions = call_keys::positions(conn, newest, &keys).map_err(|error| sort(error, "reading the calls of a room"))?;
         let found: Vec<CallData> = run!(conn, "reading the calls of a room", |c| function_calls::table
-            .filter(function_calls::call_key.eq_any(keys))
+            .filter(function_calls::position.eq_any(positions))
             .filter(function_calls::position.lt(after.unwrap_or(i64::MAX)))
             .select(CallData::as_select())
             .load(c))?;

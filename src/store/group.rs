@@ -11,6 +11,14 @@ use crate::room::Fact;
 /// How one commit of a group came out; `None`: it landed.
 pub(super) type Written = Option<Rejection>;
 
+/// The last positions that were given out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Positions {
+    pub event: i64,
+    /// SQLite only: PostgreSQL counts its calls itself.
+    pub call: i64,
+}
+
 /// A commit that breaks its own promises must be refused before it can fail its neighbours' transaction.
 pub(super) fn misshapen(commit: &Commit) -> Option<&'static str> {
     let mut seq = commit.expected_version;

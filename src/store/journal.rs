@@ -9,15 +9,17 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tokio::sync::watch;
 
+use super::call_keys::NewestKeys;
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
-use super::group::Written;
+use super::group::{Positions, Written};
+use super::lag::Lag;
 use super::lane::{Lane, Work};
-use super::schema::{owners, room_events};
+use super::schema::{function_calls, owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
-use super::{checkpoint, group_pg, group_sqlite, history, rows};
+use super::{checkpoint, group_pg, group_sqlite, rows};
 use crate::actors::ports::{Commit, Finished, Job, Mailbags, Rejection};
 use crate::telemetry;
 
@@ -37,8 +39,9 @@ pub(super) struct Runner {
     pub last: watch::Sender<i64>,
     pub fatal: watch::Sender<Option<String>>,
     conn: Option<Conn>,
-    position: i64,
-    tail: history::Tail,
+    positions: Positions,
+    newest: Arc<NewestKeys>,
+    lag: Lag,
     checkpoints: Checkpoints,
     bags: Vec<Vec<Finished>>,
     backoff: Duration,
@@ -52,6 +55,7 @@ impl Runner {
         mailbags: Arc<dyn Mailbags>,
         last: watch::Sender<i64>,
         fatal: watch::Sender<Option<String>>,
+        newest: Arc<NewestKeys>,
     ) -> Self {
         Self {
             checkpoints: Checkpoints::of(&url, fatal.clone()),
@@ -61,8 +65,9 @@ impl Runner {
             last,
             fatal,
             conn: None,
-            position: 0,
-            tail: history::Tail::default(),
+            positions: Positions::default(),
+            lag: Lag::none(Arc::clone(&newest)),
+            newest,
             bags: vec![],
             backoff: FIRST_BACKOFF,
             retry_at: None,
@@ -72,7 +77,7 @@ impl Runner {
     pub fn run(mut self) {
         let lane = Arc::clone(&self.lane);
         let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
-        while lane.take(&mut work, if self.tail.is_empty() { LONG_QUIET } else { QUIET }).is_some() {
+        while lane.take(&mut work, if self.lag.is_empty() { LONG_QUIET } else { QUIET }).is_some() {
             if work.is_empty() {
                 self.fold();
                 continue;
@@ -105,12 +110,12 @@ impl Runner {
         }
     }
 
-    /// Brings a slice of events into the rooms' history, for want of other work. True: it did.
+    /// Brings a slice of what lags behind into its place, for want of other work. True: it did.
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
-        self.tail.fold(c).unwrap_or_else(|error| {
-            // Nothing is lost: reading walks over what is not in the history. The next write meets the same disk.
-            tracing::warn!(error = %describe(&error), "the rooms' history could not be brought up to date");
+        self.lag.fold(c).unwrap_or_else(|error| {
+            // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
+            tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
             false
         })
     }
@@ -118,7 +123,7 @@ impl Runner {
     // Boxed as they came: they go back to their rooms in the same boxes.
     #[expect(clippy::vec_box)]
     fn flush(&mut self, commits: &mut Vec<Box<Commit>>, reads: &mut Vec<Job>) {
-        let before = self.position;
+        let before = self.positions.event;
         if !commits.is_empty() {
             let mut written: Vec<Option<Written>> = vec![None; commits.len()];
             let begun = Instant::now();
@@ -131,7 +136,7 @@ impl Runner {
             metrics::histogram!(telemetry::JOURNAL_COMMIT_DURATION).record(begun.elapsed());
             metrics::histogram!(telemetry::JOURNAL_GROUP_SIZE).record(commits.len() as f64);
             if self.conn.is_some() {
-                self.last.send_if_modified(|last| std::mem::replace(last, self.position) != self.position);
+                self.last.send_if_modified(|last| std::mem::replace(last, self.positions.event) != self.positions.event);
             }
             for (commit, outcome) in commits.drain(..).zip(written) {
                 let thread = commit.thread;
@@ -156,7 +161,7 @@ impl Runner {
         }
         // Nobody is waiting for an answer any more.
         if let Some(Conn::Sqlite(c)) = &mut self.conn {
-            self.checkpoints.written(c, self.position - before);
+            self.checkpoints.written(c, self.positions.event - before);
         }
     }
 
@@ -178,13 +183,12 @@ impl Runner {
 
     fn write_sqlite(&mut self, commits: &[Box<Commit>], written: &mut [Option<Written>]) -> Rejection {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
-        let (before, tail) = (self.position, &mut self.tail);
-        let lines = tail.due(commits.iter().map(|commit| commit.events.len()).sum(), history::WINDOW);
-        let failed = match group_sqlite::write(c, commits, self.lane.owner, &mut self.position, |c| tail.write(c, lines)) {
+        let (before, lag, owner) = (self.positions, &mut self.lag, self.lane.owner);
+        let slice = lag.due(commits);
+        let failed = match group_sqlite::write(c, commits, owner, &self.newest, &mut self.positions, |c| lag.write(c, slice)) {
             Ok(outcomes) => {
                 written.iter_mut().zip(outcomes).for_each(|(slot, outcome)| *slot = Some(outcome));
-                tail.wrote(lines);
-                tail.written(commits, written, before);
+                lag.wrote(slice, commits, written, before);
                 return Rejection::Unclear("every commit has its outcome".into());
             }
             Err(failed) => failed,
@@ -225,7 +229,7 @@ impl Runner {
 
     fn write_pg(&mut self, commits: &[Box<Commit>], written: &mut Vec<Option<Written>>) -> Rejection {
         let Some(Conn::Pg(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
-        let Err(failed) = group_pg::write(c, commits, self.lane.owner, &mut self.position, written) else {
+        let Err(failed) = group_pg::write(c, commits, self.lane.owner, &mut self.positions.event, written) else {
             return Rejection::Unclear("every commit has its outcome".into());
         };
         let text: Arc<str> = group_pg::sentence(&failed).into();
@@ -257,21 +261,22 @@ impl Runner {
             Job::Commit(_) => {}
             Job::Load { address, thread, room } => {
                 let loaded =
-                    opened.and_then(|()| self.ask(|conn| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
+                    opened.and_then(|()| self.ask(|conn, _| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
                 self.put(thread, Finished::Loaded { room, loaded: loaded.map(Committed::seal) });
             }
             Job::Find { company, keys, thread, room } => {
-                let calls = opened
-                    .and_then(|()| self.ask(|conn| rows::find_calls(conn, company, &keys)).unwrap_or_else(|| Err(failed())));
+                let calls = opened.and_then(|()| {
+                    self.ask(|conn, newest| rows::find_calls(conn, newest, company, &keys)).unwrap_or_else(|| Err(failed()))
+                });
                 self.put(thread, Finished::Known { room, calls: calls.map(Committed::seal) });
             }
         }
     }
 
     /// `None`: it panicked.
-    fn ask<T>(&mut self, query: impl FnOnce(&mut Conn) -> QueryResult<T>) -> Option<Result<T, Arc<str>>> {
+    fn ask<T>(&mut self, query: impl FnOnce(&mut Conn, &NewestKeys) -> QueryResult<T>) -> Option<Result<T, Arc<str>>> {
         let mut conn = self.conn.take()?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| query(&mut conn))).ok()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| query(&mut conn, &self.newest))).ok()?;
         if !matches!(&outcome, Err(error) if trouble(error) == Trouble::Lost) {
             self.conn = Some(conn);
         }
@@ -298,14 +303,14 @@ impl Runner {
             if let Some((_, why)) = self.retry_at.as_ref().filter(|(at, _)| Instant::now() < *at) {
                 return Err(Arc::clone(why));
             }
-            match opened(&self.url) {
+            match opened(&self.url, &self.newest) {
                 Ok((_, _, owner, _)) if owner != self.lane.owner => {
                     self.taken_over();
                     return Err("another process took over this database".into());
                 }
-                Ok((conn, position, _, tail)) => {
-                    self.tail = tail;
-                    (self.conn, self.position, self.retry_at, self.backoff) = (Some(conn), position, None, FIRST_BACKOFF);
+                Ok((conn, positions, _, lag)) => {
+                    self.lag = lag;
+                    (self.conn, self.positions, self.retry_at, self.backoff) = (Some(conn), positions, None, FIRST_BACKOFF);
                 }
                 Err(error) => {
                     let why: Arc<str> = describe(&error).into();
@@ -320,22 +325,27 @@ impl Runner {
     }
 }
 
-/// A connection for the lane, the position of the last event, who owns the database, and what its history lacks.
-fn opened(url: &StoreUrl) -> Result<(Conn, i64, i64, history::Tail), StoreError> {
+/// A connection for the lane, the last positions, who owns the database, and what its indexes lack.
+fn opened(url: &StoreUrl, newest: &Arc<NewestKeys>) -> Result<(Conn, Positions, i64, Lag), StoreError> {
     let mut conn = Conn::open(url, Purpose::Write)?;
-    let position = last_position(&mut conn)?;
+    let mut positions = Positions { event: last_position(&mut conn)?, call: 0 };
     let owner: Vec<i64> =
         on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
-    let tail = match &mut conn {
+    let lag = match &mut conn {
         Conn::Sqlite(c) => {
             // The one connection through which every call goes; a still larger cache makes commits slower again.
             let own = format!("PRAGMA wal_autocheckpoint={}; PRAGMA cache_size=-8192;", checkpoint::TOO_LONG);
             c.batch_execute(&own).map_err(|e| sort(e, "setting up the journal"))?;
-            history::Tail::read(c).map_err(|e| sort(e, "reading the newest events"))?
+            let last: Option<i64> = function_calls::table
+                .select(diesel::dsl::max(function_calls::position))
+                .get_result(c)
+                .map_err(|e| sort(e, "reading the last call's position"))?;
+            positions.call = last.unwrap_or(0);
+            Lag::read(c, Arc::clone(newest)).map_err(|e| sort(e, "reading the newest rows"))?
         }
-        Conn::Pg(_) => history::Tail::default(),
+        Conn::Pg(_) => Lag::none(Arc::clone(newest)),
     };
-    Ok((conn, position, owner.first().copied().unwrap_or(0), tail))
+    Ok((conn, positions, owner.first().copied().unwrap_or(0), lag))
 }
 
 pub(super) fn last_position(conn: &mut Conn) -> Result<i64, StoreError> {

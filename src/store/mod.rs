@@ -1,6 +1,7 @@
 //! ADAPTER. What is remembered: SQLite or PostgreSQL through diesel, one code base. Only this folder names diesel. Nothing here
 //! decides; and nothing is called done before it is durable.
 
+mod call_keys;
 mod call_lists;
 mod channel;
 mod checkpoint;
@@ -9,6 +10,7 @@ mod company_view;
 mod conn;
 mod directory;
 mod files;
+mod fold;
 mod gather;
 mod group;
 mod group_pg;
@@ -17,6 +19,7 @@ mod history;
 mod inbox;
 mod inbox_rows;
 mod journal;
+mod lag;
 mod lane;
 pub mod memory;
 mod migrations;

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diesel::prelude::*;
 use tokio::sync::watch;
 
+use super::call_keys::NewestKeys;
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
 use super::inbox::StoredInbox;
@@ -53,6 +54,7 @@ struct Inner {
     owner: Option<i64>,
     queue: usize,
     readers: Arc<Workers>,
+    newest: Arc<NewestKeys>,
     writer: Arc<Writer>,
     outbox: Arc<StoredOutbox>,
     inbox: Arc<StoredInbox>,
@@ -102,6 +104,7 @@ impl Store {
             owner,
             queue: options.journal_queue,
             readers,
+            newest: Arc::default(),
             writer,
             last: watch::Sender::new(last),
             fatal: watch::Sender::new(None),
@@ -119,7 +122,14 @@ impl Store {
             return Err(StoreError::Conflict("The journal was already started.".into()));
         }
         let lane = Arc::new(Lane::new(inner.queue, owner));
-        let runner = Runner::new(Arc::clone(&lane), inner.url.clone(), mailbags, inner.last.clone(), inner.fatal.clone());
+        let runner = Runner::new(
+            Arc::clone(&lane),
+            inner.url.clone(),
+            mailbags,
+            inner.last.clone(),
+            inner.fatal.clone(),
+            Arc::clone(&inner.newest),
+        );
         let spawned = std::thread::Builder::new().name("store-journal".into()).spawn(move || runner.run());
         *thread =
             Some(spawned.map_err(|source| StoreError::Io { what: "The journal's thread cannot be started.".into(), source })?);
@@ -134,7 +144,7 @@ impl Store {
     }
 
     pub fn queries(&self) -> Queries {
-        Queries { readers: Arc::clone(&self.0.readers) }
+        Queries { readers: Arc::clone(&self.0.readers), newest: Arc::clone(&self.0.newest) }
     }
 
     pub fn directory(&self) -> Directory {

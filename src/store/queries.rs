@@ -7,6 +7,7 @@ use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::call_keys::NewestKeys;
 use super::call_lists::{calls_of_company, calls_of_room};
 use super::company_view::company_view;
 use super::conn::{Conn, run, sort};
@@ -26,6 +27,7 @@ const FEED_STEP: i64 = 2_000;
 #[derive(Clone)]
 pub struct Queries {
     pub(super) readers: Arc<Workers>,
+    pub(super) newest: Arc<NewestKeys>,
 }
 
 type RoomTuple = (Vec<u8>, String, i64, i64, String, String, Option<String>, bool, Vec<u8>, i64);
@@ -172,7 +174,8 @@ impl Queries {
 
     pub async fn call(&self, company: CompanyNo, call_id: &CallId) -> Result<Option<CallRow>, StoreError> {
         let key = CallKey::of(company, call_id);
-        self.ask(move |conn| rows::find_call(conn, company, &key).map_err(|error| sort(error, "reading a call"))).await
+        let newest = Arc::clone(&self.newest);
+        self.ask(move |conn| rows::find_call(conn, &newest, company, &key).map_err(|error| sort(error, "reading a call"))).await
     }
 
     /// Newest first; `after` is the position of the last one already seen.
@@ -183,9 +186,10 @@ impl Queries {
         after: Option<i64>,
         limit: i64,
     ) -> Result<Vec<CallRow>, StoreError> {
+        let newest = Arc::clone(&self.newest);
         self.ask(move |conn| match &filter.room_id {
             Some(room) => match find_room(conn, company, room)? {
-                Some(found) => calls_of_room(conn, company, &found, &filter, after, limit),
+                Some(found) => calls_of_room(conn, &newest, company, &found, &filter, after, limit),
                 None => Ok(vec![]),
             },
             None => calls_of_company(conn, company, &filter, after, limit),

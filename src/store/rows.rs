@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use uuid::Uuid;
 
+use super::call_keys::{self, NewestKeys};
 use super::conn::{Conn, on_each};
 use super::schema::{function_calls, rooms};
 use crate::actors::ports::{KnownCall, LoadedRoom, OpenCall, StoredAnswer};
@@ -120,10 +121,15 @@ pub(super) fn load_room(conn: &mut Conn, address: &RoomAddress) -> QueryResult<O
 }
 
 /// The rows of these keys, missing ones left out, in the order asked.
-pub(super) fn find_calls(conn: &mut Conn, company: CompanyNo, keys: &[CallKey]) -> QueryResult<Vec<KnownCall>> {
+pub(super) fn find_calls(
+    conn: &mut Conn,
+    newest: &NewestKeys,
+    company: CompanyNo,
+    keys: &[CallKey],
+) -> QueryResult<Vec<KnownCall>> {
     let mut known = Vec::with_capacity(keys.len());
     for key in keys {
-        if let Some(row) = find_call(conn, company, key)? {
+        if let Some(row) = find_call(conn, newest, company, key)? {
             let address = RoomAddress { company, room: row.room };
             known.push(KnownCall { call: row.call, room: address, answer: StoredAnswer { status: row.status, body: row.body } });
         }
@@ -131,10 +137,11 @@ pub(super) fn find_calls(conn: &mut Conn, company: CompanyNo, keys: &[CallKey]) 
     Ok(known)
 }
 
-pub(super) fn find_call(conn: &mut Conn, company: CompanyNo, key: &CallKey) -> QueryResult<Option<CallRow>> {
+pub(super) fn find_call(conn: &mut Conn, newest: &NewestKeys, company: CompanyNo, key: &CallKey) -> QueryResult<Option<CallRow>> {
+    let Some(&position) = call_keys::positions(conn, newest, std::slice::from_ref(key))?.first() else { return Ok(None) };
     let found: Vec<(CallData, String)> = on_each!(conn, |c| function_calls::table
         .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
-        .filter(function_calls::call_key.eq(&key.0[..]))
+        .filter(function_calls::position.eq(position))
         .filter(function_calls::company.eq(company.0))
         .select((CallData::as_select(), rooms::room_id))
         .load(c))?;

@@ -50,13 +50,20 @@ impl Query for Owner {
 }
 
 stmt!(InsertCall {
-    "INSERT INTO function_calls (call_key, company, call_id, tool_call_id, room_key, ai_agent, key_id, name, arguments, meaning, seen_epoch, seen_seq, status, body, at, ended_at) VALUES ("
-    call_key: &'a [u8] as Binary, "," company: i64 as BigInt, "," call_id: &'a str as Text, "," tool_call_id: Option<&'a str> as Nullable<Text>,
+    "INSERT INTO function_calls (position, call_key, company, call_id, tool_call_id, room_key, ai_agent, key_id, name, arguments, meaning, seen_epoch, seen_seq, status, body, at, ended_at) VALUES ("
+    position: i64 as BigInt, "," call_key: &'a [u8] as Binary, "," company: i64 as BigInt, "," call_id: &'a str as Text, "," tool_call_id: Option<&'a str> as Nullable<Text>,
     "," room_key: &'a [u8] as Binary, "," ai_agent: Option<&'a str> as Nullable<Text>, "," key_id: &'a str as Text, "," name: &'a str as Text,
     "," arguments: &'a str as Text, "," meaning: &'a [u8] as Binary, "," seen_epoch: Option<i64> as Nullable<BigInt>,
     "," seen_seq: Option<i64> as Nullable<BigInt>, "," status: &'a str as Text, "," body: &'a str as Text, "," at: i64 as BigInt,
-    "," ended_at: Option<i64> as Nullable<BigInt>; ") ON CONFLICT DO NOTHING" });
-stmt!(DeleteCall { "DELETE FROM function_calls WHERE call_key = " call_key: &'a [u8] as Binary; "" });
+    "," ended_at: Option<i64> as Nullable<BigInt>; ")" });
+stmt!(CallAt { "SELECT position FROM call_keys WHERE call_key = " call_key: &'a [u8] as Binary; "" });
+impl Query for CallAt<'_> {
+    type SqlType = BigInt;
+}
+// Again after a crash, for some of them.
+stmt!(InsertCallKey {
+    "INSERT OR IGNORE INTO call_keys (call_key, position) VALUES (" call_key: &'a [u8] as Binary, "," position: i64 as BigInt; ")" });
+stmt!(KeysAre { "UPDATE meta SET keys_position = " position: i64 as BigInt; " WHERE id = 1" });
 stmt!(InsertMessage {
     "INSERT INTO message_keys (message_key, room_key, at) VALUES (" message_key: &'a [u8] as Binary, "," room_key: &'a [u8] as Binary,
     "," at: i64 as BigInt; ") ON CONFLICT DO NOTHING" });
@@ -80,7 +87,7 @@ stmt!(InsertEvent {
 // A dead letter has ended, but a person's decision moves it on; nothing else that has ended changes again.
 stmt!(EndCall {
     "UPDATE function_calls SET status = " status: &'a str as Text, ", body = " body: &'a str as Text, ", ended_at = " ended_at: Option<i64> as Nullable<BigInt>,
-    " WHERE call_key = " call_key: &'a [u8] as Binary, " AND room_key = " room_key: &'a [u8] as Binary; " AND (ended_at IS NULL OR status IN ('dead', 'unresolved'))" });
+    " WHERE position = " position: i64 as BigInt, " AND room_key = " room_key: &'a [u8] as Binary; " AND (ended_at IS NULL OR status IN ('dead', 'unresolved'))" });
 // Again after a crash, for some of them.
 stmt!(InsertHistory {
     "INSERT OR IGNORE INTO room_history (room_key, seq, position) VALUES (" room_key: &'a [u8] as Binary, "," seq: i64 as BigInt,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use diesel::connection::{Connection, InstrumentationEvent};
 
 use super::*;
+use crate::store::call_keys::NewestKeys;
 use crate::store::conn::on_each;
+use crate::store::group::Positions;
+use crate::store::lag::Lag;
 use crate::store::{group_sqlite, workers};
 
 /// Runs statements on the journal's own connection.
@@ -82,6 +85,8 @@ fn hot_statements_are_prepared_once() {
     let place = Place::sqlite();
     drop(Store::open_to_serve(place.options()).unwrap());
     let Conn::Sqlite(mut c) = place.conn() else { panic!() };
+    let newest = Arc::<NewestKeys>::default();
+    let mut lag = Lag::read(&mut c, Arc::clone(&newest)).unwrap();
     let counts: Arc<Mutex<BTreeMap<String, (u32, u32)>>> = Arc::default();
     let seen = Arc::clone(&counts);
     c.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -95,22 +100,26 @@ fn hot_statements_are_prepared_once() {
     });
     let journal: Arc<dyn Journal> = crate::store::memory::MemoryStore::new(crate::store::memory::Pace::AtOnce);
     let mut rooms: Vec<Draft> = (0..10).map(|i| Draft::new(&journal, 1, &format!("r{i}"))).collect();
-    let mut position = 0;
+    let mut positions = Positions::default();
     for step in 0..100 {
         let batch: Vec<Box<Commit>> =
             rooms.iter_mut().enumerate().map(|(i, room)| Box::new(room.calls(&[&format!("c{step}.{i}")]))).collect();
-        let written = group_sqlite::write(&mut c, &batch, 1, &mut position, |_| Ok(())).map_err(|_| ()).unwrap();
-        assert!(written.iter().all(Option::is_none));
+        let (before, slice) = (positions, lag.due(&batch));
+        let written = group_sqlite::write(&mut c, &batch, 1, &newest, &mut positions, |c| lag.write(c, slice));
+        let written: Vec<_> = written.map_err(|_| ()).unwrap().into_iter().map(Some).collect();
+        assert!(written.iter().all(|written| matches!(written, Some(None))));
+        lag.wrote(slice, &batch, &written, before);
     }
+    while lag.fold(&mut c).unwrap() {}
     let mut conn = Conn::Sqlite(c);
     for room in &rooms {
         crate::store::rows::load_room(&mut conn, &room.address).unwrap().unwrap();
-        crate::store::rows::find_calls(&mut conn, CompanyNo(1), &[room.call("c0.0").key]).unwrap();
+        crate::store::rows::find_calls(&mut conn, &newest, CompanyNo(1), &[room.call("c0.0").key]).unwrap();
     }
     on_each!(&mut conn, |c| c.set_instrumentation(|_: InstrumentationEvent<'_>| {}));
     let counts = counts.lock().unwrap();
     let run: u32 = counts.values().map(|(runs, _)| runs).sum();
-    assert!(run > 3_000 && position == 1_000, "{run}");
+    assert!(run > 3_000 && positions.event == 1_000 && positions.call == 1_000, "{run}");
     for (sql, (runs, prepared)) in counts.iter() {
         assert_eq!(*prepared, 1, "run {runs} times: {sql}");
     }
