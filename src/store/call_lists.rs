@@ -6,9 +6,10 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::call_keys::{self, NewestKeys};
+use super::call_keys;
 use super::conn::{Conn, run, sort};
 use super::history;
+use super::lag::Newest;
 use super::records::{CallFilter, RoomRow};
 use super::rows::{CallData, CallRow};
 use super::schema::{function_calls, room_events, rooms};
@@ -54,7 +55,7 @@ pub(super) fn calls_of_company(
 /// event in its room, whose cause is the call's id, whose hash is the call's key.
 pub(super) fn calls_of_room(
     conn: &mut Conn,
-    newest: &NewestKeys,
+    newest: &Newest,
     company: CompanyNo,
     room: &RoomRow,
     filter: &CallFilter,
@@ -77,7 +78,8 @@ pub(super) fn calls_of_room(
     let mut calls: Vec<CallRow> = vec![];
     for ids in ids.chunks(500) {
         let keys: Vec<CallKey> = ids.iter().map(|id| CallKey::of(company, &CallId::trusted(id))).collect();
-        let positions = call_keys::positions(conn, newest, &keys).map_err(|error| sort(error, "reading the calls of a room"))?;
+        let positions =
+            call_keys::positions(conn, &newest.keys, &keys).map_err(|error| sort(error, "reading the calls of a room"))?;
         let found: Vec<CallData> = run!(conn, "reading the calls of a room", |c| function_calls::table
             .filter(function_calls::position.eq_any(positions))
             .filter(function_calls::position.lt(after.unwrap_or(i64::MAX)))

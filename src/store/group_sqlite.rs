@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData as Mark;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::Error as DbError;
 
-use super::call_keys::NewestKeys;
 use super::group::{Positions, Written, last_timers, misshapen, payload};
+use super::lag::Newest;
+use super::room_rows::{FreshRooms, Newer};
 use super::statements::*;
 use crate::actors::ports::{Commit, NewCall, Rejection, TimerChange};
 use crate::room::{CallKey, MessageKey};
@@ -28,12 +30,12 @@ pub(super) fn write(
     c: &mut SqliteConnection,
     batch: &[Box<Commit>],
     owner: i64,
-    newest: &NewestKeys,
+    newest: &Newest,
     positions: &mut Positions,
     also: impl FnOnce(&mut SqliteConnection) -> QueryResult<()>,
-) -> Result<Vec<Written>, Failed> {
+) -> Result<(Vec<Written>, FreshRooms), Failed> {
     Begin.execute(c).map_err(Failed::Before)?;
-    let mut group = Group { newest, fresh: HashMap::default(), positions: *positions, tags: 0 };
+    let mut group = Group { newest, fresh: HashMap::default(), rooms: FreshRooms::default(), positions: *positions, tags: 0 };
     let outcome = group.rows(c, batch, owner).and_then(|written| {
         if written.is_some() {
             also(c)?;
@@ -47,7 +49,7 @@ pub(super) fn write(
                 Failed::AtCommit(error)
             })?;
             *positions = group.positions;
-            Ok(written)
+            Ok((written, group.rooms))
         }
         outcome => {
             // SQLite may have rolled back by itself (a full disk); then this fails and that is all right.
@@ -59,9 +61,10 @@ pub(super) fn write(
 
 /// What the commits of one transaction share.
 struct Group<'a> {
-    newest: &'a NewestKeys,
+    newest: &'a Newest,
     /// Calls of this transaction, not durable yet.
     fresh: HashMap<CallKey, i64, ahash::RandomState>,
+    rooms: FreshRooms,
     positions: Positions,
     tags: usize,
 }
@@ -88,7 +91,7 @@ impl Group<'_> {
     fn call_at(&self, c: &mut SqliteConnection, key: &CallKey) -> QueryResult<Option<i64>> {
         match self.fresh.get(key) {
             Some(position) => Ok(Some(*position)),
-            None => self.newest.find(c, key),
+            None => self.newest.keys.find(c, key),
         }
     }
 
@@ -109,7 +112,8 @@ impl Group<'_> {
             undo(c, &messages)?;
             return Ok(Some(Rejection::Duplicate { calls: known_calls, messages: known_messages }));
         }
-        if !room(c, commit, key)? {
+        let place = self.place(c, commit, key)?;
+        if place == Place::Stale {
             undo(c, &messages)?;
             return Ok(Some(Rejection::Stale));
         }
@@ -137,6 +141,7 @@ impl Group<'_> {
             }
             .execute(c)?;
         }
+        self.state(c, commit, key, place)?;
         for ended in &commit.ended_calls {
             // A row that is not there is not changed.
             let Some(position) = self.call_at(c, &ended.key)? else { continue };
@@ -160,55 +165,121 @@ impl Group<'_> {
         }
         Ok(None)
     }
+
+    /// Compares: is the room as the commit expects it, and whose are this process's rooms. Makes the row of a new room.
+    fn place(&self, c: &mut SqliteConnection, commit: &Commit, room_key: &[u8]) -> QueryResult<Place> {
+        if commit.expected_version == 0 {
+            return insert_room(c, commit, room_key).map(|made| if made { Place::Inserted } else { Place::Stale });
+        }
+        let newer = match self.rooms.get(&commit.key) {
+            Some(fresh) => fresh.clone(),
+            None => self.newest.rooms.get(&commit.key),
+        };
+        let columns = &commit.columns;
+        let (company, version, owner, same) = match newer {
+            Some(it) => {
+                let same = it.epoch == commit.epoch && it.columns == *columns;
+                (it.company, it.version, it.owner_epoch, same)
+            }
+            None => {
+                let found: Vec<Head> = RoomHead { room_key, mark: Mark }.load(c)?;
+                let Some((company, version, epoch, owner, status, control, assignee, assignment, paused)) =
+                    found.into_iter().next()
+                else {
+                    return Ok(Place::Stale);
+                };
+                let same = (epoch, status.as_str(), control.as_str()) == (commit.epoch, columns.status, columns.control)
+                    && assignee.as_deref() == columns.assignee.as_ref().map(|id| id.as_str())
+                    && (assignment, paused) == (columns.assignment, columns.paused);
+                (company, version, owner, same)
+            }
+        };
+        Ok(match () {
+            () if company != commit.address.company.0 || version != commit.expected_version => Place::Stale,
+            () if owner > commit.owner_epoch => Place::Stale,
+            // A state is kept under the position of an event.
+            () if same && owner == commit.owner_epoch && !commit.events.is_empty() => Place::Late,
+            () => Place::Row,
+        })
+    }
+
+    /// Writes the room's new state where `place` says.
+    fn state(&mut self, c: &mut SqliteConnection, commit: &Commit, room_key: &[u8], place: Place) -> QueryResult<()> {
+        let (version, snapshot) = (commit.version, &commit.snapshot[..]);
+        match place {
+            Place::Stale | Place::Inserted => {}
+            Place::Row => {
+                update_room(c, commit, room_key)?;
+                self.rooms.insert(commit.key, None);
+            }
+            Place::Late => {
+                InsertRoomState { position: self.positions.event, room_key, version, snapshot, mark: Mark }.execute(c)?;
+                self.rooms.insert(commit.key, Some(Arc::new(Newer::of(commit))));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The compare-and-set on the room's row; false: somebody else was there.
-fn room(c: &mut SqliteConnection, commit: &Commit, key: &[u8]) -> QueryResult<bool> {
-    let (columns, company) = (&commit.columns, commit.address.company.0);
-    let assignee = columns.assignee.as_ref().map(|id| id.as_str());
-    let (version, epoch, owner_epoch) = (commit.version, commit.epoch, commit.owner_epoch);
-    let (status, control, assignment, paused) = (columns.status, columns.control, columns.assignment, columns.paused);
-    let changed = if commit.expected_version == 0 {
-        let created_at = commit.events.first().map_or(0, |event| event.at.0);
-        let (room_id, snapshot) = (commit.address.room.as_str(), &commit.snapshot[..]);
-        let row = InsertRoom {
-            room_key: key,
-            company,
-            room_id,
-            version,
-            epoch,
-            owner_epoch,
-            status,
-            control,
-            assignee,
-            assignment,
-            paused,
-            snapshot,
-            created_at,
-            mark: Mark,
-        };
-        row.execute(c)?
-    } else {
-        let (expected, mine, snapshot) = (commit.expected_version, owner_epoch, &commit.snapshot[..]);
-        let row = UpdateRoom {
-            version,
-            epoch,
-            owner_epoch,
-            status,
-            control,
-            assignee,
-            assignment,
-            paused,
-            snapshot,
-            room_key: key,
-            company,
-            expected,
-            mine,
-            mark: Mark,
-        };
-        row.execute(c)?
+/// Company, version, epoch, owner's epoch, status, control, assignee, assignment, paused: what is compared of a room's row.
+type Head = (i64, i64, i64, i64, String, String, Option<String>, i64, bool);
+
+/// Where a commit's state of its room is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Nowhere: somebody else was there.
+    Stale,
+    /// It is: the row is new.
+    Inserted,
+    /// Into the row, because somebody filters by what changed.
+    Row,
+    /// Beside it, for later.
+    Late,
+}
+
+fn insert_room(c: &mut SqliteConnection, commit: &Commit, room_key: &[u8]) -> QueryResult<bool> {
+    let columns = &commit.columns;
+    let row = InsertRoom {
+        room_key,
+        company: commit.address.company.0,
+        room_id: commit.address.room.as_str(),
+        version: commit.version,
+        epoch: commit.epoch,
+        owner_epoch: commit.owner_epoch,
+        status: columns.status,
+        control: columns.control,
+        assignee: columns.assignee.as_ref().map(|id| id.as_str()),
+        assignment: columns.assignment,
+        paused: columns.paused,
+        snapshot: &commit.snapshot,
+        created_at: commit.events.first().map_or(0, |event| event.at.0),
+        mark: Mark,
     };
-    Ok(changed == 1)
+    Ok(row.execute(c)? == 1)
+}
+
+fn update_room(c: &mut SqliteConnection, commit: &Commit, room_key: &[u8]) -> QueryResult<()> {
+    let columns = &commit.columns;
+    let row = UpdateRoom {
+        version: commit.version,
+        epoch: commit.epoch,
+        owner_epoch: commit.owner_epoch,
+        status: columns.status,
+        control: columns.control,
+        assignee: columns.assignee.as_ref().map(|id| id.as_str()),
+        assignment: columns.assignment,
+        paused: columns.paused,
+        snapshot: &commit.snapshot,
+        room_key,
+        company: commit.address.company.0,
+        expected: commit.expected_version,
+        mine: commit.owner_epoch,
+        mark: Mark,
+    };
+    match row.execute(c)? {
+        1 => Ok(()),
+        _ => Err(DbError::NotFound),
+    }
 }
 
 /// What this commit itself inserted so far.

@@ -9,12 +9,11 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tokio::sync::watch;
 
-use super::call_keys::NewestKeys;
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
 use super::group::{Positions, Written};
-use super::lag::Lag;
+use super::lag::{Lag, Newest};
 use super::lane::{Lane, Work};
 use super::schema::{function_calls, owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
@@ -40,7 +39,7 @@ pub(super) struct Runner {
     pub fatal: watch::Sender<Option<String>>,
     conn: Option<Conn>,
     positions: Positions,
-    newest: Arc<NewestKeys>,
+    newest: Arc<Newest>,
     lag: Lag,
     checkpoints: Checkpoints,
     bags: Vec<Vec<Finished>>,
@@ -55,7 +54,7 @@ impl Runner {
         mailbags: Arc<dyn Mailbags>,
         last: watch::Sender<i64>,
         fatal: watch::Sender<Option<String>>,
-        newest: Arc<NewestKeys>,
+        newest: Arc<Newest>,
     ) -> Self {
         Self {
             checkpoints: Checkpoints::of(&url, fatal.clone()),
@@ -113,7 +112,7 @@ impl Runner {
     /// Brings a slice of what lags behind into its place, for want of other work. True: it did.
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
-        self.lag.fold(c).unwrap_or_else(|error| {
+        self.lag.fold(c, self.positions).unwrap_or_else(|error| {
             // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
             tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
             false
@@ -184,11 +183,11 @@ impl Runner {
     fn write_sqlite(&mut self, commits: &[Box<Commit>], written: &mut [Option<Written>]) -> Rejection {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
         let (before, lag, owner) = (self.positions, &mut self.lag, self.lane.owner);
-        let slice = lag.due(commits);
+        let slice = lag.due(commits, before);
         let failed = match group_sqlite::write(c, commits, owner, &self.newest, &mut self.positions, |c| lag.write(c, slice)) {
-            Ok(outcomes) => {
+            Ok((outcomes, fresh)) => {
                 written.iter_mut().zip(outcomes).for_each(|(slot, outcome)| *slot = Some(outcome));
-                lag.wrote(slice, commits, written, before);
+                lag.wrote(slice, commits, written, before, fresh);
                 return Rejection::Unclear("every commit has its outcome".into());
             }
             Err(failed) => failed,
@@ -260,8 +259,9 @@ impl Runner {
         match job {
             Job::Commit(_) => {}
             Job::Load { address, thread, room } => {
-                let loaded =
-                    opened.and_then(|()| self.ask(|conn, _| rows::load_room(conn, &address)).unwrap_or_else(|| Err(failed())));
+                let loaded = opened.and_then(|()| {
+                    self.ask(|conn, newest| rows::load_room(conn, &newest.rooms, &address)).unwrap_or_else(|| Err(failed()))
+                });
                 self.put(thread, Finished::Loaded { room, loaded: loaded.map(Committed::seal) });
             }
             Job::Find { company, keys, thread, room } => {
@@ -274,7 +274,7 @@ impl Runner {
     }
 
     /// `None`: it panicked.
-    fn ask<T>(&mut self, query: impl FnOnce(&mut Conn, &NewestKeys) -> QueryResult<T>) -> Option<Result<T, Arc<str>>> {
+    fn ask<T>(&mut self, query: impl FnOnce(&mut Conn, &Newest) -> QueryResult<T>) -> Option<Result<T, Arc<str>>> {
         let mut conn = self.conn.take()?;
         let outcome = catch_unwind(AssertUnwindSafe(|| query(&mut conn, &self.newest))).ok()?;
         if !matches!(&outcome, Err(error) if trouble(error) == Trouble::Lost) {
@@ -326,7 +326,7 @@ impl Runner {
 }
 
 /// A connection for the lane, the last positions, who owns the database, and what its indexes lack.
-fn opened(url: &StoreUrl, newest: &Arc<NewestKeys>) -> Result<(Conn, Positions, i64, Lag), StoreError> {
+fn opened(url: &StoreUrl, newest: &Arc<Newest>) -> Result<(Conn, Positions, i64, Lag), StoreError> {
     let mut conn = Conn::open(url, Purpose::Write)?;
     let mut positions = Positions { event: last_position(&mut conn)?, call: 0 };
     let owner: Vec<i64> =
@@ -341,7 +341,7 @@ fn opened(url: &StoreUrl, newest: &Arc<NewestKeys>) -> Result<(Conn, Positions, 
                 .get_result(c)
                 .map_err(|e| sort(e, "reading the last call's position"))?;
             positions.call = last.unwrap_or(0);
-            Lag::read(c, Arc::clone(newest)).map_err(|e| sort(e, "reading the newest rows"))?
+            Lag::read(c, Arc::clone(newest), positions).map_err(|e| sort(e, "reading the newest rows"))?
         }
         Conn::Pg(_) => Lag::none(Arc::clone(newest)),
     };

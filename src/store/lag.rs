@@ -9,12 +9,21 @@ use super::call_keys::{KeyLine, NewestKeys};
 use super::fold::Tail;
 use super::group::{Positions, Written};
 use super::history::{self, HistoryLine};
+use super::room_rows::{self, FreshRooms, NewerRooms, RoomSlice, RoomsBehind};
 use crate::actors::ports::Commit;
+
+/// What readers of this process must ask beside the tables.
+#[derive(Default)]
+pub(super) struct Newest {
+    pub keys: NewestKeys,
+    pub rooms: NewerRooms,
+}
 
 pub(super) struct Lag {
     history: Tail<HistoryLine>,
     keys: Tail<KeyLine>,
-    newest: Arc<NewestKeys>,
+    rooms: RoomsBehind,
+    newest: Arc<Newest>,
 }
 
 /// Lines of each index that go into one transaction.
@@ -22,43 +31,57 @@ pub(super) struct Lag {
 pub(super) struct Slice {
     history: usize,
     keys: usize,
+    rooms: RoomSlice,
 }
 
 impl Lag {
     /// Nothing lags: PostgreSQL, or no connection yet.
-    pub fn none(newest: Arc<NewestKeys>) -> Self {
-        Self { history: Tail::default(), keys: Tail::default(), newest }
+    pub fn none(newest: Arc<Newest>) -> Self {
+        let rooms = RoomsBehind::new(Arc::clone(&newest), 0);
+        Self { history: Tail::default(), keys: Tail::default(), rooms, newest }
     }
 
     /// What an earlier connection, or process, left.
-    pub fn read(c: &mut SqliteConnection, newest: Arc<NewestKeys>) -> QueryResult<Self> {
-        Ok(Self { history: history::tail(c)?, keys: newest.read(c)?, newest })
+    pub fn read(c: &mut SqliteConnection, newest: Arc<Newest>, positions: Positions) -> QueryResult<Self> {
+        room_rows::bring_all_in(c, &newest.rooms)?;
+        let rooms = RoomsBehind::new(Arc::clone(&newest), positions.event);
+        Ok(Self { history: history::tail(c)?, keys: newest.keys.read(c)?, rooms, newest })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.history.is_empty() && self.keys.is_empty()
+        self.history.is_empty() && self.keys.is_empty() && self.rooms.is_empty()
     }
 
     /// What belongs into the transaction of these commits.
-    pub fn due(&mut self, commits: &[Box<Commit>]) -> Slice {
+    pub fn due(&mut self, commits: &[Box<Commit>], positions: Positions) -> Slice {
         let count = |of: fn(&Commit) -> usize| commits.iter().map(|commit| of(commit)).sum();
         Slice {
             history: self.history.due(count(|commit| commit.events.len())),
             keys: self.keys.due(count(|commit| commit.new_calls.len())),
+            rooms: self.rooms.due(commits.len(), positions.event),
         }
     }
 
     /// Writes it, in the transaction that is open.
     pub fn write(&self, c: &mut SqliteConnection, slice: Slice) -> QueryResult<()> {
         self.history.write(c, slice.history)?;
-        self.keys.write(c, slice.keys)
+        self.keys.write(c, slice.keys)?;
+        self.rooms.write(c, slice.rooms)
     }
 
     /// The transaction is durable: what was written is no longer awaited, and what its commits brought is. `before`: the last
-    /// positions that were given out before it.
-    pub fn wrote(&mut self, slice: Slice, commits: &[Box<Commit>], written: &[Option<Written>], before: Positions) {
+    /// positions that were given out before it; `fresh`: its rooms.
+    pub fn wrote(
+        &mut self,
+        slice: Slice,
+        commits: &[Box<Commit>],
+        written: &[Option<Written>],
+        before: Positions,
+        fresh: FreshRooms,
+    ) {
+        self.rooms.wrote(slice.rooms, fresh);
         self.history.wrote(slice.history, |_| {});
-        self.keys.wrote(slice.keys, |line| self.newest.remove(line));
+        self.keys.wrote(slice.keys, |line| self.newest.keys.remove(line));
         let mut at = before;
         for (commit, _) in commits.iter().zip(written).filter(|(_, written)| matches!(written, Some(None))) {
             for event in &commit.events {
@@ -68,16 +91,17 @@ impl Lag {
             for new in &commit.new_calls {
                 at.call += 1;
                 let line = KeyLine { call_key: new.call.key.0, position: at.call };
-                self.newest.add(&line);
+                self.newest.keys.add(&line);
                 self.keys.push(line);
             }
         }
     }
 
     /// A slice of each, for want of other work. True: there was one.
-    pub fn fold(&mut self, c: &mut SqliteConnection) -> QueryResult<bool> {
+    pub fn fold(&mut self, c: &mut SqliteConnection, positions: Positions) -> QueryResult<bool> {
         let history = self.history.fold(c, |_| {})?;
-        let keys = self.keys.fold(c, |line| self.newest.remove(line))?;
-        Ok(history + keys > 0)
+        let keys = self.keys.fold(c, |line| self.newest.keys.remove(line))?;
+        let rooms = self.rooms.fold(c, positions.event)?;
+        Ok(rooms || history + keys > 0)
     }
 }

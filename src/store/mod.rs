@@ -29,6 +29,7 @@ mod outbox_rows;
 mod queries;
 mod recall;
 mod records;
+mod room_rows;
 mod rows;
 mod schema;
 mod seal;

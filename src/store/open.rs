@@ -10,15 +10,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diesel::prelude::*;
 use tokio::sync::watch;
 
-use super::call_keys::NewestKeys;
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
 use super::inbox::StoredInbox;
 use super::journal::{Runner, last_position};
+use super::lag::Newest;
 use super::lane::Lane;
 use super::migrations;
 use super::outbox::StoredOutbox;
 use super::queries::Queries;
+use super::room_rows::{NewerRooms, bring_all_in};
 use super::schema::owners;
 use super::seal::Seal;
 use super::secrets::{Pepper, reference_key};
@@ -54,7 +55,7 @@ struct Inner {
     owner: Option<i64>,
     queue: usize,
     readers: Arc<Workers>,
-    newest: Arc<NewestKeys>,
+    newest: Arc<Newest>,
     writer: Arc<Writer>,
     outbox: Arc<StoredOutbox>,
     inbox: Arc<StoredInbox>,
@@ -77,6 +78,9 @@ impl Store {
         };
         let (owner, last) = on_own_thread(|| {
             let mut conn = prepare(&options)?;
+            if let Conn::Sqlite(c) = &mut conn {
+                bring_all_in(c, &NewerRooms::default()).map_err(|error| sort(error, "bringing rooms up to date"))?;
+            }
             Ok((take_over(&mut conn)?, last_position(&mut conn)?))
         })?;
         Self::new(options, Some(owner), last, lock)

@@ -7,12 +7,13 @@ use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::call_keys::NewestKeys;
 use super::call_lists::{calls_of_company, calls_of_room};
 use super::company_view::company_view;
 use super::conn::{Conn, run, sort};
 use super::history;
+use super::lag::Newest;
 use super::records::{AuditRow, CallFilter, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+use super::room_rows::NewerRooms;
 use super::rows::{self, CallRow};
 use super::schema::{ai_agents, audit, companies, function_calls, keys, meta, room_events, rooms};
 use super::secrets::KeyHash;
@@ -27,7 +28,7 @@ const FEED_STEP: i64 = 2_000;
 #[derive(Clone)]
 pub struct Queries {
     pub(super) readers: Arc<Workers>,
-    pub(super) newest: Arc<NewestKeys>,
+    pub(super) newest: Arc<Newest>,
 }
 
 type RoomTuple = (Vec<u8>, String, i64, i64, String, String, Option<String>, bool, Vec<u8>, i64);
@@ -108,8 +109,9 @@ impl Queries {
     }
 
     pub async fn room(&self, company: CompanyNo, room: &RoomId) -> Result<Option<RoomRow>, StoreError> {
-        let id = room.clone();
-        self.ask(move |conn| find_room(conn, company, &id)).await
+        let (id, newest) = (room.clone(), Arc::clone(&self.newest));
+        let complete = |newer: &NewerRooms, row: &mut Option<RoomRow>| row.iter_mut().for_each(|row| newest_state(newer, row));
+        self.ask(move |conn| newest.rooms.up_to_date(|| find_room(conn, company, &id), complete)).await
     }
 
     /// Newest first; `after` is the key of the last one already seen.
@@ -120,32 +122,9 @@ impl Queries {
         after: Option<RoomKey>,
         limit: i64,
     ) -> Result<Vec<RoomRow>, StoreError> {
-        self.ask(move |conn| {
-            let found: Vec<RoomTuple> = run!(conn, "listing rooms", |c| {
-                let mut query = rooms::table
-                    .filter(rooms::company.eq(company.0))
-                    .order(rooms::room_key.desc())
-                    .limit(limit)
-                    .select(ROOM)
-                    .into_boxed();
-                if let Some(after) = after {
-                    query = query.filter(rooms::room_key.lt(after.0.as_bytes().to_vec()));
-                }
-                if let Some(status) = filter.status {
-                    query = query.filter(rooms::status.eq(status));
-                }
-                if let Some(control) = filter.control {
-                    query = query.filter(rooms::control.eq(control));
-                }
-                if let Some(assignee) = filter.assignee {
-                    // So that the index of held rooms serves it.
-                    query = query.filter(rooms::assignee.eq(assignee)).filter(sql::<Bool>("control IN ('queue', 'person')"));
-                }
-                query.load(c)
-            })?;
-            found.into_iter().map(room_row).collect()
-        })
-        .await
+        let newest = Arc::clone(&self.newest);
+        let complete = |newer: &NewerRooms, found: &mut Vec<RoomRow>| found.iter_mut().for_each(|row| newest_state(newer, row));
+        self.ask(move |conn| newest.rooms.up_to_date(|| list_rooms(conn, company, &filter, after, limit), complete)).await
     }
 
     /// In order of `seq`; `None`: no such room.
@@ -344,6 +323,45 @@ impl Queries {
             Ok(StoreCounts { rooms, calls_open, calls_dead, last_position: last.unwrap_or(0), companies })
         })
         .await
+    }
+}
+
+fn list_rooms(
+    conn: &mut Conn,
+    company: CompanyNo,
+    filter: &RoomFilter,
+    after: Option<RoomKey>,
+    limit: i64,
+) -> Result<Vec<RoomRow>, StoreError> {
+    let found: Vec<RoomTuple> = run!(conn, "listing rooms", |c| {
+        let mut query = rooms::table
+            .filter(rooms::company.eq(company.0))
+            .order(rooms::room_key.desc())
+            .limit(limit)
+            .select(ROOM)
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(rooms::room_key.lt(after.0.as_bytes().to_vec()));
+        }
+        if let Some(status) = &filter.status {
+            query = query.filter(rooms::status.eq(status));
+        }
+        if let Some(control) = &filter.control {
+            query = query.filter(rooms::control.eq(control));
+        }
+        if let Some(assignee) = &filter.assignee {
+            // So that the index of held rooms serves it.
+            query = query.filter(rooms::assignee.eq(assignee)).filter(sql::<Bool>("control IN ('queue', 'person')"));
+        }
+        query.load(c)
+    })?;
+    found.into_iter().map(room_row).collect()
+}
+
+/// What the row does not have yet.
+fn newest_state(newer: &NewerRooms, row: &mut RoomRow) {
+    if let Some(state) = newer.get(&row.key).filter(|state| state.version > row.version) {
+        (row.version, row.snapshot) = (state.version, state.snapshot.to_vec());
     }
 }
 

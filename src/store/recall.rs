@@ -9,6 +9,7 @@ use diesel::sql_types::Bool;
 use super::company_view::company_view;
 use super::conn::{Conn, on_each, sort};
 use super::queries::Queries;
+use super::room_rows::NewerRooms;
 use super::rows;
 use super::schema::{function_calls, rooms, timers};
 use super::url::{StoreError, describe};
@@ -18,6 +19,9 @@ use crate::room::{AgentId, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Tim
 fn address(company: i64, room: &str) -> RoomAddress {
     RoomAddress { company: CompanyNo(company), room: RoomId::trusted(room) }
 }
+
+/// Key, id, version and snapshot of a room that somebody has or waits for.
+type Held = (Vec<u8>, String, i64, Vec<u8>);
 
 impl Queries {
     fn port<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static) -> PortFuture<T> {
@@ -32,15 +36,26 @@ impl Memory for Queries {
     }
 
     fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>> {
+        let newest = Arc::clone(&self.newest);
         self.port(move |conn| {
-            let found: Vec<(String, Vec<u8>)> = on_each!(conn, |c| rooms::table
-                .filter(rooms::company.eq(company.0))
-                .filter(sql::<Bool>("control IN ('queue', 'person')"))
-                .order(rooms::room_key.asc())
-                .select((rooms::room_id, rooms::snapshot))
-                .load(c))
-            .map_err(|error| sort(error, "reading held rooms"))?;
-            Ok(found.into_iter().map(|(id, snapshot)| HeldRoom { address: address(company.0, &id), snapshot }).collect())
+            let read = || -> QueryResult<Vec<Held>> {
+                on_each!(&mut *conn, |c| rooms::table
+                    .filter(rooms::company.eq(company.0))
+                    .filter(sql::<Bool>("control IN ('queue', 'person')"))
+                    .order(rooms::room_key.asc())
+                    .select((rooms::room_key, rooms::room_id, rooms::version, rooms::snapshot))
+                    .load(c))
+            };
+            let complete = |newer: &NewerRooms, found: &mut Vec<Held>| {
+                for (key, _, version, snapshot) in found {
+                    let state = rows::room_key(key).ok().and_then(|key| newer.get(&key));
+                    if let Some(state) = state.filter(|state| state.version > *version) {
+                        (*version, *snapshot) = (state.version, state.snapshot.to_vec());
+                    }
+                }
+            };
+            let found = newest.rooms.up_to_date(read, complete).map_err(|error| sort(error, "reading held rooms"))?;
+            Ok(found.into_iter().map(|(_, id, _, snapshot)| HeldRoom { address: address(company.0, &id), snapshot }).collect())
         })
     }
 

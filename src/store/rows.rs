@@ -7,8 +7,10 @@ use diesel::prelude::*;
 use diesel::result::Error as DbError;
 use uuid::Uuid;
 
-use super::call_keys::{self, NewestKeys};
+use super::call_keys;
 use super::conn::{Conn, on_each};
+use super::lag::Newest;
+use super::room_rows::NewerRooms;
 use super::schema::{function_calls, rooms};
 use crate::actors::ports::{KnownCall, LoadedRoom, OpenCall, StoredAnswer};
 use crate::room::{
@@ -98,7 +100,7 @@ impl CallData {
     }
 }
 
-pub(super) fn load_room(conn: &mut Conn, address: &RoomAddress) -> QueryResult<Option<LoadedRoom>> {
+pub(super) fn load_room(conn: &mut Conn, newer: &NewerRooms, address: &RoomAddress) -> QueryResult<Option<LoadedRoom>> {
     let (company, id) = (address.company.0, address.room.as_str());
     // No `.first()`: its LIMIT makes diesel prepare the statement again each time.
     let found: Vec<(Vec<u8>, i64, Vec<u8>)> = on_each!(conn, |c| rooms::table
@@ -106,7 +108,10 @@ pub(super) fn load_room(conn: &mut Conn, address: &RoomAddress) -> QueryResult<O
         .filter(rooms::room_id.eq(id))
         .select((rooms::room_key, rooms::version, rooms::snapshot))
         .load(c))?;
-    let Some((key, version, snapshot)) = found.into_iter().next() else { return Ok(None) };
+    let Some((key, mut version, mut snapshot)) = found.into_iter().next() else { return Ok(None) };
+    if let Some(state) = newer.get(&room_key(&key)?).filter(|state| state.version > version) {
+        (version, snapshot) = (state.version, state.snapshot.to_vec());
+    }
     let open: Vec<CallData> = on_each!(conn, |c| function_calls::table
         .filter(function_calls::room_key.eq(&key))
         .filter(function_calls::ended_at.is_null())
@@ -121,12 +126,7 @@ pub(super) fn load_room(conn: &mut Conn, address: &RoomAddress) -> QueryResult<O
 }
 
 /// The rows of these keys, missing ones left out, in the order asked.
-pub(super) fn find_calls(
-    conn: &mut Conn,
-    newest: &NewestKeys,
-    company: CompanyNo,
-    keys: &[CallKey],
-) -> QueryResult<Vec<KnownCall>> {
+pub(super) fn find_calls(conn: &mut Conn, newest: &Newest, company: CompanyNo, keys: &[CallKey]) -> QueryResult<Vec<KnownCall>> {
     let mut known = Vec::with_capacity(keys.len());
     for key in keys {
         if let Some(row) = find_call(conn, newest, company, key)? {
@@ -137,8 +137,8 @@ pub(super) fn find_calls(
     Ok(known)
 }
 
-pub(super) fn find_call(conn: &mut Conn, newest: &NewestKeys, company: CompanyNo, key: &CallKey) -> QueryResult<Option<CallRow>> {
-    let Some(&position) = call_keys::positions(conn, newest, std::slice::from_ref(key))?.first() else { return Ok(None) };
+pub(super) fn find_call(conn: &mut Conn, newest: &Newest, company: CompanyNo, key: &CallKey) -> QueryResult<Option<CallRow>> {
+    let Some(&position) = call_keys::positions(conn, &newest.keys, std::slice::from_ref(key))?.first() else { return Ok(None) };
     let found: Vec<(CallData, String)> = on_each!(conn, |c| function_calls::table
         .inner_join(rooms::table.on(rooms::room_key.eq(function_calls::room_key)))
         .filter(function_calls::position.eq(position))

@@ -73,12 +73,12 @@ stmt!(InsertRoom {
     room_key: &'a [u8] as Binary, "," company: i64 as BigInt, "," room_id: &'a str as Text, "," version: i64 as BigInt, "," epoch: i64 as BigInt,
     "," owner_epoch: i64 as BigInt, "," status: &'a str as Text, "," control: &'a str as Text, "," assignee: Option<&'a str> as Nullable<Text>,
     "," assignment: i64 as BigInt, "," paused: bool as Bool, "," snapshot: &'a [u8] as Binary, "," created_at: i64 as BigInt; ") ON CONFLICT DO NOTHING" });
-// The expected version and the owner epoch are the compare of a compare-and-set.
+// What was compared before, once more; a row may be older than its room (room_rows).
 stmt!(UpdateRoom {
     "UPDATE rooms SET version = " version: i64 as BigInt, ", epoch = " epoch: i64 as BigInt, ", owner_epoch = " owner_epoch: i64 as BigInt,
     ", status = " status: &'a str as Text, ", control = " control: &'a str as Text, ", assignee = " assignee: Option<&'a str> as Nullable<Text>,
     ", assignment = " assignment: i64 as BigInt, ", paused = " paused: bool as Bool, ", snapshot = " snapshot: &'a [u8] as Binary,
-    " WHERE room_key = " room_key: &'a [u8] as Binary, " AND company = " company: i64 as BigInt, " AND version = " expected: i64 as BigInt,
+    " WHERE room_key = " room_key: &'a [u8] as Binary, " AND company = " company: i64 as BigInt, " AND version <= " expected: i64 as BigInt,
     " AND owner_epoch <= " mine: i64 as BigInt; "" });
 stmt!(InsertEvent {
     "INSERT INTO room_events (position, company, room_key, seq, at, \"by\", cause_kind, cause, kind, payload) VALUES ("
@@ -92,6 +92,20 @@ stmt!(EndCall {
 stmt!(InsertHistory {
     "INSERT OR IGNORE INTO room_history (room_key, seq, position) VALUES (" room_key: &'a [u8] as Binary, "," seq: i64 as BigInt,
     "," position: i64 as BigInt; ")" });
+// What a compare-and-set on a room compares.
+stmt!(RoomHead {
+    "SELECT company, version, epoch, owner_epoch, status, control, assignee, assignment, paused FROM rooms WHERE room_key = "
+    room_key: &'a [u8] as Binary; "" });
+impl Query for RoomHead<'_> {
+    type SqlType = (BigInt, BigInt, BigInt, BigInt, Text, Text, Nullable<Text>, BigInt, Bool);
+}
+stmt!(InsertRoomState {
+    "INSERT INTO room_states (position, room_key, version, snapshot) VALUES (" position: i64 as BigInt, "," room_key: &'a [u8] as Binary,
+    "," version: i64 as BigInt, "," snapshot: &'a [u8] as Binary; ")" });
+stmt!(BringRoomIn {
+    "UPDATE rooms SET version = " version: i64 as BigInt, ", snapshot = " snapshot: &'a [u8] as Binary, " WHERE room_key = " room_key: &'a [u8] as Binary,
+    " AND version < " than: i64 as BigInt; "" });
+stmt!(ForgetRoomStates { "DELETE FROM room_states WHERE position <= " position: i64 as BigInt; "" });
 stmt!(HistoryIs { "UPDATE meta SET history_position = " position: i64 as BigInt; " WHERE id = 1" });
 stmt!(InsertTag {
     "INSERT INTO tags (company, folded, shown, created_at) VALUES (" company: i64 as BigInt, "," folded: &'a str as Text, "," shown: &'a str as Text,

@@ -2,6 +2,7 @@
 //! the row itself.
 
 use super::*;
+use crate::store::group::Positions;
 
 const CALLS: i64 = 40;
 
@@ -45,7 +46,10 @@ fn an_id_is_taken_before_and_after_its_key_is_in_the_index() {
         drop(serving);
         if place.is_sqlite() {
             let Conn::Sqlite(mut c) = place.conn() else { panic!("not SQLite") };
-            assert!(crate::store::lag::Lag::read(&mut c, Arc::default()).unwrap().is_empty(), "closing brought all of it in");
+            assert!(
+                crate::store::lag::Lag::read(&mut c, Arc::default(), Positions::default()).unwrap().is_empty(),
+                "closing brought all of it in"
+            );
         }
         let again = Serving::at(place);
         assert_eq!((taken(&again, 1..=CALLS), found(&again.store)), (all.clone(), all));

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use diesel::connection::{Connection, InstrumentationEvent};
 
 use super::*;
-use crate::store::call_keys::NewestKeys;
 use crate::store::conn::on_each;
 use crate::store::group::Positions;
-use crate::store::lag::Lag;
+use crate::store::lag::{Lag, Newest};
 use crate::store::{group_sqlite, workers};
 
 /// Runs statements on the journal's own connection.
@@ -85,8 +84,9 @@ fn hot_statements_are_prepared_once() {
     let place = Place::sqlite();
     drop(Store::open_to_serve(place.options()).unwrap());
     let Conn::Sqlite(mut c) = place.conn() else { panic!() };
-    let newest = Arc::<NewestKeys>::default();
-    let mut lag = Lag::read(&mut c, Arc::clone(&newest)).unwrap();
+    let newest = Arc::<Newest>::default();
+    let mut positions = Positions::default();
+    let mut lag = Lag::read(&mut c, Arc::clone(&newest), positions).unwrap();
     let counts: Arc<Mutex<BTreeMap<String, (u32, u32)>>> = Arc::default();
     let seen = Arc::clone(&counts);
     c.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -100,20 +100,20 @@ fn hot_statements_are_prepared_once() {
     });
     let journal: Arc<dyn Journal> = crate::store::memory::MemoryStore::new(crate::store::memory::Pace::AtOnce);
     let mut rooms: Vec<Draft> = (0..10).map(|i| Draft::new(&journal, 1, &format!("r{i}"))).collect();
-    let mut positions = Positions::default();
     for step in 0..100 {
         let batch: Vec<Box<Commit>> =
             rooms.iter_mut().enumerate().map(|(i, room)| Box::new(room.calls(&[&format!("c{step}.{i}")]))).collect();
-        let (before, slice) = (positions, lag.due(&batch));
+        let (before, slice) = (positions, lag.due(&batch, positions));
         let written = group_sqlite::write(&mut c, &batch, 1, &newest, &mut positions, |c| lag.write(c, slice));
-        let written: Vec<_> = written.map_err(|_| ()).unwrap().into_iter().map(Some).collect();
+        let (written, fresh) = written.map_err(|_| ()).unwrap();
+        let written: Vec<_> = written.into_iter().map(Some).collect();
         assert!(written.iter().all(|written| matches!(written, Some(None))));
-        lag.wrote(slice, &batch, &written, before);
+        lag.wrote(slice, &batch, &written, before, fresh);
     }
-    while lag.fold(&mut c).unwrap() {}
+    while lag.fold(&mut c, positions).unwrap() {}
     let mut conn = Conn::Sqlite(c);
     for room in &rooms {
-        crate::store::rows::load_room(&mut conn, &room.address).unwrap().unwrap();
+        crate::store::rows::load_room(&mut conn, &newest.rooms, &room.address).unwrap().unwrap();
         crate::store::rows::find_calls(&mut conn, &newest, CompanyNo(1), &[room.call("c0.0").key]).unwrap();
     }
     on_each!(&mut conn, |c| c.set_instrumentation(|_: InstrumentationEvent<'_>| {}));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::CallFilter;
+use crate::store::group::Positions;
 
 const CALLS: usize = 2_500;
 
@@ -37,7 +38,7 @@ fn a_timeline_is_whole_while_its_index_lags_behind() {
         check(&again.store, &rooms);
         if place.is_sqlite() {
             let Conn::Sqlite(mut c) = place.conn() else { panic!("not SQLite") };
-            let lag = crate::store::lag::Lag::read(&mut c, Arc::default()).unwrap();
+            let lag = crate::store::lag::Lag::read(&mut c, Arc::default(), Positions::default()).unwrap();
             assert!(lag.is_empty(), "closing brought all of it in");
         }
     });
