@@ -11,11 +11,14 @@ use super::{Said, Standin, standin};
 const PHONE: &str = "106540352242922";
 const CUSTOMER: &str = "6281200000009";
 
+/// Webhooks with their signatures.
+type Heard = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// A business that answers the handshake and hears webhooks: where it listens, what it heard, with their signatures.
-fn business() -> (String, Arc<Mutex<Vec<(String, Value)>>>) {
+fn business() -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let heard: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+    let heard: Heard = Arc::default();
     let kept = heard.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
