@@ -350,6 +350,22 @@ pub trait Vault: Send + Sync + 'static {
     fn crm(&self, company: CompanyNo) -> OutsideFuture<'_, Option<CrmAccess>>;
     /// Stores a refreshed secret before it is used; `false`: somebody else changed it since `version`.
     fn replace_crm_secret<'a>(&'a self, company: CompanyNo, version: i64, secret: &'a Secret) -> OutsideFuture<'a, bool>;
+    /// Claims for `holder` the right to spend the refresh token of `version`, until then: one at a time over all processes. Who
+    /// holds it may claim it again. `false`: another holds it, or that version is over. A vault of one process always grants it.
+    fn claim_refresh<'a>(
+        &'a self,
+        _company: CompanyNo,
+        _version: i64,
+        _holder: &'a str,
+        _now: Timestamp,
+        _until: Timestamp,
+    ) -> OutsideFuture<'a, bool> {
+        Box::pin(async { Ok(true) })
+    }
+    /// Gives the claim back: nothing was spent.
+    fn release_refresh<'a>(&'a self, _company: CompanyNo, _holder: &'a str) -> OutsideFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
     /// `None`: the company's rooms live here.
     fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>>;
     /// The version, for a cheap look whether what is cached still holds; `None`: no CRM.
