@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::Admitted;
-use crate::room::{CallKey, CallStatus, Fact, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};

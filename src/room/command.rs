@@ -3,7 +3,7 @@
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::effect::{CameAbout, OpenEffect, Settlement};
-use super::event::{Because, Customer, Fact, ParkedOn, TakenBy, Writer};
+use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
