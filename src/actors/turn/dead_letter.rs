@@ -4,7 +4,7 @@
 use crate::room::command::Command;
 use crate::room::{By, CallKey, Cause, DeadLetter, Fact};
 
-use super::super::ports::DecidedEffect;
+use super::super::ports::{DecidedEffect, StoredAnswer};
 use super::super::stored::{answer_of, code_of, parked};
 use super::Turn;
 
@@ -15,7 +15,7 @@ impl Turn<'_> {
             Command::RetryEffect { call_id, .. } => {
                 let letter = self.room.dead_letter(call_id).ok()?;
                 let key = CallKey::of(self.address.company, call_id);
-                Some(Decided::Again { key, answer: parked(letter.waits_for()) })
+                Some(Decided { key, answer: parked(letter.waits_for()), end: None, effect: None })
             }
             Command::SettleEffect { call_id, succeeded, record, reason } => {
                 let letter = self.room.dead_letter(call_id).ok()?;
@@ -23,7 +23,7 @@ impl Turn<'_> {
                 let settlement = letter.settled(*succeeded, record.as_deref(), reason);
                 let answer = answer_of(&settlement);
                 let (call_id, name) = (call_id.clone(), letter.name().to_owned());
-                let fact = Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) };
+                let end = Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) };
                 let effect = match letter {
                     DeadLetter::Effect(effect) => Some(DecidedEffect {
                         key,
@@ -34,26 +34,28 @@ impl Turn<'_> {
                     }),
                     DeadLetter::Poisoned(_) => None,
                 };
-                Some(Decided::Ended { key, answer, fact, effect })
+                Some(Decided { key, answer, end: Some(end), effect })
             }
             _ => None,
         }
     }
 
     pub(super) fn decided(&mut self, decided: Decided, by: &By, cause: &Cause) {
-        match decided {
-            Decided::Again { key, answer } => self.finish(key, answer),
-            Decided::Ended { key, answer, fact, effect } => {
-                self.record(fact, by, cause);
-                self.decided_effects.extend(effect);
-                self.finish(key, answer);
-            }
+        let Decided { key, answer, end, effect } = decided;
+        if let Some(end) = end {
+            self.record(end, by, cause);
         }
+        self.decided_effects.extend(effect);
+        self.finish(key, answer);
     }
 }
 
 /// A decision that holds.
-pub(super) enum Decided {
-    Again { key: CallKey, answer: super::StoredAnswer },
-    Ended { key: CallKey, answer: super::StoredAnswer, fact: Fact, effect: Option<DecidedEffect> },
+pub(super) struct Decided {
+    key: CallKey,
+    answer: StoredAnswer,
+    /// `None`: it is tried again.
+    end: Option<Fact>,
+    /// What the outbox is told.
+    effect: Option<DecidedEffect>,
 }
