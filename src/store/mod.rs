@@ -8,6 +8,7 @@ mod checkpoint;
 mod committed;
 mod company_view;
 mod conn;
+mod decided;
 mod directory;
 mod files;
 mod fold;

@@ -47,6 +47,7 @@ tables! {
     }
     crm_access (company) {
         company: BigInt, base_url: Text, dialect: Text, options: Text, sealed: Binary, version: BigInt, updated_at: BigInt,
+        refresh_version: BigInt, refresh_holder: Text, refresh_until: BigInt,
     }
     files (company, key) {
         company: BigInt, key: Text, description: Text, for_agents: Bool, version: BigInt, created_at: BigInt, archived_at: Nullable<BigInt>,
