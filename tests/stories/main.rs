@@ -39,6 +39,7 @@ mod held;
 mod isolation;
 mod keys;
 mod kills;
+mod links;
 mod log;
 mod messages;
 mod on_disk_first;
