@@ -4,6 +4,7 @@ use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, ParkedOn, TakenBy, Writer};
+use super::goodbye;
 use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
@@ -346,6 +347,10 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
             let assignment = room.assignment + 1;
             facts.push(Fact::RoomTaken { agent_id: agent, agent_name: name, assignment, how: TakenBy::Reply });
         }
+    }
+    if from == Writer::Agent && !late && !facts.iter().any(|fact| matches!(fact, Fact::RoomTaken { .. })) {
+        let name = |id: &AgentId| ground.company.agent(id).map_or_else(|| id.to_string(), |agent| agent.name.clone());
+        facts.extend(goodbye::ended_by_words(room, name));
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
     if from == Writer::Customer && !late {

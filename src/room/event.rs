@@ -232,6 +232,13 @@ pub enum Fact {
     AssignmentDropped {
         assignment: u64,
     },
+    /// The request that handed the conversation over may still say goodbye: with this call, and until then.
+    GoodbyeGranted {
+        call_id: CallId,
+        /// The assignment it asked for.
+        assignment: u64,
+        until: Timestamp,
+    },
     AgentAssigned {
         agent_id: AgentId,
         agent_name: String,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::effect::{OpenEffect, Outside, Sent};
+use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
+use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
 
@@ -102,7 +103,13 @@ impl Room {
                 self.reassigning = None;
                 self.move_control(Control::Bot);
             }
-            Fact::AttachmentSent { file, result, .. } => {
+            Fact::GoodbyeGranted { call_id, assignment, until } => {
+                let leave = Leave { assignment: *assignment, until: *until };
+                self.effects_of(call_id).for_each(|effect| effect.plan.leave = Some(leave.clone()));
+                self.goodbye = Some(Box::new(Goodbye { call_id: call_id.clone(), leave }));
+            }
+            Fact::AttachmentSent { call_id, file, result, .. } => {
+                self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
                 outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
@@ -153,6 +160,7 @@ impl Room {
             Fact::CallAnswered { call_id, status, .. } => {
                 self.parked.retain(|parked| parked.call_id != *call_id);
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
+                self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
                 if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
                     outside.effects.retain(|effect| effect.call_id != *call_id);
@@ -160,10 +168,11 @@ impl Room {
                 self.effects_of(call_id).for_each(|effect| effect.stranded = true);
             }
             Fact::EffectRequested { call_id, name, plan } => {
+                let leave = self.goodbye.as_ref().filter(|goodbye| goodbye.call_id == *call_id);
                 let effect = OpenEffect {
                     call_id: call_id.clone(),
                     name: name.clone(),
-                    plan: plan.clone(),
+                    plan: EffectPlan { leave: leave.map(|goodbye| goodbye.leave.clone()), ..plan.clone() },
                     epoch: self.epoch,
                     episode: self.episode,
                     since: event.at,
@@ -183,6 +192,7 @@ impl Room {
             }
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
+        self.keep_leave();
     }
 
     fn move_control(&mut self, to: Control) {

@@ -10,6 +10,7 @@ pub mod decision;
 pub mod effect;
 pub mod event;
 mod fold;
+pub mod goodbye;
 pub mod hand_over;
 pub mod hours;
 pub mod ids;
@@ -26,6 +27,7 @@ pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Pre
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
 pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,

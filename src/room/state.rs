@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::{EffectKind, OpenEffect, Outside, RecordKind};
 use super::event::{AssignTarget, Customer, ParkedOn};
+use super::goodbye::Goodbye;
 use super::ids::{AgentId, CallId, Timestamp};
 
 /// States of a call (design.md section 3). All but the first five are final.
@@ -257,6 +258,9 @@ pub struct Room {
     pub parked: Vec<ParkedCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<Box<Barrier>>,
+    /// What the AI agent that handed over may still say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goodbye: Option<Box<Goodbye>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staffed: Option<Box<Staffed>>,
     /// What it has in the CRM; most rooms have nothing there.
@@ -284,6 +288,7 @@ impl Default for Room {
             paused: false,
             parked: vec![],
             barrier: None,
+            goodbye: None,
             staffed: None,
             outside: None,
             last_event_at: Timestamp(0),

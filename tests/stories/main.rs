@@ -32,6 +32,7 @@ mod directory;
 mod events_feed;
 mod files;
 mod full_disk;
+mod goodbye;
 mod handing_over;
 mod held;
 mod isolation;
