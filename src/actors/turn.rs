@@ -257,6 +257,7 @@ impl<'a> Turn<'a> {
                 ParkedOn::Barrier => barrier::is_open(&self.room, &parked.call_id),
                 ParkedOn::Approval => parked.approved,
                 ParkedOn::Attachment => !self.room.is_sending(),
+                ParkedOn::Typing => catalog::fence::typing_is_over(&self.room, parked, &self.ground),
             };
             let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
             match parked.on {

@@ -190,6 +190,10 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<hand_over::ReturnBody>)
     .answers(&[(OK, Some(schema::<view::CommandView>))])
     .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/typing", OPERATORS, ("type_in_room", "A person types"), to!(hand_over::typing))
+        .body(schema::<hand_over::TypingBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(WAITING),
     Route::new(Post, "/v1/rooms/{room_id}/tags", OPERATORS, ("tag_room", "Add tags to a conversation"), to!(hand_over::tag))
         .body(schema::<hand_over::TagsBody>)
         .answers(&[(OK, Some(schema::<view::CommandView>))])

@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedOn, Refusal, Room, WhilePerson};
+use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedCall, ParkedOn, Refusal, Room, WhilePerson};
+
+/// So long what the AI agent would send waits for a person who types; then it is refused.
+pub const LONGEST_HOLD_MS: i64 = 30_000;
 
 /// What kind of thing an action does, as far as people who take over are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +47,29 @@ pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>
             return Some(Decision::Refused(resolving()));
         }
     }
+    if let (Class::Send, Some(parked)) = (class, waits_for_typing(room, call, ground)) {
+        return Some(parked);
+    }
     let asks = (by_person && policy == WhilePerson::Approve) || needs_approval(call, ground);
     (asks && !ground.approved).then(|| Decision::Parked { facts: vec![], on: ParkedOn::Approval })
+}
+
+/// What a call that sends comes to while a person types: it waits, and then is refused.
+fn waits_for_typing(room: &Room, call: &FunctionCall, ground: &Ground<'_>) -> Option<Decision> {
+    room.typing_until.filter(|until| *until > ground.now)?;
+    let waited = room.parked.iter().find(|parked| parked.call_id == call.call_id && parked.on == ParkedOn::Typing);
+    Some(match waited {
+        Some(_) => Decision::Refused(human_active()),
+        None => Decision::Parked { facts: vec![], on: ParkedOn::Typing },
+    })
+}
+
+/// Whether a call that waits for a person who types is to be looked at again: they stopped, it waited long enough, or the
+/// conversation is theirs, which decides it.
+pub fn typing_is_over(room: &Room, parked: &ParkedCall, ground: &Ground<'_>) -> bool {
+    let stopped = room.typing_until.is_none_or(|until| until <= ground.now);
+    let taken = matches!(room.control, Control::Person { .. }) && policy(Class::Send, ground) == WhilePerson::Refuse;
+    stopped || taken || ground.now.ms_since(parked.since) >= LONGEST_HOLD_MS
 }
 
 /// Whether this call's effect on the room is void once control moves before it is started.
@@ -95,6 +119,11 @@ fn human_awaited() -> Refusal {
     let message = "This conversation was handed over and the customer waits for a human agent, so nothing was sent. Do not try \
         again; you will be told when the conversation is yours again.";
     Refusal::new("human_in_control", Next::WaitForHuman, message)
+}
+
+fn human_active() -> Refusal {
+    let message = "A human agent is writing to the customer, so nothing was sent. Do not try again until the customer writes.";
+    Refusal::new("human_active", Next::WaitForHuman, message)
 }
 
 fn resolving() -> Refusal {

@@ -106,6 +106,12 @@ pub enum Command {
     PersonIdle,
     /// Its timer: the person who has it shows no sign of life.
     PersonSilent,
+    /// A person is writing to the customer.
+    Typing {
+        agent: Option<AgentId>,
+    },
+    /// Its timer: a call waited long enough for a person who types.
+    TypingOver,
     /// By a person, or in the channel's own inbox.
     Tag {
         tags: Vec<String>,
@@ -238,6 +244,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
         Command::PersonIdle => hand_over::person_idle(room, ground),
         Command::PersonSilent => hand_over::person_silent(room, ground),
+        Command::Typing { agent } => hand_over::typing(room, agent.as_ref(), ground),
         Command::Tag { tags } => hand_over::tag_by_hand(room, tags, ground.company)?,
         Command::Untag { tags } => hand_over::untag(room, tags),
         // The effect says so itself, with its own reason.
@@ -255,6 +262,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         | Command::Approve { .. }
         | Command::Reject { .. }
         | Command::ApprovalOverdue
+        | Command::TypingOver
         | Command::Nudge => vec![],
     })
 }

@@ -116,6 +116,8 @@ pub enum ParkedOn {
     Approval,
     /// The same file, on its way by another call.
     Attachment,
+    /// A person who types: what the AI agent would send.
+    Typing,
 }
 
 impl ParkedOn {
@@ -129,6 +131,7 @@ impl ParkedOn {
             Self::Barrier => "barrier",
             Self::Approval => "approval",
             Self::Attachment => "attachment",
+            Self::Typing => "typing",
         }
     }
 
@@ -252,6 +255,12 @@ pub enum Fact {
         agent_name: String,
         assignment: u64,
         how: TakenBy,
+    },
+    /// A person is writing to the customer: what the AI agent sends waits until then.
+    PersonTyping {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<AgentId>,
+        until: Timestamp,
     },
     /// Control went back to the AI agent.
     RoomReturned {

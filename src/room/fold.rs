@@ -33,6 +33,8 @@ impl Room {
                 }
             }
             Fact::MessageReceived { from, .. } => {
+                // What was being typed is written.
+                self.typing_until.take_if(|_| *from == Writer::Agent);
                 if let (Writer::Agent, Some(staffed)) = (from, &mut self.staffed) {
                     (staffed.active_at, staffed.awaited_since, staffed.idle_moves) = (event.at, None, 0);
                 }
@@ -64,7 +66,7 @@ impl Room {
                     at: event.at,
                     handled_by: handled_by.clone(),
                 });
-                self.reassigning = None;
+                (self.reassigning, self.typing_until) = (None, None);
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
@@ -99,8 +101,15 @@ impl Room {
                 let staffed = self.staffed.get_or_insert_default();
                 (staffed.awaited_since, staffed.idle_moves) = (None, 0);
             }
+            Fact::PersonTyping { agent_id, until } => {
+                self.typing_until = Some(*until);
+                let own = self.assignee().is_some_and(|holder| agent_id.as_ref().is_none_or(|agent| agent == holder));
+                if let Some(staffed) = self.staffed.as_mut().filter(|_| own) {
+                    staffed.active_at = event.at;
+                }
+            }
             Fact::RoomReturned { .. } => {
-                self.reassigning = None;
+                (self.reassigning, self.typing_until) = (None, None);
                 self.move_control(Control::Bot);
             }
             Fact::GoodbyeGranted { call_id, assignment, until } => {

@@ -258,6 +258,9 @@ pub struct Room {
     pub parked: Vec<ParkedCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<Box<Barrier>>,
+    /// A person types: what the AI agent would send waits until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing_until: Option<Timestamp>,
     /// What the AI agent that handed over may still say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goodbye: Option<Box<Goodbye>>,
@@ -288,6 +291,7 @@ impl Default for Room {
             paused: false,
             parked: vec![],
             barrier: None,
+            typing_until: None,
             goodbye: None,
             staffed: None,
             outside: None,

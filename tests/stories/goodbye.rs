@@ -94,5 +94,5 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
     let answer = under_way.answer().expect("an answer");
     let send = &answer.calls()[1];
     assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");
-    assert_eq!((arrived(world).len(), &room.now()["assignee"]), (0, &json!(ana)));
+    assert_eq!((arrived(world).len(), &room.now()["control"]), (0, &json!("person")), "whoever has it is a person");
 }

@@ -1,6 +1,7 @@
 //! Stories of one step: the barrier of a resolve, and calls that wait for a person's yes.
 
 mod goodbye;
+mod typing;
 
 use std::collections::HashSet;
 use std::sync::Arc;

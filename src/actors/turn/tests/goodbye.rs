@@ -5,9 +5,9 @@ use super::*;
 use crate::room::{ChannelKind, Control, FileEntry, FileKey, Format};
 
 const OTHER: &str = r#"{"attachment":"price-list"}"#;
-const FILE: &str = r#"{"attachment":"brochure","caption":"Goodbye, Ana goes on from here."}"#;
+pub(super) const FILE: &str = r#"{"attachment":"brochure","caption":"Goodbye, Ana goes on from here."}"#;
 
-fn with_files() -> Scene {
+pub(super) fn with_files() -> Scene {
     let mut scene = Scene::new();
     let file = |key: &str| FileEntry {
         key: FileKey::new(key).unwrap(),
@@ -22,7 +22,7 @@ fn with_files() -> Scene {
     scene
 }
 
-fn sends(id: &'static str, file: &'static str) -> (&'static str, &'static str, &'static str) {
+pub(super) fn sends(id: &'static str, file: &'static str) -> (&'static str, &'static str, &'static str) {
     (id, "send_attachment", file)
 }
 
@@ -33,7 +33,7 @@ fn may_begin(scene: &Scene, id: &str) -> bool {
     effect.epoch == scene.room.epoch || leave.is_some_and(|leave| leave.assignment == scene.room.assignment)
 }
 
-fn sent(scene: &Scene) -> usize {
+pub(super) fn sent(scene: &Scene) -> usize {
     scene.room.outside.as_ref().map_or(0, |outside| outside.sent.len())
 }
 
