@@ -4,11 +4,12 @@
 //!
 //! | File | What it is |
 //! |---|---|
-//! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
+//! | `table`, `routes`, `handlers` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
 //! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `events`, `machine` | the other handlers |
 //! | `webhooks` | what the outside tells us, under a path that is itself the secret |
+//! | `sent_files`, `range` | files that were sent, by their signed links, or a part of one |
 //! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
@@ -27,6 +28,7 @@ mod divisions;
 mod events;
 mod files;
 mod hand_over;
+mod handlers;
 mod headers;
 mod line;
 mod machine;
@@ -34,8 +36,10 @@ mod openapi;
 mod page;
 mod people;
 pub mod problem;
+mod range;
 mod rooms;
 mod routes;
+mod sent_files;
 mod state;
 mod strict;
 mod table;

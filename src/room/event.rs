@@ -118,6 +118,8 @@ pub enum ParkedOn {
     Attachment,
     /// A person who types: what the AI agent would send.
     Typing,
+    /// Its own arguments, to be read again: a person has it tried again.
+    Retry,
 }
 
 impl ParkedOn {
@@ -132,6 +134,7 @@ impl ParkedOn {
             Self::Approval => "approval",
             Self::Attachment => "attachment",
             Self::Typing => "typing",
+            Self::Retry => "retry",
         }
     }
 
@@ -328,6 +331,12 @@ pub enum Fact {
     },
     /// A person had a dead letter tried again.
     EffectRetried {
+        call_id: CallId,
+        name: String,
+        reason: String,
+    },
+    /// A person had a call tried again whose decision had failed inside.
+    CallRetried {
         call_id: CallId,
         name: String,
         reason: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::{POISON, Poisoned};
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
@@ -166,7 +167,13 @@ impl Room {
                     since: event.at,
                 }),
             },
-            Fact::CallAnswered { call_id, status, .. } => {
+            Fact::CallAnswered { call_id, name, status, code } => {
+                self.poisoned.retain(|poisoned| poisoned.call_id != *call_id);
+                if code.as_deref() == Some(POISON) {
+                    self.poisoned.push(Poisoned { call_id: call_id.clone(), name: name.clone() });
+                    let surplus = self.poisoned.len().saturating_sub(Self::MOST_POISONED);
+                    self.poisoned.drain(..surplus);
+                }
                 self.parked.retain(|parked| parked.call_id != *call_id);
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
@@ -199,6 +206,7 @@ impl Room {
                     effect.since = event.at;
                 }
             }
+            Fact::CallRetried { call_id, .. } => self.poisoned.retain(|poisoned| poisoned.call_id != *call_id),
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
         self.keep_leave();
