@@ -11,6 +11,7 @@ mod journal;
 mod listing;
 mod opening;
 mod outbox;
+mod room_rows;
 mod vault;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
