@@ -225,7 +225,7 @@ fn build_router(
     library: Arc<Library>,
 ) -> Result<(RoomRouter, Threads, Arc<QontakChannel>), StoreError> {
     let (crm, channel) = build_outside(store, &clock)?;
-    let channel = Arc::new(channel.with_files(library));
+    let channel = Arc::new(channel.with_files(library).hearing(store.inbox(), store.outbox()));
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {
