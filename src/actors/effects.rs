@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::room::{CallKey, Command, Fact, OpenEffect, Room, RoomEvent, Side};
+use crate::room::{CallKey, Cause, Command, Fact, OpenEffect, Room, RoomEvent, Side};
 
 use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
@@ -77,6 +77,25 @@ impl RoomActor {
             since: effect.since,
             retries: effect.retries,
         })
+    }
+
+    /// What a person has tried again begins now: the call's arguments are in its row, so the room is read anew.
+    pub(super) fn try_again(&mut self, events: &[RoomEvent]) {
+        let again: Vec<CallKey> = events
+            .iter()
+            .filter_map(|event| match &event.fact {
+                Fact::EffectRetried { call_id, .. } | Fact::CallRetried { call_id, .. } => Some(call_id),
+                _ => None,
+            })
+            .map(|call_id| CallKey::of(self.address.company, call_id))
+            .collect();
+        if again.is_empty() {
+            return;
+        }
+        self.acquit(&again);
+        self.forget();
+        // Nobody else has to come for it.
+        self.inner.notify(&self.address, Command::Nudge, Cause::Timer("retry"));
     }
 
     /// The room knows the effect's end, whether it just wrote it down or had done so before. One that is nudged may be awake

@@ -214,6 +214,10 @@ impl<D: Fn()> Lane<'_, D> {
 
     /// `None`: another process owns the effect; what it writes down counts.
     async fn settle(&mut self, end: End) -> Option<Settlement> {
+        if end == End::Dead {
+            // Certainly not done, so it may have made nothing that another call's look-up finds.
+            self.idle().await?;
+        }
         let unsaid = |status| self.ports.counterpart.unsaid(self.job, status);
         let settlement = match (end, self.given.take()) {
             (End::Given, Some(given)) => given,

@@ -1,6 +1,7 @@
 //! SHELL. Who acts and in what order: the router finds the room's actor, the actor takes turns, the roster hands out people.
 //! Only this folder and `app` name actix's actor types.
 
+mod access;
 mod batch;
 pub mod clock;
 mod companies;

@@ -1,16 +1,17 @@
 //! What a lane needs of the outside world, as traits and plain data: the CRM itself, the outbox where parts are marked before
-//! they are sent, and the vault that keeps a company's token. Names no HTTP client and no database.
+//! they are sent, and (`access`) what it is reached with. Names no HTTP client and no database.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::catalog::{Request, fence};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    AgentId, CallKey, CallStatus, ChannelKind, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
 };
+
+pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -205,136 +206,6 @@ impl std::fmt::Debug for Permit {
     }
 }
 
-/// How the CRM is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CrmDialect {
-    /// `/api/v3.1` with a bearer token (qontak-api.md 1.1).
-    #[default]
-    Bearer,
-    /// `/qontak/crm`, requests signed with HMAC (qontak-api.md 2.8).
-    Gateway,
-}
-
-/// How one company uses its CRM; nothing in here is secret.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CrmOptions {
-    /// Requests a second, at most (default 5).
-    pub per_second: f64,
-    /// Requests a minute, at most (default 100).
-    pub per_minute: f64,
-    /// Requests that may leave at once after a quiet time (default 5).
-    pub burst: u32,
-    /// Label of the custom field that carries our reference; used only if the company's template has it.
-    pub reference_field: String,
-    /// Name of the pipeline a deal without one goes to; `None`: the first.
-    pub deal_pipeline: Option<String>,
-    pub ticket_pipeline: Option<String>,
-    /// Make a contact for a customer who has none.
-    pub create_contacts: bool,
-    /// One attempt is given up after this time (default 10,000).
-    pub attempt_timeout_ms: i64,
-    /// After that, so long may its request still land (default 10,000).
-    pub grace_ms: i64,
-    /// A template is read again after this time (default 600,000).
-    pub template_ttl_ms: i64,
-    /// Header `X-Crm-User-Sso-Id` of the gateway.
-    pub sso_id: Option<String>,
-}
-
-impl Default for CrmOptions {
-    fn default() -> Self {
-        Self {
-            per_second: 5.0,
-            per_minute: 100.0,
-            burst: 5,
-            reference_field: "bellhop_reference".into(),
-            deal_pipeline: None,
-            ticket_pipeline: None,
-            create_contacts: false,
-            attempt_timeout_ms: 10_000,
-            grace_ms: 10_000,
-            template_ttl_ms: 600_000,
-            sso_id: None,
-        }
-    }
-}
-
-/// A secret that no print shows and that is overwritten when it goes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// For the one place that puts it on the wire or under its seal.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// What a company's CRM is reached with.
-#[derive(Clone, Debug)]
-pub struct CrmAccess {
-    pub company: CompanyNo,
-    /// Without a slash at its end.
-    pub base_url: Arc<str>,
-    pub dialect: CrmDialect,
-    pub options: CrmOptions,
-    /// As in the token file: the bare token, or the JSON of `outbound::TokenFile`.
-    pub secret: Secret,
-    /// Raised by every change; a refreshed pair is stored only over the version it came from.
-    pub version: i64,
-}
-
-/// How the channel's side is driven. Bounds are in milliseconds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChannelOptions {
-    /// Requests a second, on average (default 5).
-    pub per_second: f64,
-    /// Requests a minute (default 100).
-    pub per_minute: f64,
-    /// Requests that may leave at once after a quiet time (default 5).
-    pub burst: u32,
-    pub attempt_timeout_ms: i64,
-    pub grace_ms: i64,
-}
-
-impl Default for ChannelOptions {
-    fn default() -> Self {
-        Self { per_second: 5.0, per_minute: 100.0, burst: 5, attempt_timeout_ms: 10_000, grace_ms: 10_000 }
-    }
-}
-
-/// What a company's channel is reached with.
-#[derive(Clone, Debug)]
-pub struct ChannelAccess {
-    pub company: CompanyNo,
-    pub kind: ChannelKind,
-    /// Without a slash at its end.
-    pub base_url: Arc<str>,
-    pub dialect: CrmDialect,
-    pub options: ChannelOptions,
-    /// The user token (an admin's or supervisor's), as in its file.
-    pub token: Secret,
-    /// For `/bot` paths only.
-    pub bot_token: Option<Secret>,
-    /// Where the channel tells us things: `{public_url}/v1/webhooks/qontak/{secret}`; `None`: it is not registered.
-    pub webhook_url: Option<Secret>,
-    /// Raised by every change.
-    pub version: i64,
-}
-
 /// A file's bytes, a piece at a time.
 pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Vec<u8>, std::io::Error>> + Send>>;
 
@@ -342,22 +213,6 @@ pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Vec<u
 pub trait Files: Send + Sync + 'static {
     /// `None`: they are not there. `sha256`: their address, hexadecimal.
     fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<Pieces>>;
-}
-
-/// Where companies' tokens are kept, sealed.
-pub trait Vault: Send + Sync + 'static {
-    /// `None`: the company has no CRM.
-    fn crm(&self, company: CompanyNo) -> OutsideFuture<'_, Option<CrmAccess>>;
-    /// Stores a refreshed secret before it is used; `false`: somebody else changed it since `version`.
-    fn replace_crm_secret<'a>(&'a self, company: CompanyNo, version: i64, secret: &'a Secret) -> OutsideFuture<'a, bool>;
-    /// `None`: the company's rooms live here.
-    fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>>;
-    /// The version, for a cheap look whether what is cached still holds; `None`: no CRM.
-    fn crm_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>>;
-    /// The same of the channel.
-    fn channel_version(&self, company: CompanyNo) -> OutsideFuture<'_, Option<i64>> {
-        Box::pin(async move { Ok(self.channel(company).await?.map(|access| access.version)) })
-    }
 }
 
 /// How one company's CRM stands, for operators. Read without asking any actor.

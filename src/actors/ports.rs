@@ -6,7 +6,7 @@ use actix::Addr;
 
 use crate::room::{
     AgentId, By, CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId, RoomKey,
-    Timestamp,
+    Settlement, Timestamp,
 };
 use crate::store::Committed;
 
@@ -41,6 +41,19 @@ pub struct EndedCall {
 pub struct NewTag {
     pub folded: String,
     pub shown: String,
+}
+
+/// An effect of which a person said how it ended: nothing waits for its parts any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecidedEffect {
+    /// Of its call.
+    pub key: CallKey,
+    /// Name of the part that makes or changes `record`.
+    pub part: &'static str,
+    pub record: Option<String>,
+    /// `succeeded`, or nothing happened.
+    pub settlement: Settlement,
+    pub at: Timestamp,
 }
 
 /// The kinds of durable timers. One of a kind per room.
@@ -121,6 +134,8 @@ pub struct Commit {
     pub ended_calls: Vec<EndedCall>,
     pub messages: Vec<MessageKey>,
     pub new_tags: Vec<NewTag>,
+    /// Told to the outbox in the same transaction.
+    pub decided_effects: Vec<DecidedEffect>,
     pub timers: Vec<TimerChange>,
     pub columns: RoomColumns,
     /// The room after this step, as JSON.

@@ -304,6 +304,15 @@ impl RoomActor {
         }
     }
 
+    /// They are tried again as if they had never failed.
+    pub(super) fn acquit(&mut self, calls: &[CallKey]) {
+        for key in calls {
+            self.condemned.remove(key);
+            self.panics.remove(key);
+            self.suspect.take_if(|suspect| *suspect == *key);
+        }
+    }
+
     /// The step with the suspect in it landed.
     pub(super) fn clear_suspicion(&mut self) {
         if let Some(key) =

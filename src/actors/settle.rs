@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use actix::{AsyncContext, Context};
 
 use crate::catalog::Admitted;
-use crate::room::{CallKey, CallStatus, Fact, Room, RoomKey};
+use crate::room::{CallKey, CallStatus, Room, RoomKey};
 use crate::store::Committed;
 
 use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
@@ -77,10 +77,7 @@ impl RoomActor {
         self.live.begins(None);
         self.known = None;
         self.known_messages.clear();
-        if landed.events.iter().any(|event| matches!(event.fact, Fact::EffectRetried { .. })) {
-            // The retried call's arguments are in its row.
-            self.forget();
-        }
+        self.try_again(&landed.events);
     }
 
     /// A step that changed nothing: all of it was known, withdrawn, or already so.
@@ -311,7 +308,7 @@ impl RoomActor {
         }
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.memory = Memory::Unloaded;
         self.open.clear();
         self.known = None;

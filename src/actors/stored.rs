@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::room::dead_letter::POISON;
 use crate::room::{CallStatus, Next, ParkedOn, Refusal, ResultJson, Settlement, answer_body};
 
 use super::ports::StoredAnswer;
@@ -47,7 +48,7 @@ pub fn cancelled() -> StoredAnswer {
 pub fn poison() -> StoredAnswer {
     ended(
         CallStatus::Dead,
-        "poison",
+        POISON,
         Next::WaitForHuman,
         "This call could not be carried out and was set aside for a person. Do not repeat it.",
     )

@@ -4,18 +4,20 @@
 mod approval;
 pub mod barrier;
 mod commit;
+mod dead_letter;
 mod timers;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::catalog::{self, Admitted};
 use crate::room::command::{self, Command, CommandAnswer};
+use crate::room::dead_letter::POISON;
 use crate::room::{
-    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, OpenEffect,
-    ParkedCall, ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
+    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall,
+    ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
 };
 
-use super::ports::{EndedCall, NewCall, NewTag, StoredAnswer};
+use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
 use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
 
 pub use approval::reread;
@@ -56,6 +58,8 @@ pub struct Turn<'a> {
     pub ended_calls: Vec<EndedCall>,
     pub messages: Vec<MessageKey>,
     pub new_tags: Vec<NewTag>,
+    /// Effects of which a person said how they ended.
+    pub decided_effects: Vec<DecidedEffect>,
     /// Calls of this step that wait.
     pub opened: OpenCalls,
     /// A waiting call wants the roster's answer, though the room was in its queue before.
@@ -85,6 +89,7 @@ impl<'a> Turn<'a> {
             ended_calls: vec![],
             messages: vec![],
             new_tags: vec![],
+            decided_effects: vec![],
             opened: OpenCalls::new(),
             ask_roster: false,
             batch: vec![],
@@ -113,9 +118,12 @@ impl<'a> Turn<'a> {
         {
             return Ok(CommandAnswer::default());
         }
-        let events_before = self.events.len();
+        let (events_before, letter) = (self.events.len(), self.dead_letter(command));
         for fact in command::decide(&self.room, command, &self.ground)? {
             self.record(fact, by, cause);
+        }
+        if let Some(decided) = letter {
+            self.decided(decided, by, cause);
         }
         match command {
             Command::Message { message_id, .. } | Command::Heard { message_id, .. } => {
@@ -147,15 +155,6 @@ impl<'a> Turn<'a> {
             Command::EffectDoubted { call_id } if self.events.len() > events_before => {
                 self.finish(CallKey::of(self.address.company, call_id), doubted());
             }
-            Command::RetryEffect { call_id, .. } => {
-                self.finish(CallKey::of(self.address.company, call_id), parked(ParkedOn::Effect));
-            }
-            Command::SettleEffect { call_id, succeeded, record, reason } => {
-                if let Some(effect) = self.room.effect(call_id).cloned() {
-                    let settlement = effect.settled_by_hand(*succeeded, record.as_deref(), reason);
-                    self.settle_by_hand(&effect, answer_of(&settlement), by, cause);
-                }
-            }
             Command::QueuedAt { assignment, position, opens_at } => {
                 self.tell_position(*assignment, Some(*position), *opens_at);
             }
@@ -181,7 +180,7 @@ impl<'a> Turn<'a> {
         let call = &admitted.call;
         let (by, cause) = (by_of(call), Cause::Call(call.call_id.clone()));
         let decision = if self.condemned.contains(&call.key) {
-            self.answered(call, CallStatus::Dead, Some("poison"), &by, &cause);
+            self.answered(call, CallStatus::Dead, Some(POISON), &by, &cause);
             return poison();
         } else if self.room.paused {
             Decision::Parked { facts: vec![], on: ParkedOn::Pause }
@@ -251,6 +250,8 @@ impl<'a> Turn<'a> {
                 ParkedOn::Barrier => barrier::is_open(&self.room, &parked.call_id),
                 ParkedOn::Approval => parked.approved,
                 ParkedOn::Attachment => !self.room.is_sending(),
+                // Its row is final until this decision has landed; only then is it read again.
+                ParkedOn::Retry => self.open.contains_key(&CallKey::of(self.address.company, &parked.call_id)),
             };
             let Some(parked) = self.room.parked.iter().find(ready).cloned() else { return };
             match parked.on {
@@ -318,14 +319,6 @@ impl<'a> Turn<'a> {
             code: code_of(&answer),
         };
         self.record(fact, by, cause);
-        self.finish(key, answer);
-    }
-
-    /// Ends a dead letter, which no longer waits for anything.
-    fn settle_by_hand(&mut self, effect: &OpenEffect, answer: StoredAnswer, by: &By, cause: &Cause) {
-        let (call_id, name) = (effect.call_id.clone(), effect.name.clone());
-        let key = CallKey::of(self.address.company, &call_id);
-        self.record(Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) }, by, cause);
         self.finish(key, answer);
     }
 

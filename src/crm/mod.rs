@@ -59,6 +59,8 @@ pub struct QontakCrm {
     clock: Arc<dyn Clock>,
     /// Key of the marks on our records; the same for the life of the installation.
     reference_key: [u8; 32],
+    /// This process, to the others: one of them at a time spends a refresh token.
+    holder: String,
     desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
 }
 
@@ -70,7 +72,8 @@ impl QontakCrm {
         clock: Arc<dyn Clock>,
         reference_key: [u8; 32],
     ) -> Self {
-        Self { outbound, vault, outbox, clock, reference_key, desks: DashMap::default() }
+        let holder = uuid::Uuid::now_v7().to_string();
+        Self { outbound, vault, outbox, clock, reference_key, holder, desks: DashMap::default() }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Keeps each company's access current: loads it from the vault, gives its budget to the way out, refreshes its token (one at a
-//! time per company, the new pair stored before it is used; qontak-api.md 1.2). Tells nobody a secret.
+//! time per company over all processes, the new pair stored before it is used; qontak-api.md 1.2). Tells nobody a secret.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,10 +19,17 @@ const STORE_TRIES: u32 = 5;
 /// An operator has to act; until then it is looked at again after this time.
 const OPERATOR_MS: i64 = 30_000;
 
+/// A claim outlasts its attempt by so long: the new pair has to be stored, and clocks differ.
+const CLAIM_SPARE_MS: i64 = 5_000;
+/// Another process holds the claim; it is looked at again after this time.
+const CLAIM_AGAIN: Duration = Duration::from_millis(100);
+
 /// What a refresh came to.
 #[derive(Debug)]
 enum Renewal {
     Renewed(Box<TokenFile>),
+    /// Another process has refreshed it.
+    Others(Arc<Session>),
     /// The refresh token is no good.
     Refused,
 }
@@ -122,6 +129,7 @@ impl QontakCrm {
             Some((from, pair)) if from == version => pair,
             _ => match self.renew(company, &session, file).await? {
                 Renewal::Renewed(file) => file.to_secret(),
+                Renewal::Others(renewed) => return Ok(Some(renewed)),
                 Renewal::Refused => {
                     tracing::warn!(event = "crm.refresh_refused", company = company.0, "the CRM refuses to refresh the token");
                     self.outbound.credentials_refused(company, &session.api.host);
@@ -155,9 +163,40 @@ impl QontakCrm {
         }
     }
 
-    /// Asks for the next pair, once.
+    /// Waits for the right to spend the refresh token. `Some`: another process had it, and this is what that one got.
+    async fn claim(&self, company: CompanyNo, held: &Session) -> Step<Option<Arc<Session>>> {
+        let begun = self.clock.now();
+        while !self.claims(company, held).await? {
+            let session = self.session(company).await?;
+            if session.access.version != held.access.version {
+                return Ok(Some(session));
+            }
+            if self.clock.now().ms_since(begun) >= 2 * claim_ms(held) {
+                return Err(Stop::later(1_000, "another process refreshes the token"));
+            }
+            tokio::time::sleep(CLAIM_AGAIN).await;
+        }
+        Ok(None)
+    }
+
+    async fn claims(&self, company: CompanyNo, held: &Session) -> Step<bool> {
+        let now = self.clock.now();
+        let (version, until) = (held.access.version, now.plus_ms(claim_ms(held)));
+        self.vault.claim_refresh(company, version, &self.holder, now, until).await.map_err(Stop::store)
+    }
+
+    /// Asks for the next pair, once, and only while no other process does: of two the second would spend what is spent already.
     async fn renew(&self, company: CompanyNo, session: &Session, file: &TokenFile) -> Step<Renewal> {
-        let slot = self.outbound.slot(company, &session.api.host, Class::Token).await;
+        let slot = loop {
+            if let Some(renewed) = self.claim(company, session).await? {
+                return Ok(Renewal::Others(renewed));
+            }
+            let slot = self.outbound.slot(company, &session.api.host, Class::Token).await;
+            // The wait for it may have been longer than a claim lasts.
+            if self.claims(company, session).await? {
+                break slot;
+            }
+        };
         let request = Request {
             method: "POST",
             url: format!("{}{}", session.api.host, session.api.token_path),
@@ -177,11 +216,24 @@ impl QontakCrm {
                 Some(renewed) => Ok(Renewal::Renewed(Box::new(renewed))),
                 None => Err(Stop::later(1_000, "the token endpoint's answer cannot be read")),
             },
-            Outcome::Refused { .. } | Outcome::Credentials { .. } => Ok(Renewal::Refused),
-            Outcome::NotDone { after_ms, why } => Err(Stop::later(after_ms.unwrap_or(1_000), why)),
+            Outcome::Refused { .. } | Outcome::Credentials { .. } => {
+                let now = self.session(company).await?;
+                // Whoever set another token in between spoke last.
+                Ok(if now.access.version == session.access.version { Renewal::Refused } else { Renewal::Others(now) })
+            }
+            Outcome::NotDone { after_ms, why } => {
+                self.vault.release_refresh(company, &self.holder).await.map_err(Stop::store)?;
+                Err(Stop::later(after_ms.unwrap_or(1_000), why))
+            }
+            // It may be spent: the claim is kept, and others wait in vain for as long as it lasts.
             Outcome::Ambiguous { why } => Err(Stop::later(1_000, why)),
         }
     }
+}
+
+/// Time enough for one attempt and for storing what it brought.
+fn claim_ms(session: &Session) -> i64 {
+    i64::try_from(timeout(session).as_millis()).unwrap_or(i64::MAX).saturating_add(CLAIM_SPARE_MS)
 }
 
 /// Where the CRM's resources begin (qontak-api.md 1.1).

@@ -3,7 +3,7 @@
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::effect::{CameAbout, OpenEffect, Settlement};
-use super::event::{Because, Customer, Fact, ParkedOn, TakenBy, Writer};
+use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
@@ -214,23 +214,16 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             Some(effect) if !effect.stranded => settled(room, effect, settlement, ground),
             _ => vec![],
         },
-        Command::SettleEffect { call_id, succeeded, record, reason } => match room.effect(call_id) {
-            Some(effect) if effect.stranded => linked(call_id, &effect.settled_by_hand(*succeeded, record.as_deref(), reason)),
-            _ => return Err(not_stranded()),
-        },
+        Command::SettleEffect { call_id, succeeded, record, reason } => {
+            linked(call_id, &room.dead_letter(call_id)?.settled(*succeeded, record.as_deref(), reason))
+        }
         Command::EffectDoubted { call_id } => match room.effect(call_id) {
             Some(effect) if !effect.stranded && !effect.doubtful => {
                 vec![Fact::EffectDoubted { call_id: call_id.clone(), name: effect.name.clone() }]
             }
             _ => vec![],
         },
-        Command::RetryEffect { call_id, reason } => match room.effect(call_id) {
-            Some(effect) if effect.stranded => vec![
-                Fact::EffectRetried { call_id: call_id.clone(), name: effect.name.clone(), reason: reason.clone() },
-                Fact::CallParked { call_id: call_id.clone(), name: effect.name.clone(), on: ParkedOn::Effect },
-            ],
-            _ => return Err(not_stranded()),
-        },
+        Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
         Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref())?,
@@ -300,10 +293,6 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             facts
         }
     }
-}
-
-fn not_stranded() -> Refusal {
-    Refusal::new("not_a_dead_letter", Next::DoNotRetry, "Only a call that is unresolved or dead waits for a person's decision.")
 }
 
 /// A person who answered without saying who they are.

@@ -205,39 +205,6 @@ impl OpenEffect {
     pub fn is_for(&self, assignment: u64) -> bool {
         self.plan.target.as_ref().is_none_or(|target| *target == assignment.to_string())
     }
-
-    /// How it ended, as a person states it.
-    pub fn settled_by_hand(&self, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
-        #[derive(Serialize)]
-        struct ByHand<'a> {
-            settled_by_hand: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            record: Option<&'a str>,
-            reason: &'a str,
-        }
-        let kind = self.plan.kind.as_str();
-        if !succeeded {
-            let message = format!("A colleague looked and found that the {kind} was not written: {reason}");
-            return Settlement::error(CallStatus::Failed, &Refusal::new("settled_as_failed", Next::DoNotRetry, message));
-        }
-        let result = ResultJson::of(&ByHand { settled_by_hand: true, record, reason });
-        let record_kind = match self.plan.kind {
-            EffectKind::Deal => Some(RecordKind::Deal),
-            EffectKind::Ticket => Some(RecordKind::Ticket),
-            _ => None,
-        };
-        let link = record.zip(record_kind).map(|(id, kind)| Link {
-            kind,
-            id: id.to_owned(),
-            number: None,
-            name: String::new(),
-            intent: self.plan.intent.clone(),
-            // Not the present one: who says so after the customer came back must not answer a new wish with an old deal.
-            episode: self.episode,
-            result: Some(result.0.as_str().into()),
-        });
-        Settlement::succeeded(&result, link)
-    }
 }
 
 /// A room's other side; most rooms have none.

@@ -116,6 +116,8 @@ pub enum ParkedOn {
     Approval,
     /// The same file, on its way by another call.
     Attachment,
+    /// Its own arguments, to be read again: a person has it tried again.
+    Retry,
 }
 
 impl ParkedOn {
@@ -129,6 +131,7 @@ impl ParkedOn {
             Self::Barrier => "barrier",
             Self::Approval => "approval",
             Self::Attachment => "attachment",
+            Self::Retry => "retry",
         }
     }
 
@@ -312,6 +315,12 @@ pub enum Fact {
     },
     /// A person had a dead letter tried again.
     EffectRetried {
+        call_id: CallId,
+        name: String,
+        reason: String,
+    },
+    /// A person had a call tried again whose decision had failed inside.
+    CallRetried {
         call_id: CallId,
         name: String,
         reason: String,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dead_letter::{POISON, Poisoned};
 use super::effect::{OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
 use super::ids::{AgentId, Timestamp};
@@ -150,7 +151,13 @@ impl Room {
                     since: event.at,
                 }),
             },
-            Fact::CallAnswered { call_id, status, .. } => {
+            Fact::CallAnswered { call_id, name, status, code } => {
+                self.poisoned.retain(|poisoned| poisoned.call_id != *call_id);
+                if code.as_deref() == Some(POISON) {
+                    self.poisoned.push(Poisoned { call_id: call_id.clone(), name: name.clone() });
+                    let surplus = self.poisoned.len().saturating_sub(Self::MOST_POISONED);
+                    self.poisoned.drain(..surplus);
+                }
                 self.parked.retain(|parked| parked.call_id != *call_id);
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
@@ -181,6 +188,7 @@ impl Room {
                     effect.since = event.at;
                 }
             }
+            Fact::CallRetried { call_id, .. } => self.poisoned.retain(|poisoned| poisoned.call_id != *call_id),
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::dead_letter::Poisoned;
 use super::effect::{EffectKind, OpenEffect, Outside, RecordKind};
 use super::event::{AssignTarget, Customer, ParkedOn};
 use super::ids::{AgentId, CallId, Timestamp};
@@ -259,6 +260,9 @@ pub struct Room {
     pub barrier: Option<Box<Barrier>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staffed: Option<Box<Staffed>>,
+    /// Calls that were set aside because deciding them failed, oldest first, at most `Room::MOST_POISONED`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poisoned: Vec<Poisoned>,
     /// What it has in the CRM; most rooms have nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Box<Outside>>,
@@ -285,6 +289,7 @@ impl Default for Room {
             parked: vec![],
             barrier: None,
             staffed: None,
+            poisoned: vec![],
             outside: None,
             last_event_at: Timestamp(0),
         }

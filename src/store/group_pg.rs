@@ -11,10 +11,11 @@ use diesel::result::Error as DbError;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 
 use super::conn::{PgConn, Trouble, trouble};
+use super::decided::tell_pg;
 use super::group::{Written, last_timers, misshapen, payload};
 use super::schema::{function_calls, message_keys, owners, rooms};
 use super::url::describe;
-use crate::actors::ports::{Commit, Rejection, TimerChange};
+use crate::actors::ports::{Commit, DecidedEffect, Rejection, TimerChange};
 
 type Texts<'a> = Vec<Cow<'a, str>>;
 
@@ -250,8 +251,22 @@ fn group(
     if group.u_key.is_empty() && group.n_key.is_empty() {
         return Ok(true);
     }
-    match group.execute(c) {
-        Ok(_) => {
+    let decided: Vec<&DecidedEffect> = batch
+        .iter()
+        .zip(written.iter())
+        .filter(|(_, outcome)| outcome.is_none())
+        .flat_map(|(commit, _)| &commit.decided_effects)
+        .collect();
+    // Rare, and then worth the two round trips more that a transaction of several statements takes.
+    let done = match decided.is_empty() {
+        true => group.execute(c).map(|_| ()),
+        false => c.transaction(|c| {
+            group.execute(c)?;
+            decided.iter().try_for_each(|decided| tell_pg(c, decided))
+        }),
+    };
+    match done {
+        Ok(()) => {
             *position = next;
             written.iter_mut().filter(|outcome| outcome.is_none()).for_each(|outcome| *outcome = Some(None));
             Ok(true)

@@ -150,6 +150,7 @@ impl Group<'_> {
             EndCall { status: status.as_str(), body: &ended.answer.body, ended_at, position, room_key: key, mark: Mark }
                 .execute(c)?;
         }
+        commit.decided_effects.iter().try_for_each(|decided| super::decided::tell_sqlite(c, decided))?;
         for tag in &commit.new_tags {
             self.tags += InsertTag { company, folded: &tag.folded, shown: &tag.shown, created_at: at, mark: Mark }.execute(c)?;
         }

@@ -323,6 +323,7 @@ impl State {
                 stored.ended_at = ended.answer.status.is_final().then_some(ended.at);
             }
         }
+        commit.decided_effects.iter().for_each(|decided| self.outbox.decided(decided));
         self.messages.extend(commit.messages.iter().copied());
         if let Some(company) = self.companies.get_mut(&commit.address.company) {
             for tag in &commit.new_tags {

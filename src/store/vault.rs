@@ -193,6 +193,51 @@ impl Vault for SealedVault {
         })
     }
 
+    fn claim_refresh<'a>(
+        &'a self,
+        company: CompanyNo,
+        version: i64,
+        holder: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> OutsideFuture<'a, bool> {
+        let holder = holder.to_owned();
+        Box::pin(async move {
+            // One statement: of two processes at once, the second finds what the first wrote.
+            let work = move |conn: &mut Conn| {
+                let free = crm_access::refresh_version
+                    .ne(version)
+                    .or(crm_access::refresh_holder.eq(&holder))
+                    .or(crm_access::refresh_until.le(now.0));
+                let row = crm_access::table.filter(crm_access::company.eq(company.0)).filter(crm_access::version.eq(version));
+                let done = run!(conn, "claiming a token's refresh", |c| diesel::update(row.filter(free))
+                    .set((
+                        crm_access::refresh_version.eq(version),
+                        crm_access::refresh_holder.eq(&holder),
+                        crm_access::refresh_until.eq(until.0),
+                    ))
+                    .execute(c))?;
+                Ok(done > 0)
+            };
+            self.writer.run(work).await.map_err(told)
+        })
+    }
+
+    fn release_refresh<'a>(&'a self, company: CompanyNo, holder: &'a str) -> OutsideFuture<'a, ()> {
+        let holder = holder.to_owned();
+        Box::pin(async move {
+            let work = move |conn: &mut Conn| {
+                let row = crm_access::table.filter(crm_access::company.eq(company.0));
+                let row = row.filter(crm_access::refresh_holder.eq(&holder));
+                run!(conn, "releasing a token's refresh", |c| diesel::update(row)
+                    .set(crm_access::refresh_until.eq(0))
+                    .execute(c))?;
+                Ok(())
+            };
+            self.writer.run(work).await.map_err(told)
+        })
+    }
+
     fn channel(&self, company: CompanyNo) -> OutsideFuture<'_, Option<ChannelAccess>> {
         Box::pin(async move { super::channel::access(&self.readers, &self.seal, company).await.map_err(told) })
     }

@@ -13,6 +13,7 @@ mod dice;
 mod doubt;
 mod events;
 mod lanes;
+mod poison;
 mod takeovers;
 mod world;
 
@@ -84,6 +85,12 @@ fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
     });
     eprintln!("{} takeovers, {} effects started", takeovers.load(Ordering::Relaxed), marks.load(Ordering::Relaxed));
     assert!(takeovers.into_inner() >= 1_000 && marks.into_inner() >= 200, "too little happened to show anything");
+}
+
+#[test]
+fn what_fails_inside_is_tried_again_only_when_a_person_says_so() {
+    quietly();
+    poison::play();
 }
 
 #[test]

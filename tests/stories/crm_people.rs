@@ -9,12 +9,14 @@ use serde_json::json;
 use crate::world::crm::TOKEN;
 use crate::world::{Call, Room, World, calls, create_tag, eventually, within};
 
-on_both_databases!(who_asks_again_for_what_nobody_knows_makes_no_second);
+on_both_databases!(who_asks_again_for_what_nobody_knows_makes_no_second, what_a_person_settled_keeps_nobody_else_in_doubt,);
 
 on_sqlite_alone!(
     a_paused_room_ends_what_is_under_way_and_begins_nothing,
     what_runs_cannot_be_cancelled,
     a_crm_that_is_cleared_ends_what_was_open,
+    a_retry_goes_by_itself_and_finds_what_was_made,
+    a_call_that_was_turned_away_too_often_is_tried_again_or_settled,
     a_retry_and_a_word_of_how_it_ended_do_not_both_count,
     so_many_calls_may_wait_and_no_more,
 );
@@ -44,6 +46,16 @@ fn a_call_nobody_knows_the_end_of(world: &mut World) -> (Room, &'static str) {
     (room, "u1")
 }
 
+/// The record of that name that we made and nobody knows of; the other one is called otherwise from now on.
+fn ours_alone_is_called_so(world: &World) -> String {
+    let mut ids: Vec<i64> = world.crm().named("deals", "Two boats").iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    // Theirs was made first.
+    ids.sort_unstable();
+    let [theirs, ours] = ids[..] else { panic!("not two: {ids:?}") };
+    world.crm().somebody_changes("deals", theirs, &json!({"name": "Somebody's own"}));
+    ours.to_string()
+}
+
 /// From now on the next deal takes four seconds to be made, and is waited for.
 fn is_slow(world: &World) {
     world.is_told_the_token(TOKEN, &["--per-second", "500", "--per-minute", "30000", "--attempt-timeout-ms", "20000"]);
@@ -67,6 +79,61 @@ pub fn who_asks_again_for_what_nobody_knows_makes_no_second(world: &mut World) {
     let settled = world.admin().send("POST", &format!("/v1/function-calls/{unknown}/settle"), Some(&word));
     assert_eq!(settled.http, 200, "{settled:?}");
     assert_eq!(room.gets(create_deal("Two boats").id("later")).result()["already_existed"], true);
+}
+
+pub fn what_a_person_settled_keeps_nobody_else_in_doubt(world: &mut World) {
+    let (_, unknown) = a_call_nobody_knows_the_end_of(world);
+    let ours = ours_alone_is_called_so(world);
+    let word = json!({"outcome": "succeeded", "record": ours, "reason": "I looked; it is there."});
+    let settled = world.admin().send("POST", &format!("/v1/function-calls/{unknown}/settle"), Some(&word));
+    assert_eq!(settled.http, 200, "{settled:?}");
+    // Another conversation makes one of the same name and loses the answer: the first one's is accounted for.
+    let other = world.a_room("web-2");
+    world.crm().has_once("POST /api/v3.1/deals", "lose_answer");
+    let made = other.gets_within(20, create_deal("Two boats").id("c2"));
+    assert_eq!(made.only()["status"], "succeeded", "{made:?}");
+    assert_ne!(made.result()["deal"]["id"], json!(ours));
+    assert_eq!(world.crm().named("deals", "Two boats").len(), 2);
+}
+
+pub fn a_retry_goes_by_itself_and_finds_what_was_made(world: &mut World) {
+    let (room, unknown) = a_call_nobody_knows_the_end_of(world);
+    let ours = ours_alone_is_called_so(world);
+    let asked = world.crm().was_asked("POST", "/deals");
+    let why = json!({"reason": "The other one has another name now."});
+    let retried = world.admin().send("POST", &format!("/v1/function-calls/{unknown}/retry"), Some(&why));
+    assert_eq!(retried.http, 200, "{retried:?}");
+    is(world, unknown, "succeeded");
+    assert_eq!(world.admin().call(unknown).body["result"]["deal"]["id"].as_str(), Some(ours.as_str()));
+    assert_eq!(world.crm().was_asked("POST", "/deals"), asked, "it was looked up, not sent again");
+    assert_eq!(room.facts("effect_retried")[0]["reason"], why["reason"]);
+    let twice = world.admin().send("POST", &format!("/v1/function-calls/{unknown}/retry"), Some(&why));
+    assert_eq!(twice.http, 409, "{twice:?}");
+}
+
+pub fn a_call_that_was_turned_away_too_often_is_tried_again_or_settled(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    let turned_away = json!({"route": "POST /api/v3.1/deals", "fault": "status_429", "rate": 1.0, "retry_after_s": 0});
+    world.crm().has_exactly(&turned_away);
+    for (id, name) in [("d1", "Ten tents"), ("d2", "Five stoves")] {
+        room.gets_within(0, create_deal(name).id(id));
+    }
+    is(world, "d1", "dead");
+    is(world, "d2", "dead");
+    assert_eq!(world.crm().deals().iter().filter(|deal| deal["name"] == "Ten tents").count(), 0);
+    world.crm().is_well_again();
+    let say = |id: &str, what: &str, word: &serde_json::Value| {
+        world.admin().send("POST", &format!("/v1/function-calls/{id}/{what}"), Some(word))
+    };
+    assert_eq!(say("d1", "retry", &json!({"reason": "It takes orders again."})).http, 200);
+    is(world, "d1", "succeeded");
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
+    let settled = say("d2", "settle", &json!({"outcome": "failed", "reason": "The customer went elsewhere."}));
+    assert_eq!((settled.http, settled.body["status"].as_str()), (200, Some("failed")), "{settled:?}");
+    assert_eq!(world.crm().named("deals", "Five stoves").len(), 0);
+    // What was settled as not done may be wished for again.
+    assert_eq!(room.gets(create_deal("Five stoves").id("d3")).only()["status"], "succeeded");
 }
 
 pub fn a_retry_and_a_word_of_how_it_ended_do_not_both_count(world: &mut World) {

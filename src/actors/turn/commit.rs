@@ -19,7 +19,20 @@ impl Turn<'_> {
         let mut snapshot = Vec::with_capacity(512);
         serde_json::to_writer(&mut snapshot, &self.room)?;
         let timers = self.timers();
-        let Self { address, before, room, events, new_calls, ended_calls, messages, new_tags, opened, ask_roster, .. } = self;
+        let Self {
+            address,
+            before,
+            room,
+            events,
+            new_calls,
+            ended_calls,
+            messages,
+            new_tags,
+            decided_effects,
+            opened,
+            ask_roster,
+            ..
+        } = self;
         let commit = Commit {
             address: address.clone(),
             key,
@@ -32,6 +45,7 @@ impl Turn<'_> {
             ended_calls,
             messages,
             new_tags,
+            decided_effects,
             timers,
             columns: columns(&room),
             snapshot,

@@ -27,7 +27,8 @@ pub const TOKEN: &str = "canary-token-that-nobody-may-see";
 pub const LARAS: &str = "6281200000001";
 pub const SHARED: &str = "6281200000002";
 
-pub struct MemoryVault(pub Mutex<Option<CrmAccess>>);
+/// The access, and who holds which version's refresh until when.
+pub struct MemoryVault(pub Mutex<Option<CrmAccess>>, pub Mutex<Option<(i64, String, Timestamp)>>);
 
 impl Vault for MemoryVault {
     fn crm(&self, _: CompanyNo) -> OutsideFuture<'_, Option<CrmAccess>> {
@@ -44,6 +45,26 @@ impl Vault for MemoryVault {
             if fits {
                 access.secret = secret.clone();
                 access.version += 1;
+            }
+            Ok(fits)
+        })
+    }
+
+    fn claim_refresh<'a>(
+        &'a self,
+        _: CompanyNo,
+        version: i64,
+        holder: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> OutsideFuture<'a, bool> {
+        Box::pin(async move {
+            let is = self.0.lock().unwrap().as_ref().map(|access| access.version);
+            let mut claim = self.1.lock().unwrap();
+            let held = claim.as_ref().is_some_and(|(of, by, until)| *of == version && by != holder && *until > now);
+            let fits = is == Some(version) && !held;
+            if fits {
+                *claim = Some((version, holder.to_owned(), until));
             }
             Ok(fits)
         })
@@ -133,11 +154,17 @@ impl Scene {
             version: 1,
         };
         access(&mut granted);
-        let vault = Arc::new(MemoryVault(Mutex::new(Some(granted))));
+        let vault = Arc::new(MemoryVault(Mutex::new(Some(granted)), Mutex::default()));
         let (outbox, clock) = (Arc::new(MemoryOutbox::default()), Arc::new(MovedClock::default()));
         let crm = QontakCrm::new(Outbound::new().unwrap(), vault.clone(), outbox.clone(), clock.clone(), [9; 32]);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { standin, crm: Arc::new(crm), vault, outbox, clock, client, calls: AtomicI64::new(0) }
+    }
+
+    /// Another process over the same store.
+    pub fn beside(&self) -> Arc<QontakCrm> {
+        let (vault, outbox, clock) = (self.vault.clone(), self.outbox.clone(), self.clock.clone());
+        Arc::new(QontakCrm::new(Outbound::new().unwrap(), vault, outbox, clock, [9; 32]))
     }
 
     pub fn clock_now(&self) -> Timestamp {
@@ -159,6 +186,14 @@ impl Scene {
         assert_eq!(answer.status(), 200, "{path}");
         let mut body: Value = answer.json().await.unwrap();
         body["data"].take()
+    }
+
+    /// Somebody there makes a record.
+    pub async fn by_hand(&self, kind: &str, record: Value) {
+        let url = format!("{}/api/v3.1/{kind}", self.standin.url());
+        let answer = self.client.post(url).bearer_auth(TOKEN).json(&record).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{kind}");
+        self.control("DELETE", "journal", None).await;
     }
 
     pub async fn book(&self, kind: &str) -> Vec<Value> {
@@ -275,6 +310,7 @@ impl Scene {
 }
 
 /// A settlement, as a model and a room see it.
+#[derive(Debug)]
 pub struct Told {
     pub status: &'static str,
     pub body: Value,

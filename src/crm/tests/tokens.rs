@@ -34,6 +34,38 @@ async fn a_token_near_its_end_is_refreshed_once_by_many() {
 }
 
 #[actix_web::test]
+async fn of_two_processes_one_refreshes_and_the_other_takes_over_what_it_got() {
+    let scene = refreshable(-10);
+    // The one that refreshes hears of it late: the other has all the time to spend the same token.
+    scene.fault(json!({"route": "POST /oauth/token", "fault": "slow", "ms": 300, "times": 1})).await;
+    let beside = scene.beside();
+    let jobs = [1, 2, 3, 4].map(|n| scene.job("create_deal", json!({"name": format!("n{n}")})));
+    let planned = futures_util::future::join4(
+        scene.crm.plan(&jobs[0], &[]),
+        beside.plan(&jobs[1], &[]),
+        beside.plan(&jobs[2], &[]),
+        scene.crm.plan(&jobs[3], &[]),
+    );
+    let planned = planned.await;
+    for planned in [planned.0, planned.1, planned.2, planned.3] {
+        assert!(matches!(planned, Ok(Planned::Write(_))), "{planned:?}");
+    }
+    assert_eq!(refreshes(&scene).await, 1);
+    let access = scene.vault.0.lock().unwrap().clone().unwrap();
+    assert_eq!(access.version, 2);
+}
+
+#[actix_web::test]
+async fn a_process_that_died_while_it_refreshed_is_waited_for_and_no_longer() {
+    let scene = refreshable(-10);
+    let died = Some((1, "another".to_owned(), scene.clock_now().plus_ms(600)));
+    *scene.vault.1.lock().unwrap() = died;
+    let begun = std::time::Instant::now();
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    assert!(begun.elapsed().as_millis() >= 500 && refreshes(&scene).await == 1);
+}
+
+#[actix_web::test]
 async fn a_401_refreshes_once_for_all_who_got_one() {
     let scene = Scene::with(
         |options| {

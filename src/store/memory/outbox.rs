@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::{MemoryStore, State};
 use crate::actors::outside::{Claim, EffectJob, Outbox, OutsideFuture, Part, PartDone, PartRow, Recalled, Started};
-use crate::room::{CallKey, CompanyNo, RoomAddress, Settlement, Timestamp};
+use crate::actors::ports::DecidedEffect;
+use crate::room::{CallKey, CallStatus, CompanyNo, RoomAddress, Settlement, Timestamp};
+use crate::store::decided::BY_HAND;
 use crate::store::outbox_rows::{MOST_CLAIMS, nothing_happened};
 
 /// What happens to one write of the outbox.
@@ -105,6 +107,20 @@ impl Shelf {
         }
         if nothing_happened(settlement.status) {
             effect.parts.values_mut().filter(|row| row.done.is_none()).for_each(|row| row.idle = true);
+        }
+    }
+
+    /// As a commit says it.
+    pub fn decided(&mut self, decided: &DecidedEffect) {
+        let Some(effect) = self.effects.get_mut(&decided.key) else { return };
+        effect.settlement = Some(decided.settlement.clone());
+        for row in effect.parts.values_mut().filter(|row| row.done.is_none()) {
+            if decided.settlement.status == CallStatus::Succeeded {
+                let record = decided.record.clone().filter(|_| row.part.name == decided.part).unwrap_or_default();
+                (row.done, row.idle) = (Some(PartDone { record, answer: BY_HAND.into() }), false);
+            } else {
+                row.idle = true;
+            }
         }
     }
 

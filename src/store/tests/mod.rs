@@ -1,6 +1,7 @@
 //! The store's promises, each checked on SQLite and, when `BELLHOP_TEST_POSTGRES` names a server, on PostgreSQL too.
 
 mod call_keys;
+mod decided;
 mod faults;
 mod fence;
 mod files;
@@ -227,6 +228,7 @@ impl Draft {
             ended_calls: vec![],
             messages: vec![],
             new_tags: vec![],
+            decided_effects: vec![],
             timers: vec![],
             columns: RoomColumns { status: "open", control: "bot", assignee: None, assignment: 0, paused: false },
             snapshot: vec![],

@@ -70,6 +70,37 @@ fn a_token_comes_back_as_it_was_set_and_only_then() {
 }
 
 #[test]
+fn a_refresh_token_is_spent_by_one_process_at_a_time() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let (acme, vault) = (set(&serving.store, "acme", "first"), serving.store.vault());
+        let version = wait(vault.crm_version(acme)).unwrap().unwrap();
+        let claims = |holder: &str, version: i64, now: i64| {
+            wait(vault.claim_refresh(acme, version, holder, Timestamp(now), Timestamp(now + 10))).unwrap()
+        };
+        let both = wait(async {
+            tokio::join!(
+                vault.claim_refresh(acme, version, "a", Timestamp(1), Timestamp(11)),
+                vault.claim_refresh(acme, version, "b", Timestamp(1), Timestamp(11))
+            )
+        });
+        let (a, b) = (both.0.unwrap(), both.1.unwrap());
+        assert!(a != b, "one of two at once");
+        let (winner, loser) = if a { ("a", "b") } else { ("b", "a") };
+        assert!(!claims(loser, version, 10) && claims(winner, version, 2), "until its time is over, and it may go on");
+        assert!(claims(loser, version, 12), "who died in the middle of it is not waited for");
+        assert!(!claims(winner, version, 13));
+        wait(vault.release_refresh(acme, winner)).unwrap();
+        assert!(!claims(winner, version, 13), "nobody gives back what another holds");
+        wait(vault.release_refresh(acme, loser)).unwrap();
+        assert!(claims(winner, version, 13));
+        assert!(wait(vault.replace_crm_secret(acme, version, &Secret::new("fresh".into()))).unwrap());
+        assert!(!claims(winner, version, 14) && !claims(loser, version, 99), "that version is over");
+        assert!(claims(loser, version + 1, 14), "and the next is nobody's yet");
+    });
+}
+
+#[test]
 fn a_refreshed_token_is_stored_only_over_the_one_it_came_from() {
     each(|place| {
         let serving = Serving::at(place);

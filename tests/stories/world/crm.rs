@@ -115,6 +115,14 @@ impl StandIn {
         assert_eq!(made.http, 200, "{made:?}");
     }
 
+    /// Somebody else changes a record there, by hand.
+    pub fn somebody_changes(&self, kind: &str, id: i64, change: &Value) {
+        let mut somebody = self.door.clone();
+        TOKEN.clone_into(&mut somebody.key);
+        let changed = somebody.send("PUT", &format!("/api/v3.1/{kind}/{id}"), Some(change));
+        assert_eq!(changed.http, 200, "{changed:?}");
+    }
+
     /// Every token that opens or ever opened a door there.
     pub fn tokens(&self) -> Value {
         self.door.get("/_standin/tokens").body["data"].clone()

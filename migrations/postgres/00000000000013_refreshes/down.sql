@@ -1,0 +1,3 @@
+ALTER TABLE crm_access DROP COLUMN refresh_until;
+ALTER TABLE crm_access DROP COLUMN refresh_holder;
+ALTER TABLE crm_access DROP COLUMN refresh_version;

@@ -1,0 +1,125 @@
+//! Dead letters: calls that ended `unresolved` or `dead` and now wait for a person, who has one tried again or says how it
+//! ended. Either they have an effect out there, or their decision failed inside (poison) and nothing was ever asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::ResultJson;
+use super::effect::{EffectKind, Link, OpenEffect, RecordKind, Settlement};
+use super::event::{Fact, ParkedOn};
+use super::ids::CallId;
+use super::refusal::{Next, Refusal};
+use super::state::{CallStatus, Room};
+
+/// Code of the answer to a call whose decision failed inside again and again.
+pub const POISON: &str = "poison";
+
+/// A call that was set aside because deciding it failed; its arguments are in its own row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poisoned {
+    pub call_id: CallId,
+    /// The action's name.
+    pub name: String,
+}
+
+/// A call of this room that waits for a person's decision.
+#[derive(Clone, Copy, Debug)]
+pub enum DeadLetter<'a> {
+    Effect(&'a OpenEffect),
+    Poisoned(&'a Poisoned),
+}
+
+impl Room {
+    /// More poisoned calls than this are forgotten, oldest first: they stay dead, and in the journal.
+    pub const MOST_POISONED: usize = 50;
+
+    /// `Err`: the call is none, or was decided already.
+    pub fn dead_letter(&self, call_id: &CallId) -> Result<DeadLetter<'_>, Refusal> {
+        let effect = self.effect(call_id).filter(|effect| effect.stranded).map(DeadLetter::Effect);
+        let poisoned = || self.poisoned.iter().find(|poisoned| poisoned.call_id == *call_id).map(DeadLetter::Poisoned);
+        effect.or_else(poisoned).ok_or_else(|| {
+            let message = "Only a call that is unresolved or dead waits for a person's decision.";
+            Refusal::new("not_a_dead_letter", Next::DoNotRetry, message)
+        })
+    }
+}
+
+impl DeadLetter<'_> {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Effect(effect) => &effect.name,
+            Self::Poisoned(poisoned) => &poisoned.name,
+        }
+    }
+
+    fn call_id(&self) -> &CallId {
+        match self {
+            Self::Effect(effect) => &effect.call_id,
+            Self::Poisoned(poisoned) => &poisoned.call_id,
+        }
+    }
+
+    /// What the call waits for once it is tried again.
+    pub fn waits_for(&self) -> ParkedOn {
+        match self {
+            Self::Effect(_) => ParkedOn::Effect,
+            Self::Poisoned(_) => ParkedOn::Retry,
+        }
+    }
+
+    /// The facts of another try.
+    pub fn retried(&self, reason: &str) -> Vec<Fact> {
+        let (call_id, name, reason) = (self.call_id().clone(), self.name().to_owned(), reason.to_owned());
+        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for() };
+        let again = match self {
+            Self::Effect(_) => Fact::EffectRetried { call_id, name, reason },
+            Self::Poisoned(_) => Fact::CallRetried { call_id, name, reason },
+        };
+        vec![again, parked]
+    }
+
+    /// How it ended, as a person states it. `record`: its id out there, where it made or changed one.
+    pub fn settled(&self, succeeded: bool, record: Option<&str>, reason: &str) -> Settlement {
+        #[derive(Serialize)]
+        struct ByHand<'a> {
+            settled_by_hand: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            record: Option<&'a str>,
+            reason: &'a str,
+        }
+        if !succeeded {
+            let message = match self {
+                Self::Effect(effect) => {
+                    let kind = effect.plan.kind.as_str();
+                    format!("A colleague looked and found that the {kind} was not written: {reason}")
+                }
+                Self::Poisoned(_) => format!("A colleague looked and found that it was not done: {reason}"),
+            };
+            return Settlement::error(CallStatus::Failed, &Refusal::new("settled_as_failed", Next::DoNotRetry, message));
+        }
+        let result = ResultJson::of(&ByHand { settled_by_hand: true, record, reason });
+        let link = match self {
+            Self::Effect(effect) => linked(effect, record, &result),
+            // Bellhop had no part in it: whatever is there is not what this call made.
+            Self::Poisoned(_) => None,
+        };
+        Settlement::succeeded(&result, link)
+    }
+}
+
+fn linked(effect: &OpenEffect, record: Option<&str>, result: &ResultJson) -> Option<Link> {
+    let kind = match effect.plan.kind {
+        EffectKind::Deal => RecordKind::Deal,
+        EffectKind::Ticket => RecordKind::Ticket,
+        _ => return None,
+    };
+    Some(Link {
+        kind,
+        id: record?.to_owned(),
+        number: None,
+        name: String::new(),
+        intent: effect.plan.intent.clone(),
+        // Not the present one: who says so after the customer came back must not answer a new wish with an old deal.
+        episode: effect.episode,
+        result: Some(result.0.as_str().into()),
+    })
+}
