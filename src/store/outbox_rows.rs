@@ -68,10 +68,10 @@ impl Fence {
         })
     }
 
-    fn lets_in(&self, epoch: i64, assignee: Option<&str>, assignment: i64, control: &str) -> bool {
-        epoch == self.epoch
-            || (self.hands_to.is_some() && assignee == self.hands_to.as_deref())
-            || (self.leave == Some(assignment) && control != "nobody")
+    fn lets_in(&self, (epoch, assignee, assignment, control): &Controlled) -> bool {
+        *epoch == self.epoch
+            || (self.hands_to.is_some() && *assignee == self.hands_to)
+            || (self.leave == Some(*assignment) && control != "nobody")
     }
 }
 
@@ -165,7 +165,7 @@ fn holds(conn: &mut Conn, head: &Head) -> Result<bool, StoreError> {
     let Some(fence) = &head.fence else { return Ok(true) };
     let row = rooms::table.filter(rooms::company.eq(head.company)).filter(rooms::room_id.eq(&head.room_id));
     let row = row.select((rooms::epoch, rooms::assignee, rooms::assignment, rooms::control));
-    let found: QueryResult<Vec<(i64, Option<String>, i64, String)>> = match conn {
+    let found: QueryResult<Vec<Controlled>> = match conn {
         Conn::Sqlite(c) => row.load(c),
         Conn::Pg(c) => row.for_share().load(c),
     };
