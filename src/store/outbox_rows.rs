@@ -75,6 +75,9 @@ impl Fence {
     }
 }
 
+/// Of a room's row: control epoch, assignee, number of the assignment, who has control.
+type Controlled = (i64, Option<String>, i64, String);
+
 #[derive(Debug)]
 pub(super) enum Write {
     Start { head: Head, no: i64, name: String, part: String, shown_name: Option<String> },
@@ -170,9 +173,7 @@ fn holds(conn: &mut Conn, head: &Head) -> Result<bool, StoreError> {
         Conn::Pg(c) => row.for_share().load(c),
     };
     let found = found.map_err(|error| sort(error, "reading who controls a room"))?;
-    Ok(found
-        .first()
-        .is_some_and(|(epoch, assignee, assignment, control)| fence.lets_in(*epoch, assignee.as_deref(), *assignment, control)))
+    Ok(found.first().is_some_and(|row| fence.lets_in(row)))
 }
 
 /// The effect's row for this try; false: this try of it has ended.
