@@ -46,3 +46,4 @@ mod replay;
 mod resolve;
 mod settings;
 mod start;
+mod whatsapp;

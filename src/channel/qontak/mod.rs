@@ -37,6 +37,7 @@ use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
+pub(super) use answer::unsaid;
 pub use check::{CheckProblem, CheckReport};
 
 use session::Desk;
