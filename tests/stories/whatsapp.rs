@@ -111,7 +111,7 @@ pub fn a_lost_answer_is_found_again_by_its_status(world: &mut World) {
 
 pub fn where_the_channel_keeps_silent_nothing_is_sent_again(world: &mut World) {
     let robot = a_conversation(world);
-    world.is_told_whatsapp(&["--status-wait-ms", "600"]);
+    world.is_told_whatsapp(600);
     world.crm().has_once(MESSAGES, "lose_answer");
     world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
     let _ = robot.gets_within(2, sends("map").id("s1"));

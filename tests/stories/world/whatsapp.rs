@@ -20,44 +20,33 @@ pub const MESSAGES: &str = "POST /v23.0/{phone}/messages";
 pub const MEDIA: &str = "POST /v23.0/{phone}/media";
 
 /// Budgets that no story waits for, and patience that is soon at its end.
-const QUICK: &[&str] = &[
-    "--per-second",
-    "500",
-    "--per-minute",
-    "30000",
-    "--burst",
-    "500",
-    "--grace-ms",
-    "300",
-    "--attempt-timeout-ms",
-    "2500",
-    "--status-wait-ms",
-    "3000",
-];
+const QUICK: &[&str] =
+    &["--per-second", "500", "--per-minute", "30000", "--burst", "500", "--grace-ms", "300", "--attempt-timeout-ms", "2500"];
 
 impl World {
     /// The company's messages travel by the stand-in's Cloud API, which tells us of them. The webhook's path.
     pub fn has_whatsapp(&mut self) -> String {
         self.has_a_crm();
-        let path = self.is_told_whatsapp(&[]);
+        let path = self.is_told_whatsapp(3_000);
         self.crm().tells_us_at(&format!("http://127.0.0.1:{}{path}", self.port));
         path
     }
 
-    /// `company channel set`; the webhook's path.
-    pub fn is_told_whatsapp(&self, more: &[&str]) -> String {
+    /// `company channel set`; the webhook's path. So long is waited for the channel to speak of a message.
+    pub fn is_told_whatsapp(&self, status_wait_ms: u32) -> String {
         let files = [("whatsapp-token", TOKEN), ("app-secret", APP_SECRET)].map(|(name, secret)| {
             let file = self.folder().join(name);
             fs::write(&file, secret).unwrap();
             file.to_str().unwrap().to_owned()
         });
         let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
+        let wait = status_wait_ms.to_string();
         let words = ["company", "channel", "set", "acme", "--kind", "whatsapp_cloud", "--phone-number-id", PHONE, "--base-url"];
         let words = [
             &words[..],
             &[&base, "--public-url", &public, "--token-file", &files[0], "--app-secret-file", &files[1]],
             QUICK,
-            more,
+            &["--status-wait-ms", &wait],
         ];
         let set = self.command(&words.concat());
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
@@ -99,12 +88,6 @@ impl StandIn {
     /// What reached this customer, in order.
     pub fn got_on_whatsapp(&self, number: &str) -> Vec<Value> {
         self.records("whatsapp_messages").into_iter().filter(|message| message["to"] == number).collect()
-    }
-
-    /// One step of a message's life is told, out of its turn.
-    pub fn tells_status(&self, message_id: &Value, status: &str) {
-        let step = json!({"id": message_id, "status": status});
-        assert_eq!(self.door.send("POST", "/_standin/whatsapp/status", Some(&step)).http, 200);
     }
 
     pub fn forgets_all_media(&self) {
