@@ -18,8 +18,7 @@ use crate::actors::ports::Clock;
 use crate::actors::postman::take_inbox;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
-use crate::channel::channels::{self, ChannelEars, Channels, Signatures};
-use crate::channel::{QontakChannel, WhatsappCloud};
+use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, WhatsappCloud};
 use crate::config::Config;
 use crate::crm::QontakCrm;
 use crate::library::{Clamd, Library, Links, Refused, Scan, Who};
@@ -214,28 +213,29 @@ const CHANNEL_HEAD_START: u32 = 3;
 pub fn build_outside(
     store: &Store,
     clock: &Arc<dyn Clock>,
-    files: Option<&Arc<Library>>,
+    files: Option<Arc<Library>>,
 ) -> Result<(QontakCrm, Channels), StoreError> {
     let outbound = Outbound::new().map_err(StoreError::Invalid)?;
     let (vault, clock) = (store.vault(), clock.clone());
-    let qontak = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.memory(), clock.clone());
-    let whatsapp = WhatsappCloud::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.channel_memory(), clock.clone());
-    let (qontak, whatsapp) = match files {
-        Some(files) => channels::with_files(qontak, whatsapp, files),
-        None => (qontak, whatsapp),
-    };
+    let mut qontak = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.memory(), clock.clone());
+    let mut whatsapp =
+        WhatsappCloud::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.channel_memory(), clock.clone());
+    if let Some(files) = files {
+        qontak = qontak.with_files(files.clone()).hearing(store.inbox(), store.outbox());
+        whatsapp = whatsapp.with_files(files);
+    }
     let channels = Channels::new(qontak, whatsapp, vault.clone());
     Ok((QontakCrm::new(outbound, vault, store.outbox(), clock, store.reference_key()), channels))
 }
 
-/// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
+/// Everything that knows how rooms come to threads.
 fn build_router(
     config: &Config,
     store: &Store,
     clock: Arc<dyn Clock>,
     library: Arc<Library>,
 ) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
-    let (crm, channel) = build_outside(store, &clock, Some(&library))?;
+    let (crm, channel) = build_outside(store, &clock, Some(library))?;
     let channel = Arc::new(channel);
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use crate::actors::inbox::{Doorkeeper, Ears, Heard, InboxRow, People, Sheet};
 use crate::actors::outside::{
-    Counterpart, EffectJob, Files, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
 };
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, Settlement, Timestamp};
@@ -68,11 +68,6 @@ impl Channels {
     fn last_known(&self, company: CompanyNo) -> &dyn Counterpart {
         self.by_kind(self.kinds.get(&company).map_or(ChannelKind::Embedded, |known| known.1))
     }
-}
-
-/// Both adapters with the library behind them.
-pub fn with_files(qontak: QontakChannel, whatsapp: WhatsappCloud, files: &Arc<impl Files>) -> (QontakChannel, WhatsappCloud) {
-    (qontak.with_files(Arc::clone(files) as Arc<dyn Files>), whatsapp.with_files(Arc::clone(files) as Arc<dyn Files>))
 }
 
 impl People for Channels {

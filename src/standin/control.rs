@@ -34,6 +34,8 @@ pub fn answer(world: &mut World, incoming: &Incoming) -> (Answer, Vec<Later>) {
         ("GET", "tokens") => Ok(data(world.tokens.all())),
         ("POST", "revoke") => revoke(world, incoming),
         ("POST", "rooms") => room(world, incoming, &mut later),
+        ("POST", "divisions") => division(world, incoming),
+        ("POST", "people") => person(world, incoming),
         ("POST", "say") => say(world, incoming, &mut later),
         // Where a redirect leads: whoever comes here followed it.
         (_, "trap") => Ok(trapped(world, incoming)),
@@ -204,6 +206,39 @@ fn room(world: &mut World, incoming: &Incoming, later: &mut Vec<Later>) -> Outco
     let shown = room.shown();
     later.extend(chat::open(world, room));
     Ok(data(shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDivision {
+    name: String,
+    /// Conversations that each of its people may have at once.
+    #[serde(default)]
+    most_chats: usize,
+}
+
+/// A division of everybody.
+fn division(world: &mut World, incoming: &Incoming) -> Outcome {
+    let new: NewDivision = read(incoming)?;
+    if new.name.trim().is_empty() {
+        return Err(wrong(422, "name must say something"));
+    }
+    let division = chat::founded(&mut world.chat, new.name.trim(), new.most_chats);
+    Ok(data(json!({"id": division.id, "name": division.name})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPerson {
+    full_name: String,
+    email: String,
+}
+
+/// Somebody new answers customers there.
+fn person(world: &mut World, incoming: &Incoming) -> Outcome {
+    let new: NewPerson = read(incoming)?;
+    let person = chat::hired(&mut world.chat, &new.full_name, &new.email);
+    Ok(data(json!({"id": person.id, "full_name": person.full_name, "email": person.email})))
 }
 
 #[derive(Deserialize)]

@@ -13,6 +13,7 @@ pub mod port;
 pub mod postgres;
 pub mod program;
 pub mod small_disk;
+pub mod told;
 pub mod whatsapp;
 pub mod wire;
 
