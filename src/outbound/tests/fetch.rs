@@ -75,6 +75,7 @@ impl Hosts {
                 tokio::spawn(async move {
                     while let Ok((mut stream, _)) = door.accept().await {
                         knocks.fetch_add(1, Ordering::SeqCst);
+                        let _ = head_of(&mut stream).await;
                         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret").await;
                     }
                 });
@@ -94,13 +95,18 @@ impl Hosts {
     }
 }
 
-/// One answer of the good host, by the path that was asked.
-async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+/// What was asked.
+async fn head_of(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut head = vec![];
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let head = String::from_utf8_lossy(&head).into_owned();
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// One answer of the good host, by the path that was asked.
+async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+    let head = head_of(&mut stream).await?;
     assert!(head.contains("accept-encoding: identity\r\n"), "{head}");
     let path = head.split(' ').nth(1).unwrap_or_default();
     let whole = |body: &[u8], more: &str| {
