@@ -15,6 +15,9 @@ use super::{
     sent_files, view, webhooks,
 };
 
+/// Whose webhooks they are says the path.
+const WEBHOOK: &str = "/v1/webhooks/{source}/{secret}";
+
 const CALLERS: Access = Access::Roles(&[Role::Agent]);
 const READERS: Access = Access::Roles(&[Role::Agent, Role::Operator]);
 const OPERATORS: Access = Access::Roles(&[Role::Operator]);
@@ -111,14 +114,10 @@ pub(super) static TABLE: &[Route] = &[
     .problems(&[Kind::Conflict]),
     Route::new(Get, "/v1/sent-files/{secret}", Access::Path, ("get_sent_file", "A file, by its link"), to_link!(sent_files::get))
         .answers(&[(OK, None), (PARTIAL_CONTENT, None)]),
-    Route::new(
-        Post,
-        "/v1/webhooks/{source}/{secret}",
-        Access::Path,
-        ("receive_webhook", "What a company's channel tells us"),
-        to_secret!(webhooks::receive),
-    )
-    .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
+    Route::new(Post, WEBHOOK, Access::Path, ("receive_webhook", "What a channel tells us"), to_secret!(webhooks::receive))
+        .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
+    Route::new(Get, WEBHOOK, Access::Path, ("greet_webhook", "A channel's handshake"), to_secret!(webhooks::greet))
+        .answers(&[(OK, None)]),
     Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
         .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
     Route::new(Get, "/v1/channel", OPERATORS, ("get_channel", "How the company's channel stands"), to!(channel::get))

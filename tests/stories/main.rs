@@ -50,3 +50,4 @@ mod resolve;
 mod settings;
 mod start;
 mod typing;
+mod whatsapp;
