@@ -45,6 +45,7 @@ pub const OUTBOUND_WAIT_DURATION: &str = "bellhop_outbound_wait_duration_seconds
 pub const OUTBOUND_THROTTLED: &str = "bellhop_outbound_throttled_total";
 pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
 pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
+pub const MEDIA_UPLOADS: &str = "bellhop_media_uploads_total";
 pub const WEBHOOKS: &str = "bellhop_webhooks_total";
 pub const WEBHOOKS_REFUSED: &str = "bellhop_webhooks_refused_total";
 pub const WEBHOOKS_REPEATED: &str = "bellhop_webhooks_repeated_total";
@@ -85,6 +86,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (OUTBOUND_THROTTLED, Kind::Counter, "Answers 429."),
     (OUTBOUND_CIRCUITS_OPEN, Kind::Gauge, "Circuits that are not closed, by class of endpoint."),
     (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
+    (MEDIA_UPLOADS, Kind::Counter, "Files uploaded to a channel before a message names them."),
     (WEBHOOKS, Kind::Counter, "Webhooks brought to their rooms, by kind."),
     (WEBHOOKS_REFUSED, Kind::Counter, "What webhooks told and rooms refused, by code."),
     (WEBHOOKS_REPEATED, Kind::Counter, "Webhooks that were known already."),
@@ -92,6 +94,11 @@ const HELP: &[(&str, Kind, &str)] = &[
 
 /// Bounds of histograms, in seconds.
 const SECONDS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of a durable transaction, in seconds: close enough to tell its 99th percentile.
+const COMMITS: &[f64] = &[
+    0.000_25, 0.000_5, 0.000_75, 0.001, 0.001_25, 0.001_5, 0.002, 0.002_5, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.012_5,
+    0.015, 0.02, 0.025, 0.035, 0.05, 0.1, 0.25, 1.0, 5.0,
+];
 /// Bounds of the group size, in rooms.
 const ROOMS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -130,6 +137,10 @@ impl Metrics {
             .and_then(|builder| {
                 let group = metrics_exporter_prometheus::Matcher::Full(JOURNAL_GROUP_SIZE.to_owned());
                 builder.set_buckets_for_metric(group, ROOMS)
+            })
+            .and_then(|builder| {
+                let commit = metrics_exporter_prometheus::Matcher::Full(JOURNAL_COMMIT_DURATION.to_owned());
+                builder.set_buckets_for_metric(commit, COMMITS)
             })
             .and_then(PrometheusBuilder::install_recorder);
         let handle = match recorder {
