@@ -65,7 +65,7 @@ async fn what_somebody_else_changed_meanwhile_is_merged_again_and_never_undone()
                 change[key] = alone;
             }
         }
-        for told in ["id", "slug", "created_at", "updated_at", "crm_deal_status"] {
+        for told in ["id", "org", "slug", "created_at", "updated_at", "crm_deal_status"] {
             change.as_object_mut().unwrap().remove(told);
         }
         scene.somebody_changes(&format!("deals/{id}"), change).await;
