@@ -40,7 +40,7 @@ use std::path::PathBuf;
 
 use generator::{Load, Measured};
 use report::{Line, Point};
-use subject::Subject;
+use subject::{Commits, Subject};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -145,6 +145,7 @@ fn half_load(plan: &Plan, points: &[Point], subjects: &[Subject]) -> Vec<Line> {
     let Some(full) = many.min_by_key(|point| point.connections.abs_diff(64)) else { return vec![] };
     let mut half = Point::new(full.connections, full.rooms, subjects.len());
     half.name = "half_load";
+    let before: Vec<Commits> = subjects.iter().map(Subject::commits).collect();
     for _ in 0..plan.rounds {
         for (index, subject) in subjects.iter().enumerate() {
             let mut load = subject.load(half.connections, half.rooms, plan.seconds);
@@ -154,7 +155,8 @@ fn half_load(plan: &Plan, points: &[Point], subjects: &[Subject]) -> Vec<Line> {
     }
     let mut lines = half.lines(subjects);
     for line in &mut lines {
-        line.commit_p99_us = subjects.iter().find(|subject| subject.name == line.store).and_then(Subject::commit_p99_us);
+        let with = subjects.iter().zip(&before).find(|(subject, _)| subject.name == line.store);
+        line.commit_p99_us = with.and_then(|(subject, before)| subject.commits().p99_us_since(before));
     }
     lines
 }

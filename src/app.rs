@@ -22,10 +22,10 @@ use crate::channel::QontakChannel;
 use crate::channel::hearing::QontakEars;
 use crate::config::Config;
 use crate::crm::QontakCrm;
-use crate::library::{Clamd, Library, Refused, Scan, Who};
+use crate::library::{Clamd, Library, Links, Refused, Scan, Who};
 use crate::outbound::Outbound;
 use crate::room::CompanyNo;
-use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
+use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions, link_key};
 use crate::telemetry::{self, Metrics};
 
 /// How often a running server looks whether a command beside it changed a company or a key.
@@ -66,6 +66,11 @@ pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {
     Library::open(&config.data_dir.join("files"), who, scan)
 }
 
+/// Links to files that were sent, as these settings have them.
+pub fn links(config: &Config, pepper: &Pepper) -> Links {
+    Links::new(&link_key(pepper), config.public_url.as_deref().unwrap_or_default(), config.link_lifetime_s)
+}
+
 /// A server that answers.
 /// **Invariant:** made only when every web thread owns its rooms, so that no room ever changes its thread.
 pub struct Running {
@@ -104,7 +109,7 @@ impl Running {
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let api = build_api(&store, &router, library, pepper, ready.clone(), &metrics, clock);
+        let api = build_api(&store, &router, (library, links(config, &pepper)), pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
@@ -220,7 +225,7 @@ fn build_router(
     library: Arc<Library>,
 ) -> Result<(RoomRouter, Threads, Arc<QontakChannel>), StoreError> {
     let (crm, channel) = build_outside(store, &clock)?;
-    let channel = Arc::new(channel.with_files(library));
+    let channel = Arc::new(channel.with_files(library).hearing(store.inbox(), store.outbox()));
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {
@@ -245,7 +250,7 @@ fn join_thread(threads: &Threads) {
 fn build_api(
     store: &Store,
     router: &RoomRouter,
-    library: Arc<Library>,
+    (library, links): (Arc<Library>, Links),
     pepper: Pepper,
     ready: Arc<AtomicBool>,
     metrics: &Metrics,
@@ -256,6 +261,7 @@ fn build_api(
         queries: store.queries(),
         directory: store.directory(),
         library,
+        links,
         key_ring: Arc::new(KeyRing::default()),
         pepper,
         ready,

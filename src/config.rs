@@ -39,6 +39,8 @@ pub const KEYS: &[Key] = &[
     key("readers", "2", "threads that read the store, 1 to 64"),
     key("journal_queue", "4096", "commits waiting for the write lane before rooms answer busy, 16 to 1048576"),
     key("scan", "off", "virus scanner asked about every file: off, or clamd at tcp://host:port or unix:/path"),
+    key("public_url", "", "address customers reach this server at, for links to files: https://…; empty: links begin with /"),
+    key("link_lifetime_s", "604800", "seconds a link to a file that was sent opens it, 1 to 31536000"),
     key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
 ];
 
@@ -147,6 +149,9 @@ pub struct Config {
     pub stop_within_s: u32,
     /// `None`: files are not scanned.
     pub scan: Option<ScanAddress>,
+    /// Without a slash at its end. `None`: links to files begin with a slash.
+    pub public_url: Option<String>,
+    pub link_lifetime_s: u32,
     /// In the order of `KEYS`, as they were written (or worked out), for `config show`.
     pub shown: Vec<Shown>,
     /// The file that was read.
@@ -246,8 +251,17 @@ impl Values {
                 Err(()) => return self.invalid("scan", "off, tcp://host:port or unix:/path"),
             },
         };
+        let public_url = match self.take("public_url").0.trim_end_matches('/') {
+            "" => None,
+            url if (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(['?', '#', ' ']) => {
+                Some(url.to_owned())
+            }
+            _ => return self.invalid("public_url", "an address like https://chat.example.com"),
+        };
         Ok(Config {
             scan,
+            public_url,
+            link_lifetime_s: self.number("link_lifetime_s", 1, 31_536_000)?,
             listen,
             database_url,
             data_dir,
@@ -358,42 +372,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(values: &[(&str, &str)]) -> Environment {
-        let bellhop = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment { bellhop, ..Environment::default() }
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_environment() {
-        let flags = Flags { config: None, values: vec![("readers", "7".into())] };
-        let config = Config::load(&flags, &environment(&[("READERS", "5"), ("IDLE_AFTER_S", "9")])).unwrap();
-        assert_eq!((config.readers, config.idle_after_s), (7, 9));
-        let origin = |key: &str| config.shown.iter().find(|shown| shown.key == key).unwrap().origin.clone();
-        assert_eq!(
-            (origin("readers"), origin("idle_after_s"), origin("listen")),
-            (Origin::Flag, Origin::Environment, Origin::Default)
-        );
-    }
-
-    #[test]
-    fn an_unknown_variable_stops_the_start_and_names_the_nearest() {
-        let error = Config::load(&Flags::default(), &environment(&[("LISTNE", "x")])).unwrap_err();
-        assert_eq!(error.to_string(), "BELLHOP_LISTNE is not a setting; did you mean BELLHOP_LISTEN?");
-        assert!(Config::load(&Flags::default(), &environment(&[("PORT_8080_TCP", "tcp://x"), ("URL", "x")])).is_ok());
-    }
-
-    #[test]
-    fn a_value_out_of_bounds_says_whose_it_is() {
-        let error = Config::load(&Flags::default(), &environment(&[("READERS", "0")])).unwrap_err();
-        assert_eq!(error.to_string(), "readers (from environment) is \"0\", but must be a whole number from 1 to 64");
-    }
-
-    #[test]
-    fn the_secret_key_lies_beside_the_database() {
-        let config = Config::load(&Flags::default(), &environment(&[("DATABASE_URL", "sqlite:/var/lib/b/x.db")])).unwrap();
-        assert_eq!(config.secret_key_path(), Path::new("/var/lib/b/bellhop.key"));
-    }
-}
+mod tests;

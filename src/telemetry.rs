@@ -102,6 +102,11 @@ const HELP: &[(&str, Kind, &str)] = &[
 
 /// Bounds of histograms, in seconds.
 const SECONDS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of a durable transaction, in seconds: close enough to tell its 99th percentile.
+const COMMITS: &[f64] = &[
+    0.000_25, 0.000_5, 0.000_75, 0.001, 0.001_25, 0.001_5, 0.002, 0.002_5, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.012_5,
+    0.015, 0.02, 0.025, 0.035, 0.05, 0.1, 0.25, 1.0, 5.0,
+];
 /// Bounds of the group size, in rooms.
 const ROOMS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -140,6 +145,10 @@ impl Metrics {
             .and_then(|builder| {
                 let group = metrics_exporter_prometheus::Matcher::Full(JOURNAL_GROUP_SIZE.to_owned());
                 builder.set_buckets_for_metric(group, ROOMS)
+            })
+            .and_then(|builder| {
+                let commit = metrics_exporter_prometheus::Matcher::Full(JOURNAL_COMMIT_DURATION.to_owned());
+                builder.set_buckets_for_metric(commit, COMMITS)
             })
             .and_then(PrometheusBuilder::install_recorder);
         let handle = match recorder {

@@ -24,7 +24,7 @@ pub struct Line {
     connections: usize,
     rooms: usize,
     pub store: &'static str,
-    /// 99th percentile of the server's own group commits of the last minute, where it was asked for.
+    /// 99th percentile of the server's own group commits meanwhile, where it was asked for.
     pub commit_p99_us: Option<f64>,
     median: Measured,
     ceiling: Measured,

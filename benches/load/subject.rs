@@ -117,13 +117,32 @@ impl Subject {
         Some(begin.elapsed())
     }
 
-    /// As the server's own metrics tell it; `None` for the ceiling.
-    pub fn commit_p99_us(&self) -> Option<f64> {
+    /// The server's group commits since it started, as its own metrics count them; empty for the ceiling.
+    pub fn commits(&self) -> Commits {
         let mut wire = Wire::connect(self.port).unwrap();
         wire.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let answer = wire.receive().unwrap();
-        let line =
-            answer.body.lines().find(|line| line.starts_with("bellhop_journal_commit_duration_seconds{quantile=\"0.99\"}"))?;
-        line.rsplit(' ').next()?.parse::<f64>().ok().map(|seconds| seconds * 1e6)
+        let bucket = |line: &str| {
+            let (bound, count) = line.strip_prefix("bellhop_journal_commit_duration_seconds_bucket{le=\"")?.split_once("\"} ")?;
+            Some((bound.parse::<f64>().ok()? * 1e6, count.parse().ok()?))
+        };
+        Commits(answer.body.lines().filter_map(bucket).collect())
+    }
+}
+
+/// Upper bounds in microseconds, and how many group commits took no longer.
+pub struct Commits(Vec<(f64, u64)>);
+
+impl Commits {
+    /// The 99th percentile of those that came after `before`, in microseconds, between the bounds of its bucket; `None`: there
+    /// were none, or it is above the highest bound.
+    pub fn p99_us_since(&self, before: &Self) -> Option<f64> {
+        let counts: Vec<(f64, u64)> =
+            self.0.iter().zip(&before.0).map(|((bound, now), (_, then))| (*bound, now - then)).collect();
+        let rank = 0.99 * counts.last().filter(|(_, all)| *all > 0)?.1 as f64;
+        let at = counts.iter().position(|(bound, count)| bound.is_finite() && *count as f64 >= rank)?;
+        let (low, below) = if at == 0 { (0.0, 0) } else { counts[at - 1] };
+        let (high, until) = counts[at];
+        Some(low + (high - low) * (rank - below as f64) / (until - below) as f64)
     }
 }

@@ -15,6 +15,7 @@ use crate::store::StoredEvent;
 
 use super::auth::Key;
 use super::problem::{self, Kind, Problem};
+use super::sent_files::{self, LinkView};
 use super::state::{Api, StreamPlace, Streams};
 use super::view;
 use super::visit::{Answer, Visit};
@@ -89,6 +90,10 @@ fn frames(feed: Feed) -> impl Stream<Item = Result<Bytes, std::convert::Infallib
 }
 
 impl Feed {
+    fn frame(&self, event: &StoredEvent) -> Option<String> {
+        frame(event, sent_files::link(&self.api.links, self.key.company, event, self.api.clock.now()))
+    }
+
     /// What is to be written next. `None`: the feed ends.
     async fn next(&mut self) -> Option<String> {
         if !self.greeted {
@@ -107,7 +112,7 @@ impl Feed {
                 let moved = read_to > self.position;
                 self.position = read_to.max(self.position);
                 if !events.is_empty() {
-                    return Some(events.iter().filter_map(frame).collect());
+                    return Some(events.iter().filter_map(|event| self.frame(event)).collect());
                 }
                 if moved {
                     continue;
@@ -124,8 +129,8 @@ impl Feed {
     }
 }
 
-fn frame(event: &StoredEvent) -> Option<String> {
-    let data = view::event(event, true)?;
+fn frame(event: &StoredEvent, link: Option<LinkView>) -> Option<String> {
+    let data = view::event(event, true, link)?;
     Some(format!("id: {}\nevent: {}\ndata: {}\n\n", event.position, event.kind, data.get()))
 }
 
@@ -155,7 +160,7 @@ mod tests {
             cause: "m1".into(),
             payload: r#"{"type":"message_received","text":"a\n\nid: 9"}"#.into(),
         };
-        let written = frame(&event).unwrap();
+        let written = frame(&event, None).unwrap();
         assert!(written.starts_with("id: 7\nevent: message_received\ndata: {"));
         assert_eq!(written.trim_end().lines().count(), 3);
         assert!(written.ends_with("}\n\n"));

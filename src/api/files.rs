@@ -221,6 +221,16 @@ pub async fn archive(visit: Visit) -> Answer {
     Ok(answer::json(problem::OK, &view(row)))
 }
 
+/// That a browser keeps the file under its name and shows nothing of it by itself.
+pub(super) fn disposition(filename: &str) -> ContentDisposition {
+    let name = DispositionParam::FilenameExt(ExtendedValue {
+        charset: Charset::Ext("UTF-8".into()),
+        language_tag: None,
+        value: filename.as_bytes().to_vec(),
+    });
+    ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] }
+}
+
 pub async fn content(visit: Visit) -> Answer {
     let (company, key) = (visit.key.company, key(&visit)?);
     let row = match visit.query("version") {
@@ -235,16 +245,10 @@ pub async fn content(visit: Visit) -> Answer {
         tracing::error!(event = "library.lost", file = %key, version = row.version, "the bytes of a file are not in its folder");
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };
-    let name = DispositionParam::FilenameExt(ExtendedValue {
-        charset: Charset::Ext("UTF-8".into()),
-        language_tag: None,
-        value: row.filename.into_bytes(),
-    });
-    let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
     let mut response = HttpResponseBuilder::new(problem::OK);
     response
         .insert_header((CONTENT_TYPE, row.format.mime()))
-        .insert_header((CONTENT_DISPOSITION, disposition))
+        .insert_header((CONTENT_DISPOSITION, disposition(&row.filename)))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, "private, no-store"))
         .insert_header((ETAG, format!("\"{}\"", row.sha256)));

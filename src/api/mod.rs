@@ -9,6 +9,7 @@
 //! | `calls`, `answer` | the hot path and the writing of its answer |
 //! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `events`, `machine` | the other handlers |
 //! | `webhooks` | what the outside tells us, under a path that is itself the secret |
+//! | `sent_files`, `range` | files that were sent, by their signed links, or a part of one |
 //! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
@@ -34,8 +35,10 @@ mod openapi;
 mod page;
 mod people;
 pub mod problem;
+mod range;
 mod rooms;
 mod routes;
+mod sent_files;
 mod state;
 mod strict;
 mod table;

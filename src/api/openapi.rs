@@ -180,6 +180,7 @@ fn problems(route: &Route) -> Vec<Kind> {
     let mut kinds = vec![Kind::InvalidParameter];
     match route.access {
         Access::Open => {}
+        Access::Path if route.method == Method::Get => kinds.push(Kind::StorageUnavailable),
         // Its body is read as it is.
         Access::Path => {
             kinds.extend([Kind::MalformedJson, Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);

@@ -12,7 +12,7 @@ use super::page::{List, Turn, bad_cursor};
 use super::problem::{self, Kind, Problem};
 use super::view::{self, CommandView, RoomView};
 use super::visit::{Answer, Visit};
-use super::{answer, commands, strict};
+use super::{answer, commands, sent_files, strict};
 
 /// Query parameters of the list.
 pub const FILTERS: &[&str] = &["status", "control", "assignee", "limit", "cursor"];
@@ -114,7 +114,12 @@ pub async fn timeline(visit: Visit) -> Answer {
     let after = turn.after_number()?.unwrap_or(0);
     let events = visit.api.queries.timeline(address.company, &address.room, after, turn.ask()).await?;
     let events = events.ok_or_else(Problem::unknown_room)?;
-    let List { data, page } = turn.page(events, |event| event.seq.to_le_bytes().to_vec(), |event| view::event(&event, false));
+    let links = sent_files::shown(&visit.api, address.company, &address.room, &events).await?;
+    let List { data, page } = turn.page(
+        events.into_iter().zip(links).collect(),
+        |(event, _)| event.seq.to_le_bytes().to_vec(),
+        |(event, link)| view::event(&event, false, link),
+    );
     let data: Option<Vec<_>> = data.into_iter().collect();
     let data = data.ok_or_else(|| Problem::new(Kind::StorageUnavailable, "This history cannot be read."))?;
     Ok(answer::json(problem::OK, &List { data, page }))

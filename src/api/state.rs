@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::actors::RoomRouter;
 use crate::actors::inbox::{Ears, Inbox};
 use crate::actors::ports::Clock;
-use crate::library::Library;
+use crate::library::{Library, Links};
 use crate::room::CompanyNo;
 use crate::store::{Directory, Pepper, Queries};
 
@@ -23,6 +23,8 @@ pub struct Api {
     pub queries: Queries,
     pub directory: Directory,
     pub library: Arc<Library>,
+    /// Makes the links to files that were sent, and reads them.
+    pub links: Links,
     pub key_ring: Arc<KeyRing>,
     pub pepper: Pepper,
     /// True from the moment calls are served until the server drains.

@@ -9,13 +9,13 @@ use crate::store::Role;
 use super::auth::Access;
 use super::openapi::{CallsAnswer, CallsBody, list, schema};
 use super::page::PAGE;
-use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
+use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, PARTIAL_CONTENT, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
-use super::visit::{serve, serve_open, serve_secret};
+use super::visit::{serve, serve_link, serve_open, serve_secret};
 use super::{
     actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms,
-    view, webhooks,
+    sent_files, view, webhooks,
 };
 
 /// A handler behind the door.
@@ -42,6 +42,13 @@ macro_rules! to_secret {
             let handle = move |http: HttpRequest, payload: Payload| serve_secret(http, payload, $handler);
             web::method(route.method.to_http()).to(handle)
         }
+    };
+}
+
+/// A handler behind a link we signed.
+macro_rules! to_link {
+    ($handler:path) => {
+        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_link(http, $handler))
     };
 }
 
@@ -130,6 +137,17 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<decisions::RejectBody>)
     .answers(&[(OK, Some(schema::<view::CallView>))])
     .problems(&[Kind::AlreadyFinal, Kind::Busy]),
+    Route::new(
+        Post,
+        "/v1/function-calls/{call_id}/revoke-link",
+        OPERATORS,
+        ("revoke_link", "No link to the file this call sent opens any more"),
+        to!(sent_files::revoke),
+    )
+    .answers(&[(OK, Some(schema::<sent_files::RevokedView>))])
+    .problems(&[Kind::Conflict]),
+    Route::new(Get, "/v1/sent-files/{secret}", Access::Path, ("get_sent_file", "A file, by its link"), to_link!(sent_files::get))
+        .answers(&[(OK, None), (PARTIAL_CONTENT, None)]),
     Route::new(
         Post,
         "/v1/webhooks/{source}/{secret}",

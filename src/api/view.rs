@@ -11,6 +11,7 @@ use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
 use super::problem::{Kind, Problem};
+use super::sent_files::LinkView;
 
 /// UTC with milliseconds and `Z`.
 pub fn iso(at: Timestamp) -> String {
@@ -144,10 +145,12 @@ pub struct EventView {
     cause: String,
     cause_kind: String,
     r#type: String,
+    /// With `attachment_sent`, unless it was revoked.
+    link: Option<LinkView>,
 }
 
-/// One event as JSON; `room` names its room where a list holds those of many.
-pub fn event(event: &StoredEvent, room: bool) -> Option<Box<RawValue>> {
+/// One event as JSON; `room` names its room where a list holds those of many; `link` leads to the file it says was sent.
+pub fn event(event: &StoredEvent, room: bool, link: Option<LinkView>) -> Option<Box<RawValue>> {
     #[derive(Serialize)]
     struct Head<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,8 +160,11 @@ pub fn event(event: &StoredEvent, room: bool) -> Option<Box<RawValue>> {
         by: &'a str,
         cause: &'a str,
         cause_kind: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        link: Option<LinkView>,
     }
     let head = Head {
+        link,
         room_id: room.then(|| event.room.as_str()),
         seq: event.seq,
         at: iso(event.at),
@@ -258,12 +264,12 @@ mod tests {
 
     #[test]
     fn events_are_flat_and_times_are_utc() {
-        let line = event(&stored("room_resumed", r#"{"type":"room_resumed"}"#), false).unwrap();
+        let line = event(&stored("room_resumed", r#"{"type":"room_resumed"}"#), false, None).unwrap();
         let line: serde_json::Value = serde_json::from_str(line.get()).unwrap();
         assert_eq!(line["type"], "room_resumed");
         assert_eq!(line["at"], "2023-11-14T22:13:20.123Z");
         assert!(line.get("room_id").is_none());
-        let snoozed = event(&stored("room_snoozed", r#"{"type":"room_snoozed","until":0}"#), true).unwrap();
+        let snoozed = event(&stored("room_snoozed", r#"{"type":"room_snoozed","until":0}"#), true, None).unwrap();
         let snoozed: serde_json::Value = serde_json::from_str(snoozed.get()).unwrap();
         assert_eq!(snoozed["until"], "1970-01-01T00:00:00.000Z");
         assert_eq!(snoozed["room_id"], "r1");

@@ -101,6 +101,20 @@ where
     finish(answer, &request_id)
 }
 
+/// Runs a handler that a signed link leads to. What others hang behind a link as its query is theirs and changes nothing.
+pub async fn serve_link<H, F>(http: HttpRequest, handler: H) -> HttpResponse
+where
+    H: FnOnce(Data<Api>, HttpRequest) -> F,
+    F: Future<Output = Answer>,
+{
+    let request_id = request_id(http.headers());
+    let answer = match api_of(&http) {
+        Ok(api) => handler(api, http).await,
+        Err(problem) => Err(problem),
+    };
+    finish(answer, &request_id)
+}
+
 /// The answer to what no route takes.
 pub fn turn_away(http: &HttpRequest, problem: Problem) -> HttpResponse {
     finish(Err(problem), &request_id(http.headers()))

@@ -13,6 +13,7 @@ use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
 use crate::room::{AgentId, By, ChannelKind, Command, Company, CompanyNo, Customer, Moves, TakenBy, Timestamp, Writer, tag};
 
+use super::echo::{self, Echo};
 use super::inbound::{self, About, Person, Told, Webhook};
 
 /// A sender's clock may be ahead of ours by this much; what is said to happen later than that is taken to happen now.
@@ -43,7 +44,7 @@ impl Ears for QontakEars {
 
     fn hear(&self, row: &InboxRow, known: Option<&str>, company: &Company) -> Heard {
         let Some(webhook) = inbound::read(row.body.as_bytes()) else { return Heard { kind: "unreadable", ..Heard::default() } };
-        let mut known: Known = known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let mut known = Known::read(known);
         let kind = webhook.told.kind();
         let before = known.clone();
         let tells = known.hear(&webhook, row.received_at, &Who { company, emails: &row.emails });
@@ -100,13 +101,33 @@ pub struct Known {
     tags: Vec<String>,
     described: i64,
     about: Option<About>,
+    /// What our own bot said, as it was told of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    echoes: Vec<Echo>,
 }
 
 impl Known {
+    /// As the inbox keeps it.
+    pub fn read(text: Option<&str>) -> Self {
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    pub fn echoes(&self) -> &[Echo] {
+        &self.echoes
+    }
+
+    /// Whether it was resolved there at this time or later, and nobody has written since.
+    pub fn is_resolved_since(&self, at: Timestamp) -> bool {
+        self.closed >= at.0 && self.wished.max(self.thanked) <= self.closed
+    }
+
     /// What the room is to be told, in order.
     pub fn hear(&mut self, webhook: &Webhook, received: Timestamp, company: &Who<'_>) -> Vec<(By, Command)> {
         let latest = received.plus_ms(MOST_AHEAD_MS);
         let at = webhook.at.filter(|at| *at <= latest).unwrap_or(received).0;
+        if let Some(echo) = &webhook.echo {
+            echo::remember(&mut self.echoes, echo, at);
+        }
         let first = self.about.is_none() && webhook.about.is_some();
         let mut tells = self.describe(webhook.about.as_ref(), at);
         match &webhook.told {

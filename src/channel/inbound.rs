@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::room::{RoomId, Timestamp, Writer};
 
+use super::echo::{self, Echo};
+
 /// Longest text of a message, in bytes, as at our own door.
 pub const MOST_TEXT: usize = 16 * 1024;
 /// Longest name of a customer, a person or a channel.
@@ -84,6 +86,8 @@ pub struct Webhook {
     pub at: Option<Timestamp>,
     pub about: Option<About>,
     pub told: Told,
+    /// It is about a message of the bot's.
+    pub echo: Option<Echo>,
     /// What tells it from others of its kind; equal for what was told twice. `None`: only all of it does.
     pub identity: Option<String>,
 }
@@ -112,7 +116,7 @@ pub fn read(body: &[u8]) -> Option<Webhook> {
         "room_resolved" | "room_updated" | "room_created" => room_event(&body, of),
         _ => {
             let room = room_id(text(&body, "room_id"));
-            Webhook { room, at: None, about: None, told: Told::Unknown, identity: None }
+            Webhook { room, at: None, about: None, told: Told::Unknown, echo: None, identity: None }
         }
     })
 }
@@ -174,9 +178,10 @@ fn message(body: &Map<String, Value>) -> Webhook {
     Webhook {
         at: time(body, &["created_at"]),
         about: room.and_then(about),
+        echo: (from == Writer::AiAgent && is_id(id)).then(|| echo_of(body, id)).flatten(),
         identity: (!id.is_empty()).then(|| format!("{event}\n{}\n{id}\n{status}", room_id.as_ref().map_or("", RoomId::as_str))),
         room: room_id,
-        told: if id.is_empty() || id.len() > RoomId::MAX_BYTES {
+        told: if !is_id(id) {
             Told::Unknown
         } else {
             Told::Message {
@@ -187,6 +192,18 @@ fn message(body: &Map<String, Value>) -> Webhook {
             }
         },
     }
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= RoomId::MAX_BYTES
+}
+
+/// `None`: nobody could tell it from another.
+fn echo_of(body: &Map<String, Value>, id: &str) -> Option<Echo> {
+    let (kind, file) = (text(body, "type")?, part(body, "file"));
+    let words = file.map_or_else(|| text(body, "text"), |file| text(file, "filename"))?;
+    let size = file.and_then(|file| file.get("size")?.as_u64());
+    Some(Echo { id: id.to_owned(), content: echo::content(kind, words), size, at: 0 })
 }
 
 /// What stands in for a message without a text: `[image: bill.png]`.
@@ -217,7 +234,7 @@ fn responsibility(body: &Map<String, Value>, of: &str) -> Webhook {
         }
         _ => None,
     };
-    Webhook { room: room_id, at, about: room.and_then(about), told, identity }
+    Webhook { room: room_id, at, about: room.and_then(about), told, echo: None, identity }
 }
 
 fn room_event(body: &Map<String, Value>, of: &str) -> Webhook {
@@ -240,7 +257,7 @@ fn room_event(body: &Map<String, Value>, of: &str) -> Webhook {
         (Some(room), Some(at)) if of != "room_updated" => Some(format!("{of}\n{room}\n{}", at.0)),
         _ => None,
     };
-    Webhook { room: room_id, at, about: about(room), told, identity }
+    Webhook { room: room_id, at, about: about(room), told, echo: None, identity }
 }
 
 /// Names of tags, each once.

@@ -3,6 +3,7 @@
 //! (`inbound`, `hearing`). What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name
 //! its sections. Must never decide what a room may do: that is `catalog`'s.
 
+pub mod echo;
 pub mod hearing;
 pub mod inbound;
 mod qontak;

@@ -2,6 +2,7 @@
 //! messages of one room in order, each after the calls before it have ended; what is said again carries the same ids. The file is
 //! streamed, never held.
 
+mod beside;
 mod conversation;
 mod ends;
 mod set_up;
@@ -21,6 +22,7 @@ use serde_json::json;
 
 use super::http::{Client, Request};
 use super::{Context, Exit, Failure, Outcome, ServerFlags};
+use beside::Beside;
 use conversation::{Conversation, Step};
 use tally::Tally;
 
@@ -42,6 +44,10 @@ pub struct ReplayArgs {
     /// Seconds after which the server may say that a call still runs, 0 to 30
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=30))]
     wait_s: u16,
+    /// A `bellhop standin` that is the company's channel and CRM: the conversations are made there too, and in the end what came
+    /// there is held against what the calls were told
+    #[arg(long, value_name = "URL")]
+    standin: Option<String>,
 }
 
 pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
@@ -50,17 +56,26 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     let file = open(&args.file)?;
     reach(&client).await?;
     let mut tally = Tally::default();
+    let beside = args.standin.as_deref().map(Beside::at).transpose()?;
     if args.set_up {
         set_up::make(&client, &divisions(&args.file)?, &mut tally).await?;
+    }
+    if let Some(beside) = &beside {
+        beside.founds(&divisions(&args.file)?).await?;
     }
     let length = file.get_ref().metadata().map_or(0, |found| found.len());
     let bar = context.output.progress(length, "{bar:30} {percent}% {msg} {elapsed}");
     let prefer = format!("wait={}", args.wait_s);
-    let replay = Replay { client, patience: Duration::from_secs(args.patience_s), prefer, tally: RefCell::new(tally) };
+    let replay = Replay { client, beside, patience: Duration::from_secs(args.patience_s), prefer, tally: RefCell::new(tally) };
     replay.all(file, usize::from(args.rooms), context, &bar).await?;
     bar.finish_and_clear();
 
+    let arrived = match &replay.beside {
+        Some(beside) => Some(beside.arrived().await?),
+        None => None,
+    };
     let mut tally = replay.tally.into_inner();
+    tally.at_the_standin = arrived;
     tally.duration_ms = begun.elapsed().as_millis();
     context.output.result(&tally, || tally.text());
     if !tally.complete() {
@@ -70,6 +85,10 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     }
     if tally.unfinished > 0 {
         context.output.note(&format!("bellhop: {} calls still run", tally.unfinished));
+        return Ok(Exit::Failed);
+    }
+    if tally.at_the_standin.as_ref().is_some_and(|arrived| !arrived.out_of_order.is_empty()) {
+        context.output.note("bellhop: what came to the stand-in is not what the calls were told");
         return Ok(Exit::Failed);
     }
     if tally.bad_lines > 0 || tally.failed_requests > 0 {
@@ -115,6 +134,7 @@ fn read_line(lines: &mut BufReader<File>, line: &mut Vec<u8>) -> Result<usize, F
 
 struct Replay {
     client: Client,
+    beside: Option<Beside>,
     patience: Duration,
     /// Of the header `Prefer`.
     prefer: String,
@@ -176,7 +196,11 @@ impl Replay {
     }
 
     /// One conversation to its end. `Err` only when going on makes no sense for any of them.
-    async fn one(&self, conversation: Conversation, again: u32) -> Result<u64, Failure> {
+    async fn one(&self, mut conversation: Conversation, again: u32) -> Result<u64, Failure> {
+        let hash = room_hash(&conversation.room_id);
+        if let Some(beside) = &self.beside {
+            beside.opens(&mut conversation).await?;
+        }
         let room = conversation.room_id.as_str();
         let steps = conversation.steps(again);
         self.tally.borrow_mut().conversations += 1;
@@ -202,6 +226,9 @@ impl Replay {
                         Some(body) => Some(self.to_its_end(room, body).await?),
                         None => None,
                     };
+                    if let (Some(beside), Some(body)) = (&self.beside, &answer) {
+                        beside.hears(room, body);
+                    }
                     let mut tally = self.tally.borrow_mut();
                     match answer {
                         Some(body) => tally.answered(&tool_call_ids, &body),
@@ -210,7 +237,7 @@ impl Replay {
                 }
             }
         }
-        Ok(room_hash(room))
+        Ok(hash)
     }
 
     /// The body of a success. `None` after a failure that concerns this request only, which is counted and named.

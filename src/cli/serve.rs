@@ -40,6 +40,12 @@ pub struct ServeArgs {
     /// Virus scanner: off, or clamd at tcp://host:port or unix:/path [env: BELLHOP_SCAN] [default: off]
     #[arg(long)]
     scan: Option<String>,
+    /// Address that customers reach this server at, for links to files [env: BELLHOP_PUBLIC_URL]
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Seconds that a link to a file opens it [env: BELLHOP_LINK_LIFETIME_S] [default: 604800]
+    #[arg(long)]
+    link_lifetime_s: Option<String>,
     /// Seconds that requests in flight are given at the end [env: BELLHOP_STOP_WITHIN_S] [default: 10]
     #[arg(long)]
     stop_within_s: Option<String>,
@@ -58,6 +64,8 @@ pub async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ("readers", args.readers),
         ("journal_queue", args.journal_queue),
         ("scan", args.scan),
+        ("public_url", args.public_url),
+        ("link_lifetime_s", args.link_lifetime_s),
         ("stop_within_s", args.stop_within_s),
     ];
     flags.values.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -29,6 +29,12 @@ pub struct StandinArgs {
     /// The chat's bot token
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     bot_token: Option<String>,
+    /// Opens WhatsApp's Cloud API; without it nobody comes in there
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
+    whatsapp_token: Option<String>,
+    /// What webhooks of the Cloud API are signed with
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true, requires = "whatsapp_token")]
+    whatsapp_app_secret: Option<String>,
     /// Client id of the gateway's signature; without it nobody comes in there
     #[arg(long, value_name = "ID", requires = "hmac_client_secret")]
     hmac_client_id: Option<String>,
@@ -72,6 +78,8 @@ impl StandinArgs {
             chat_token: self.chat_token.unwrap_or_else(closed),
             chat_refresh_token: self.chat_refresh_token,
             bot_token: self.bot_token.unwrap_or_else(closed),
+            whatsapp_token: self.whatsapp_token,
+            whatsapp_app_secret: self.whatsapp_app_secret.unwrap_or_else(closed),
             signer: signer.map(|(client_id, client_secret)| Signer { client_id, client_secret }),
             strict_digest: self.strict_digest,
             knobs: Knobs {

@@ -1,5 +1,6 @@
 //! The customer's contact in the CRM, found by the room's handle (qontak-api.md 1.8, 3.1). Two contacts with one handle are
-//! nobody: it is never guessed who is meant, and nobody's data is told.
+//! nobody: it is never guessed who is meant, and nobody's data is told. A handle that is neither telephone nor e-mail (a visitor
+//! of a web chat) names only the contact that was made for it, by the name that only such a one has.
 
 use serde_json::json;
 
@@ -18,6 +19,8 @@ use crate::outbound::{Step, Stop};
 
 /// Name of the part that makes one.
 pub const CONTACT: &str = "contact";
+/// First name of a contact made for a handle that is neither telephone nor e-mail; the handle is its last name.
+const VISITOR: &str = "Customer";
 /// So long a contact that was found is taken to be still the only one.
 const REMEMBERED_MS: i64 = 120_000;
 /// Pages of contacts with one telephone that are read.
@@ -62,12 +65,16 @@ impl QontakCrm {
         let queries: Vec<String> = match &wanted {
             Handle::Phone { forms, .. } => forms.iter().map(|form| format!("/contacts?phone={}", encoded(form))).collect(),
             Handle::Email(email) => vec![format!("/contacts?email={}", encoded(email))],
+            Handle::Neither if is_visitor(handle) && self.session(company).await?.access.options.create_contacts => {
+                vec![visitors(handle)]
+            }
             Handle::Neither => return Ok(Contact::Nobody),
         };
         let mut found: Vec<i64> = vec![];
         for query in queries {
             let take = |row: &Record| {
-                if let Some(id) = record::int_of(row, "id").filter(|id| is(&wanted, row) && !found.contains(id)) {
+                let is_theirs = if wanted == Handle::Neither { is_made_for(handle, row) } else { is(&wanted, row) };
+                if let Some(id) = record::int_of(row, "id").filter(|id| is_theirs && !found.contains(id)) {
                     found.push(id);
                 }
                 found.len() < 2
@@ -90,14 +97,22 @@ impl QontakCrm {
             return Ok(None);
         }
         let given = job.customer.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let name = shown_within(given.unwrap_or("Customer"), 255);
-        let mut body = Record::from_iter([("first_name".to_owned(), json!(name)), ("additional_fields".to_owned(), json!([]))]);
-        match Handle::read(&job.customer.handle) {
-            // As contacts keep them: the local form first (qontak-api.md 1.8).
-            Handle::Phone { forms, .. } => body.insert("telephone".into(), json!(forms.first())),
-            Handle::Email(email) => body.insert("email".into(), json!(email)),
-            Handle::Neither => return Ok(None),
+        let (handle, wanted) = (job.customer.handle.trim(), Handle::read(&job.customer.handle));
+        let mut name = match &wanted {
+            Handle::Neither => VISITOR.to_owned(),
+            _ => shown_within(given.unwrap_or(VISITOR), 255),
         };
+        let mut body = Record::from_iter([("first_name".to_owned(), json!(name)), ("additional_fields".to_owned(), json!([]))]);
+        match wanted {
+            // As contacts keep them: the local form first (qontak-api.md 1.8).
+            Handle::Phone { forms, .. } => drop(body.insert("telephone".into(), json!(forms.first()))),
+            Handle::Email(email) => drop(body.insert("email".into(), json!(email))),
+            Handle::Neither if is_visitor(handle) => {
+                body.insert("last_name".into(), json!(handle));
+                name = format!("{VISITOR} {handle}");
+            }
+            Handle::Neither => return Ok(None),
+        }
         let written = Written {
             method: "POST".into(),
             path: "/contacts".into(),
@@ -119,6 +134,22 @@ impl QontakCrm {
             hands_to: None,
         }))
     }
+}
+
+/// Whether a contact can bear this handle as its name.
+fn is_visitor(handle: &str) -> bool {
+    let handle = handle.trim();
+    !handle.is_empty() && handle.chars().count() <= 255
+}
+
+/// Where a visitor's contact is among few others.
+pub fn visitors(handle: &str) -> String {
+    format!("/contacts?name={}", encoded(handle.trim()))
+}
+
+/// Whether it was made for this visitor.
+fn is_made_for(handle: &str, row: &Record) -> bool {
+    record::text_of(row, "first_name") == Some(VISITOR) && record::text_of(row, "last_name") == Some(handle.trim())
 }
 
 /// Whether a row is the one that was asked for; one that shows neither telephone nor e-mail is taken at the CRM's word.

@@ -29,6 +29,9 @@ pub struct Shelved {
 /// Most customers whose contact is remembered.
 const MOST_CONTACTS: usize = 4_096;
 
+/// Contacts made at once, at most.
+const MAKING: usize = 16;
+
 #[derive(Debug, Default)]
 pub struct Desk {
     session: Mutex<Option<Arc<Session>>>,
@@ -44,9 +47,17 @@ pub struct Desk {
     pub deals: tokio::sync::Mutex<Option<Shelved>>,
     pub tickets: tokio::sync::Mutex<Option<Shelved>>,
     contacts: Mutex<HashMap<String, (Timestamp, i64)>>,
+    /// Each held while a contact is made for one of its handles: rooms of one customer make one.
+    making: [tokio::sync::Mutex<()>; MAKING],
 }
 
 impl Desk {
+    /// The lock that whoever makes a contact for this handle holds.
+    pub fn making(&self, handle: &str) -> &tokio::sync::Mutex<()> {
+        let sum = handle.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        &self.making[sum % MAKING]
+    }
+
     pub fn session(&self) -> Option<Arc<Session>> {
         whole(&self.session).clone()
     }

@@ -8,7 +8,7 @@ use crate::room::Refusal;
 
 use super::QontakCrm;
 use super::answer;
-use super::contact::CONTACT;
+use super::contact::{CONTACT, Contact};
 use super::desk::Session;
 use super::envelope::{self, Envelope};
 use super::record;
@@ -33,6 +33,17 @@ impl QontakCrm {
         let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
             return Ok(not_done(0, false, "the company's CRM has moved"));
         };
+        let desk = self.desk(company);
+        let _turn = match part.name == CONTACT {
+            true => Some(desk.making(&job.customer.handle).lock().await),
+            false => None,
+        };
+        // Another room of the customer may have been quicker.
+        if part.name == CONTACT
+            && let Ok(Contact::One(id)) = self.contact(job).await
+        {
+            return Ok(Sent::Done(PartDone { record: id.to_string(), answer: "{}".into() }));
+        }
         let request = self.request(&session, written.method(), &written.path, Some(written.body.get()));
         let reply = self.outbound.send(slot, request).await;
         self.hear_inside(company, &session, Class::Write, &reply);

@@ -2,6 +2,7 @@
 //! Never holds more of a file than one block, and never shows anything at an address that is not all there.
 
 use std::fs::{self, DirBuilder};
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path as Folder;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt};
 use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 
@@ -74,11 +75,16 @@ impl Blobs {
 
     /// The bytes at this address, if they are there.
     pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
-        self.pieces(&address(company, sha256)?).await
+        self.pieces(&address(company, sha256)?, GetOptions::new()).await
     }
 
-    async fn pieces(&self, path: &Path) -> Result<Option<Pieces>, Refused> {
-        match self.store.get(path).await {
+    /// Some of the bytes at this address, if they are there; `part` lies within them.
+    pub async fn read_part(&self, company: CompanyNo, sha256: &str, part: Range<u64>) -> Result<Option<Pieces>, Refused> {
+        self.pieces(&address(company, sha256)?, GetOptions::new().with_range(Some(part))).await
+    }
+
+    async fn pieces(&self, path: &Path, options: GetOptions) -> Result<Option<Pieces>, Refused> {
+        match self.store.get_opts(path, options).await {
             Ok(found) => Ok(Some(Box::pin(found.into_stream().map_err(|error| Refused::storage(&error))))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(Refused::storage(&error)),
@@ -185,7 +191,7 @@ impl Whole {
     pub async fn pieces(&self) -> Result<Pieces, Refused> {
         let gone = || Refused::Storage("a temporary file is gone".into());
         let path = self.path.as_ref().ok_or_else(gone)?;
-        self.blobs.pieces(path).await?.ok_or_else(gone)
+        self.blobs.pieces(path, GetOptions::new()).await?.ok_or_else(gone)
     }
 
     /// Moves it to its address, in one step: whoever looks there finds all of it or nothing.

@@ -7,11 +7,13 @@ mod blobs;
 mod exif;
 mod filename;
 mod intake;
+mod links;
 mod location;
 mod refused;
 mod scan;
 mod sniff;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use tokio::sync::Semaphore;
 
 pub use blobs::{Pieces, Who};
 pub use intake::{Intake, Kept, Ready};
+pub use links::{Link, Links, SentAt};
 pub use location::Place;
 pub use refused::Refused;
 pub use scan::{Clamd, Scan, ScanAddress, Verdict};
@@ -58,6 +61,11 @@ impl Library {
     /// The bytes of a company's file. `None`: they are not here.
     pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
         self.blobs.read(company, sha256).await
+    }
+
+    /// Some of them: `part` lies within the file.
+    pub async fn read_part(&self, company: CompanyNo, sha256: &str, part: Range<u64>) -> Result<Option<Pieces>, Refused> {
+        self.blobs.read_part(company, sha256, part).await
     }
 }
 

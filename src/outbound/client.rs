@@ -2,12 +2,14 @@
 //! repeats nothing, and never puts a URL, a header or a body into a sentence.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, ClientBuilder, Method, Response, Url};
 
 use super::headers::Pace;
+use super::reach::Gate;
 use super::wire::{Answer, Body, MOST_BODY, Reply, Request};
 
 /// A server that does not take a connection within this time is not there.
@@ -25,18 +27,27 @@ pub struct Attempt {
 }
 
 pub fn build() -> Result<Client, String> {
+    made(|builder| builder.connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT))
+}
+
+/// A client of its own for addresses that somebody named: every connection is made anew, to an address that `gate` let through.
+pub fn build_for_files(gate: Gate, connect: Duration) -> Result<Client, String> {
+    let gate = Arc::new(gate);
+    made(|builder| builder.connect_timeout(connect).pool_max_idle_per_host(0).dns_resolver(gate.clone()))
+}
+
+fn made(with: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
     // Reqwest has no crypto of its own here and panics without one. Whoever installed one before us is right as well.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     let builder = || {
-        Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
+        let bare = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .user_agent(concat!("bellhop/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("bellhop/", env!("CARGO_PKG_VERSION")));
+        with(bare)
     };
     builder().build().or_else(|error| {
         // A machine without certificates can still speak to http:// servers; each https:// one will be refused.
@@ -118,7 +129,7 @@ async fn read(response: &mut Response) -> Result<Vec<u8>, (String, bool)> {
 }
 
 /// An error and what is behind it, in one line. Give it no URL.
-fn causes(error: &dyn Error) -> String {
+pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

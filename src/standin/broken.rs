@@ -7,6 +7,7 @@ use super::chat;
 use super::crm;
 use super::faults::{Drawn, Kind};
 use super::request::{Answer, Content};
+use super::whatsapp;
 
 const HUGE_BYTES: usize = 2_000_000;
 
@@ -16,11 +17,21 @@ fn page(status: u16, title: &str) -> Answer {
     Answer::of(status, Content::Text { mime: "text/html", text })
 }
 
+/// Whose words an error is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    Crm,
+    Chat,
+    Whatsapp,
+}
+
 /// `real`: the answer of the work, where it was done.
-pub fn answer(fault: Drawn, call: &Call, of_chat: bool, elsewhere: &str, real: Option<Answer>) -> Answer {
-    let wrong = |status: u16, message: &str| match of_chat {
-        true => chat::envelope::wrong(status, message),
-        false => crm::envelope::wrong(call, status, message),
+pub fn answer(fault: Drawn, call: &Call, voice: Voice, elsewhere: &str, real: Option<Answer>) -> Answer {
+    let wrong = |status: u16, message: &str| match voice {
+        Voice::Chat => chat::envelope::wrong(status, message),
+        Voice::Crm => crm::envelope::wrong(call, status, message),
+        // 130429 is Meta's code of a throughput that is used up.
+        Voice::Whatsapp => whatsapp::wrong(status, if status == 429 { 130_429 } else { 131_000 }, message, message),
     };
     match fault.kind {
         Kind::LoseAnswer | Kind::LoseRequest => Answer::of(0, Content::Cut),
@@ -32,8 +43,11 @@ pub fn answer(fault: Drawn, call: &Call, of_chat: bool, elsewhere: &str, real: O
             .with("X-RateLimit-Reset", call.now.as_second() + i64::try_from(fault.retry_after_s).unwrap_or(0)),
         Kind::Status500Html => page(500, "Internal Server Error"),
         Kind::Status502Html => page(502, "Bad Gateway"),
-        Kind::UnauthorizedOnce if of_chat => chat::envelope::unauthorized(),
-        Kind::UnauthorizedOnce => crm::envelope::unauthorized(),
+        Kind::UnauthorizedOnce => match voice {
+            Voice::Chat => chat::envelope::unauthorized(),
+            Voice::Crm => crm::envelope::unauthorized(),
+            Voice::Whatsapp => whatsapp::unauthorized(),
+        },
         Kind::Meta422In200 => Answer { status: 200, ..wrong(422, "Validation failed: a rule said no") },
         Kind::Huge => {
             let mut body = match real.map(|real| real.body) {

@@ -10,6 +10,10 @@ use super::request::{Incoming, Record};
 pub enum Later {
     /// A webhook.
     Post { url: String, body: Value, delay_ms: u64 },
+    /// A webhook with a signature, told again until it is received.
+    Signed { url: String, body: Value, secret: String, delay_ms: u64 },
+    /// The handshake before the first webhook of a business number.
+    Verify { url: String, verify_token: String, phone: String },
     /// A room becomes resolved.
     Resolve { room_id: String, delay_ms: u64 },
 }

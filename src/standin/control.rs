@@ -9,6 +9,7 @@ use super::call::Later;
 use super::chat::{self, Room};
 use super::rates::{Promise, Side};
 use super::request::{Answer, Content, Incoming, Record};
+use super::whatsapp;
 use super::world::World;
 
 pub const PREFIX: &str = "/_standin/";
@@ -33,11 +34,16 @@ pub fn answer(world: &mut World, incoming: &Incoming) -> (Answer, Vec<Later>) {
         ("GET", "tokens") => Ok(data(world.tokens.all())),
         ("POST", "revoke") => revoke(world, incoming),
         ("POST", "rooms") => room(world, incoming, &mut later),
+        ("POST", "divisions") => division(world, incoming),
+        ("POST", "people") => person(world, incoming),
         ("POST", "say") => say(world, incoming, &mut later),
         // Where a redirect leads: whoever comes here followed it.
         (_, "trap") => Ok(trapped(world, incoming)),
         ("GET", file) if file.starts_with("files/") => file_bytes(world, file),
-        _ => Err(wrong(404, "there is no such control")),
+        (_, path) => {
+            let found = path.strip_prefix("whatsapp/").and_then(|rest| whatsapp::control(world, incoming, rest, &mut later));
+            found.unwrap_or_else(|| Err(wrong(404, "there is no such control")))
+        }
     };
     (answer.unwrap_or_else(|refusal| refusal), later)
 }
@@ -70,7 +76,12 @@ fn number<T: std::str::FromStr>(incoming: &Incoming, key: &str) -> Result<Option
 fn records(world: &World, incoming: &Incoming) -> Outcome {
     let kind = asked(incoming, "kind").unwrap_or_default();
     let found = world.records(&kind, number(incoming, "org")?);
-    found.map(data).ok_or_else(|| wrong(422, "kind must be deals, tickets, contacts, companies, notes, rooms or messages"))
+    found.map(data).ok_or_else(|| {
+        wrong(
+            422,
+            "kind must be deals, tickets, contacts, companies, notes, rooms, messages, whatsapp_messages or whatsapp_media",
+        )
+    })
 }
 
 /// `?org=&method=&path=` (a part of the path) `&unknown=true` (only those with unknown keys).
@@ -87,7 +98,7 @@ fn journal(world: &World, incoming: &Incoming) -> Outcome {
     Ok(Answer::json(200, report))
 }
 
-/// `?per_second=5&burst=5&per_minute=100&minute_burst=100&slack_ms=50&side=crm|chat|all`. Without `side` it is the CRM; without
+/// `?per_second=5&burst=5&per_minute=100&minute_burst=100&slack_ms=50&side=crm|chat|whatsapp|all`. Without `side` it is the CRM; without
 /// `minute_burst` a whole minute's budget may come at once.
 fn rates(world: &World, incoming: &Incoming) -> Outcome {
     let of = |key: &str| number::<f64>(incoming, key);
@@ -102,8 +113,9 @@ fn rates(world: &World, incoming: &Incoming) -> Outcome {
     let side = match asked(incoming, "side").as_deref() {
         None | Some("crm") => Some(Side::Crm),
         Some("chat") => Some(Side::Chat),
+        Some("whatsapp") => Some(Side::Whatsapp),
         Some("all") => None,
-        Some(_) => return Err(wrong(422, "side must be crm, chat or all")),
+        Some(_) => return Err(wrong(422, "side must be crm, chat, whatsapp or all")),
     };
     let slack_us = (of("slack_ms")?.unwrap_or(0.0) * 1_000.0) as i64;
     Ok(data(world.rates.report(side, &promises, slack_us)))
@@ -194,6 +206,39 @@ fn room(world: &mut World, incoming: &Incoming, later: &mut Vec<Later>) -> Outco
     let shown = room.shown();
     later.extend(chat::open(world, room));
     Ok(data(shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewDivision {
+    name: String,
+    /// Conversations that each of its people may have at once.
+    #[serde(default)]
+    most_chats: usize,
+}
+
+/// A division of everybody.
+fn division(world: &mut World, incoming: &Incoming) -> Outcome {
+    let new: NewDivision = read(incoming)?;
+    if new.name.trim().is_empty() {
+        return Err(wrong(422, "name must say something"));
+    }
+    let division = chat::founded(&mut world.chat, new.name.trim(), new.most_chats);
+    Ok(data(json!({"id": division.id, "name": division.name})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPerson {
+    full_name: String,
+    email: String,
+}
+
+/// Somebody new answers customers there.
+fn person(world: &mut World, incoming: &Incoming) -> Outcome {
+    let new: NewPerson = read(incoming)?;
+    let person = chat::hired(&mut world.chat, &new.full_name, &new.email);
+    Ok(data(json!({"id": person.id, "full_name": person.full_name, "email": person.email})))
 }
 
 #[derive(Deserialize)]

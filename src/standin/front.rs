@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::broken;
+use super::broken::{self, Voice};
 use super::call::{Call, Later};
 use super::chat;
 use super::crm;
@@ -14,6 +14,7 @@ use super::request::{Answer, Incoming};
 use super::route;
 use super::signature;
 use super::tokens::ChatToken;
+use super::whatsapp;
 use super::world::World;
 
 /// Where a path leads.
@@ -22,6 +23,7 @@ enum Mount<'a> {
     Crm { gateway: bool, rest: &'a str },
     Chat { gateway: bool, rest: &'a str },
     Token { of_chat: bool },
+    Whatsapp { rest: &'a str },
     Nowhere,
 }
 
@@ -41,7 +43,7 @@ fn mount(path: &str) -> Mount<'_> {
             return if chat { Mount::Chat { gateway, rest } } else { Mount::Crm { gateway, rest } };
         }
     }
-    Mount::Nowhere
+    whatsapp::behind_version(path).map_or(Mount::Nowhere, |rest| Mount::Whatsapp { rest })
 }
 
 /// What is going to happen to a request.
@@ -57,7 +59,11 @@ impl World {
     pub fn receive(&mut self, incoming: &Incoming) -> Plan {
         let mount = mount(&incoming.path);
         let org = self.whose(incoming, mount);
-        let side = if matches!(mount, Mount::Chat { .. } | Mount::Token { of_chat: true }) { Side::Chat } else { Side::Crm };
+        let side = match mount {
+            Mount::Chat { .. } | Mount::Token { of_chat: true } => Side::Chat,
+            Mount::Whatsapp { .. } => Side::Whatsapp,
+            _ => Side::Crm,
+        };
         if let Some(org) = org {
             self.rates.received(org, side, incoming.received.as_microsecond());
         }
@@ -74,6 +80,7 @@ impl World {
             Mount::Crm { .. } => Some(0),
             Mount::Chat { gateway: true, .. } => Some(0),
             Mount::Chat { gateway: false, .. } => self.tokens.chat(incoming.bearer()?, incoming.received).map(|_| 0),
+            Mount::Whatsapp { .. } => self.whatsapp.opens_with(incoming.bearer()).then_some(0),
             Mount::Nowhere => None,
         }
     }
@@ -93,14 +100,18 @@ impl World {
         };
         let path = call.incoming.path.clone();
         let mount = mount(&path);
-        let of_chat = matches!(mount, Mount::Chat { .. });
+        let voice = match mount {
+            Mount::Chat { .. } => Voice::Chat,
+            Mount::Whatsapp { .. } => Voice::Whatsapp,
+            _ => Voice::Crm,
+        };
         let elsewhere = format!("{}/_standin/trap", self.url);
         let answer = match plan.fault {
-            Some(fault) if !fault.after => broken::answer(fault, &call, of_chat, &elsewhere, None),
+            Some(fault) if !fault.after => broken::answer(fault, &call, voice, &elsewhere, None),
             fault => {
                 let real = self.answer(&mut call, mount);
                 match fault {
-                    Some(fault) => broken::answer(fault, &call, of_chat, &elsewhere, Some(real)),
+                    Some(fault) => broken::answer(fault, &call, voice, &elsewhere, Some(real)),
                     None => real,
                 }
             }
@@ -148,6 +159,8 @@ impl World {
                 Some(refusal) => refusal,
                 None => self.run(call, chat::ROUTES, rest).unwrap_or_else(chat::envelope::missing),
             },
+            Mount::Whatsapp { .. } if !self.whatsapp.opens_with(call.incoming.bearer()) => whatsapp::unauthorized(),
+            Mount::Whatsapp { rest } => self.run(call, whatsapp::ROUTES, rest).unwrap_or_else(|| whatsapp::unknown_object(rest)),
             Mount::Nowhere => crm::envelope::wrong(call, 404, "Not Found"),
         }
     }
@@ -204,6 +217,8 @@ mod tests {
         assert_eq!(mount("/qontak/chat/v1/rooms"), Mount::Chat { gateway: true, rest: "rooms" });
         assert_eq!(mount("/oauth/token"), Mount::Token { of_chat: false });
         assert_eq!(mount("/api/open/v1/oauth/token"), Mount::Token { of_chat: true });
+        assert_eq!(mount("/v23.0/106540352242922/media"), Mount::Whatsapp { rest: "106540352242922/media" });
+        assert_eq!(mount("/v1/webhooks/x"), Mount::Nowhere);
         assert_eq!(mount("/api/v3/deals"), Mount::Nowhere);
     }
 }

@@ -1,10 +1,10 @@
-//! The stand-in Qontak: a server of its own that answers as the vendor's CRM and chat are known to (the facts and the
+//! The stand-in Qontak, and WhatsApp's Cloud API beside it: a server of its own that answers as the vendor's CRM and chat are known to (the facts and the
 //! assumptions are those of the vendor page; every comment that says "the vendor" means it), with a book of what really
 //! exists there, a journal of what was asked, and faults to play. In memory, invented data, for demo, tests and benches.
 //!
 //! It knows nothing of Bellhop and imports none of its parts: what both got wrong the same way would never show.
 //!
-//! One request: `server` (bytes) -> `front` (mount, token, fault, journal) -> a handler in `crm` or `chat` (a plain function
+//! One request: `server` (bytes) -> `front` (mount, token, fault, journal) -> a handler in `crm`, `chat` or `whatsapp` (a plain function
 //! of the `world` and the `call`) -> `server`. `control` is how a test looks and moves things.
 
 mod broken;
@@ -28,6 +28,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod whatsapp;
 mod world;
 
 use std::io;
@@ -61,6 +62,10 @@ pub struct Options {
     pub chat_token: String,
     pub chat_refresh_token: Option<String>,
     pub bot_token: String,
+    /// Opens WhatsApp's Cloud API; `None`: nobody comes in there.
+    pub whatsapp_token: Option<String>,
+    /// What its webhooks are signed with.
+    pub whatsapp_app_secret: String,
     /// Opens the gateway's mounts.
     pub signer: Option<Signer>,
     pub strict_digest: bool,
@@ -79,6 +84,8 @@ impl Default for Options {
             chat_token: "chat-token".into(),
             chat_refresh_token: None,
             bot_token: "bot-token".into(),
+            whatsapp_token: Some("whatsapp-token".into()),
+            whatsapp_app_secret: "whatsapp-app-secret".into(),
             signer: None,
             strict_digest: false,
             knobs: Knobs::default(),
@@ -126,6 +133,7 @@ fn bind(options: Options) -> io::Result<(Vec<SocketAddr>, actix_web::dev::Server
     };
     let now = Timestamp::now();
     let mut world = World::new(Tokens::new(given, now), organisations, options.knobs, options.seed, now);
+    (world.whatsapp.token, world.whatsapp.app_secret) = (options.whatsapp_token, options.whatsapp_app_secret);
     world.signer = options.signer;
     world.strict_digest = options.strict_digest;
     let shared = Shared::new(world);

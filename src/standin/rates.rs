@@ -17,6 +17,7 @@ pub struct Promise {
 pub enum Side {
     Crm,
     Chat,
+    Whatsapp,
 }
 
 /// Receipt times in microseconds since 1970, taken from one clock that never goes back.

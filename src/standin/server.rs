@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::call::Later;
 use super::control;
-use super::post::post;
+use super::post::{post, signed, verify};
 use super::request::{Answer, Content, Heads, Incoming};
 use super::world::World;
 
@@ -121,6 +121,19 @@ fn after(shared: &Data<Shared>, later: Vec<Later>) {
                         actix_web::rt::time::sleep(Duration::from_millis(delay_ms)).await;
                         post(&url, &body).await;
                     });
+                }
+                Later::Signed { url, body, secret, delay_ms } => {
+                    actix_web::rt::spawn(async move {
+                        actix_web::rt::time::sleep(Duration::from_millis(delay_ms)).await;
+                        signed(&url, &body, &secret).await;
+                    });
+                }
+                Later::Verify { url, verify_token, phone } => {
+                    let verified = verify(&url, &verify_token).await;
+                    if let Some(account) = shared.lock().whatsapp.accounts.get_mut(&phone) {
+                        account.verified = verified;
+                        account.webhook_url = verified.then_some(url);
+                    }
                 }
                 Later::Resolve { room_id, delay_ms } => {
                     actix_web::rt::time::sleep(Duration::from_millis(delay_ms)).await;

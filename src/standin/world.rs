@@ -17,6 +17,7 @@ use super::seed;
 use super::signature::Signer;
 use super::templates::Templates;
 use super::tokens::Tokens;
+use super::whatsapp::{Media, Sent, Whatsapp};
 
 /// Records of one kind by id; ids rise, so the last is the newest.
 pub type Shelf = BTreeMap<i64, Record>;
@@ -51,6 +52,10 @@ pub struct Knobs {
     /// Whether `assign_round_robin` works.
     pub allocation_active: bool,
     pub webhook_delay_ms: u64,
+    /// Whether WhatsApp refuses a message outside the 24 hours at once; else it is accepted and fails later.
+    pub whatsapp_window_refused_at_once: bool,
+    /// Whether customers read what they get on WhatsApp.
+    pub whatsapp_reads: bool,
 }
 
 impl Default for Knobs {
@@ -64,6 +69,8 @@ impl Default for Knobs {
             gateway_messages: false,
             allocation_active: true,
             webhook_delay_ms: 0,
+            whatsapp_window_refused_at_once: false,
+            whatsapp_reads: true,
         }
     }
 }
@@ -72,6 +79,7 @@ pub struct World {
     pub templates: Templates,
     pub orgs: Vec<Org>,
     pub chat: Chat,
+    pub whatsapp: Whatsapp,
     pub tokens: Tokens,
     pub signer: Option<Signer>,
     pub strict_digest: bool,
@@ -91,6 +99,7 @@ impl World {
             templates: Templates::seeded(),
             orgs: vec![],
             chat: Chat::seeded(),
+            whatsapp: Whatsapp::default(),
             tokens,
             signer: None,
             strict_digest: false,
@@ -155,6 +164,8 @@ impl World {
             "rooms" | "messages" if only.is_some_and(|org| org != 0) => Some(json!([])),
             "rooms" => Some(self.chat.rooms.values().map(|room| with_org(0, room.shown())).collect()),
             "messages" => Some(self.chat.messages.iter().map(|message| with_org(0, message.record())).collect()),
+            "whatsapp_messages" => Some(self.whatsapp.sent.iter().map(Sent::record).collect()),
+            "whatsapp_media" => Some(self.whatsapp.media.values().map(Media::shown).collect()),
             _ => None,
         }
     }

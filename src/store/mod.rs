@@ -22,6 +22,7 @@ mod inbox_rows;
 mod journal;
 mod lag;
 mod lane;
+mod links;
 pub mod memory;
 mod migrations;
 mod open;
@@ -54,5 +55,5 @@ pub use records::{
     AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow,
 };
 pub use rows::CallRow;
-pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, new_key};
+pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, link_key, new_key};
 pub use url::{StoreError, StoreUrl};

@@ -86,7 +86,8 @@ impl Store {
         Self::new(options, Some(owner), last, lock)
     }
 
-    /// For commands that work beside a running `serve`: no lock, no epoch, no journal.
+    /// For commands that work beside a running `serve`: no lock, no epoch, no journal. On SQLite a room's row may be behind
+    /// (`room_rows`): these commands read companies, keys, calls and events, and ask `serve` about rooms.
     pub fn open_beside(options: StoreOptions) -> Result<Self, StoreError> {
         let last = on_own_thread(|| last_position(&mut prepare(&options)?))?;
         Self::new(options, None, last, None)

@@ -56,6 +56,7 @@ tables! {
         company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,
         by: Text,
     }
+    revoked_links (company, room_id, call_id) { company: BigInt, room_id: Text, call_id: Text, revoked_at: BigInt, }
     channel_access (company) {
         company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,
         version: BigInt, updated_at: BigInt,

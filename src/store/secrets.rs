@@ -103,6 +103,11 @@ pub(super) fn reference_key(pepper: &Pepper) -> [u8; 32] {
     blake3::derive_key("bellhop 2026 references in other systems v1", &pepper.0)
 }
 
+/// The key that links to sent files are signed with: equal in every process of this installation.
+pub fn link_key(pepper: &Pepper) -> [u8; 32] {
+    blake3::derive_key("bellhop 2026 links to sent files v1", &pepper.0)
+}
+
 /// How the secret in a webhook's path is looked up: without the installation's own secret it tells nothing.
 pub fn hash_webhook(pepper: &Pepper, secret: &str) -> [u8; 32] {
     let derived = blake3::derive_key("bellhop 2026 webhook secrets v1", &pepper.0);

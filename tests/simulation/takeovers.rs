@@ -1,4 +1,4 @@
-//! People take rooms over and give them back while an AI agent assigns, tags and resolves in a channel that answers late or not
+//! People take rooms over and give them back while an AI agent assigns, sends, tags and resolves in a channel that answers late or not
 //! at all, and actors die. In the end each "started" mark is held against its room's journal: after control moved, nothing of
 //! the AI agent's that a person would not want was started (invariant 7), and what the rooms say is what came about there.
 
@@ -13,8 +13,8 @@ use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, 
 use bellhop::catalog::Has;
 use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{
-    AgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, Next, Refusal, ResultJson,
-    RoomEvent, Settlement, TakenBy, Timestamp,
+    AgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, FileEntry, FileKey,
+    Format, Next, Refusal, ResultJson, RoomEvent, Settlement, TakenBy, Timestamp,
 };
 use bellhop::store::memory::{Mark, MemoryStore, Pace};
 
@@ -47,6 +47,12 @@ fn settled(job: &EffectJob) -> Settlement {
         EffectKind::Assignment => {
             CameAbout::Assigned { agent_id: AgentId::trusted(GIVEN_TO), agent_name: "Agent 0".into(), because: None }
         }
+        EffectKind::Attachment => CameAbout::Sent {
+            file: job.plan.file.clone().expect("a file's effect names its file"),
+            caption: None,
+            message_id: None,
+            result: "{}".into(),
+        },
         EffectKind::Resolution => CameAbout::Resolved { reason_code: "answered".into(), note: None },
         _ => CameAbout::Tagged { tags: vec!["Tag 1".into()] },
     };
@@ -68,7 +74,7 @@ impl Counterpart for There {
             Ok(Planned::Write(Part {
                 no: 0,
                 name: job.plan.kind.as_str().into(),
-                rule: Rule::Absolute,
+                rule: if job.plan.kind == EffectKind::Attachment { Rule::Once } else { Rule::Absolute },
                 request: "{}".into(),
                 reference: None,
                 shown_name: None,
@@ -94,9 +100,10 @@ impl Counterpart for There {
         })
     }
 
-    fn look_up<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
+    fn look_up<'a>(&'a self, _: &'a EffectJob, part: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
         Box::pin(async move {
             Ok(match self.lag().await {
+                0 | 1 if part.rule == Rule::Once => Found::Unprovable { why: "nobody told of it".into() },
                 0 | 1 => Found::Absent,
                 _ => Found::Done(PartDone { record: "there".into(), answer: "{}".into() }),
             })
@@ -119,7 +126,16 @@ pub fn play(seed: u64) -> (usize, usize) {
 
 async fn life(seed: u64) -> (usize, usize) {
     let store = MemoryStore::new(Pace::AtOnce);
-    store.put_company(Company { channel: ChannelKind::Qontak, ..world::company() });
+    let map = FileEntry {
+        key: FileKey::trusted("map"),
+        version: 1,
+        description: "the way".into(),
+        sha256: "0".repeat(64).into(),
+        size: 70,
+        format: Format::Png,
+        filename: "map.png".into(),
+    };
+    store.put_company(Company { channel: ChannelKind::Qontak, files: Arc::new([map]), ..world::company() });
     let there = Arc::new(There { dice: Mutex::new(Dice::new(seed)) });
     let threads = Threads::new(1);
     let arbiter = actix::Arbiter::new();
@@ -161,12 +177,13 @@ async fn robot(router: RoomRouter, seed: u64, room: u64) {
     let address = world::address(room);
     let mut dice = Dice::new(seed ^ (room << 32) ^ 2);
     for n in 0..CALLS {
-        let (name, arguments) = match dice.roll(4) {
+        let (name, arguments) = match dice.roll(5) {
+            4 => ("send_attachment", r#"{"attachment":"map","repeat":true}"#),
             0 => ("create_tag", r#"{"tags":["Tag 1"]}"#),
             1 => ("resolve_conversation", r#"{"reason_code":"answered"}"#),
             _ => ("assign_agent", r#"{"mode":"auto"}"#),
         };
-        let admitted = world::named_call(&address, n, name, arguments, Has::default());
+        let admitted = world::named_call(&address, n, name, arguments, Has { crm: false, files: true });
         for _ in 0..50 {
             let batch = Batch { calls: vec![admitted.clone()], caller: caller() };
             match router.call(address.clone(), batch, Duration::from_millis(2)).await {

@@ -7,11 +7,18 @@ use crate::world::call::Answer;
 use crate::world::file::{pdf, png, sha256};
 use crate::world::{Call, Room, World, calls, eventually};
 
-on_both_databases!(the_very_file_arrives_once, a_lost_answer_is_not_sent_again, what_cannot_be_sent_is_said);
+on_both_databases!(
+    the_very_file_arrives_once,
+    a_lost_answer_is_known_by_its_echo,
+    a_lost_answer_is_not_sent_again,
+    a_forged_echo_settles_nothing,
+    what_cannot_be_sent_is_said,
+);
 
 on_sqlite_alone!(a_room_that_lives_here_shows_the_file);
 
 const ROOM: &str = "7b000000-0000-4000-8000-0000000000aa";
+const SENDING: &str = "POST /api/open/v1/messages/whatsapp/bot";
 
 fn sends(file: &str) -> Call {
     calls("send_attachment", json!({ "attachment": file }))
@@ -19,7 +26,12 @@ fn sends(file: &str) -> Call {
 
 /// A conversation there and here, in whose company two files lie.
 fn a_conversation(world: &mut World) -> Room {
-    world.has_a_channel();
+    a_conversation_with_path(world).0
+}
+
+/// The same, with the webhook's path.
+fn a_conversation_with_path(world: &mut World) -> (Room, String) {
+    let path = world.has_a_channel();
     assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(40_000, 1)).http < 300);
     assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
     world.crm().conversation(ROOM, "6281200000009");
@@ -29,7 +41,7 @@ fn a_conversation(world: &mut World) -> Room {
     // The library is the company's, and a running server follows within a second.
     let robot = world.ai_agent().room(ROOM);
     eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
-    robot
+    (robot, path)
 }
 
 /// Files that were sent there, in order.
@@ -70,9 +82,34 @@ pub fn the_very_file_arrives_once(world: &mut World) {
     assert_eq!(world.admin().room(ROOM).facts("attachment_sent").len(), 3);
 }
 
+pub fn a_lost_answer_is_known_by_its_echo(world: &mut World) {
+    let robot = a_conversation(world);
+    // Of the text before the file, and of the file.
+    world.crm().has_exactly(&json!({"route": SENDING, "fault": "lose_answer", "rate": 1.0, "times": 2}));
+    let with_caption = json!({"attachment": "brochure", "caption": "Here it is"});
+    let sent = robot.gets(calls("send_attachment", with_caption).id("s1"));
+    assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    let room = world.admin().room(ROOM);
+    let (files, told) = (arrived(world), room.facts("attachment_sent"));
+    assert_eq!((files.len(), told.len()), (1, 1));
+    assert_eq!(told[0]["message_id"], files[0]["id"], "the very message");
+    let texts = world.crm().records("messages").into_iter().filter(|message| message["text"] == "Here it is").count();
+    assert_eq!(texts, 1, "nothing is said twice");
+    assert_eq!(room.facts("effect_doubted").len(), 1);
+
+    // The same again, on purpose: another message, with an echo of its own.
+    world.crm().has_once(SENDING, "lose_answer");
+    let again = robot.gets(calls("send_attachment", json!({"attachment": "brochure", "repeat": true})).id("s2"));
+    assert_eq!(again.result()["status"], "accepted", "{again:?}");
+    let (files, told) = (arrived(world), room.facts("attachment_sent"));
+    let ids = |all: &[Value], key: &str| all.iter().map(|one| one[key].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&told, "message_id"), ids(&files, "id"));
+}
+
 pub fn a_lost_answer_is_not_sent_again(world: &mut World) {
     let robot = a_conversation(world);
-    world.crm().has_once("POST /api/open/v1/messages/whatsapp/bot", "lose_answer");
+    world.crm().tells_of_messages(false);
+    world.crm().has_once(SENDING, "lose_answer");
     let _ = robot.gets_within(2, sends("map").id("s1"));
     let end = ends(&world.admin().room(ROOM), "s1");
     assert_eq!(end.body["status"], "unresolved", "{end:?}");
@@ -81,6 +118,58 @@ pub fn a_lost_answer_is_not_sent_again(world: &mut World) {
     // Another call for the same file waits for a person too, and nothing is sent.
     assert_eq!(robot.gets(sends("map").id("s2")).code(), "waits_for_colleague");
     assert_eq!(arrived(world).len(), 1);
+}
+
+/// The map as the channel would tell of it, by its own bot.
+fn echo(id: &str, size: usize) -> Value {
+    json!({
+        "id": id, "type": "image", "room_id": ROOM, "text": null, "participant_type": "bot", "sender_id": "bot", "status": "sent",
+        "file": {"filename": "map.png", "size": size}, "created_at": jiff::Timestamp::now().to_string(),
+        "webhook_event": "message_interaction", "data_event": "receive_message_from_agent",
+    })
+}
+
+pub fn a_forged_echo_settles_nothing(world: &mut World) {
+    let (robot, path) = a_conversation_with_path(world);
+    let (room, size) = (world.admin().room(ROOM), png(7).len());
+    let first = robot.gets(sends("map").id("s1"));
+    assert_eq!(first.result()["status"], "accepted");
+    let known = arrived(world)[0]["id"].as_str().unwrap().to_owned();
+    world.crm().tells_of_messages(false);
+    world.a_company("globex");
+    let theirs = world.is_told_the_channel("globex", &[]);
+    world.crm().has_once(SENDING, "lose_answer");
+    let _ = robot.gets_within(1, calls("send_attachment", json!({"attachment": "map", "repeat": true})).id("s2"));
+    eventually("it is doubted", || (room.facts("effect_doubted").len() == 1).then_some(()));
+
+    let with = |id: &str, key: &str, value: Value| {
+        let mut forged = echo(id, size);
+        forged[key] = value;
+        forged
+    };
+    let forged = [
+        with("f1", "participant_type", json!("customer")),
+        with("f2", "participant_type", json!("agent")),
+        with("f3", "type", json!("document")),
+        with("f4", "file", json!({"filename": "cap.png", "size": size})),
+        with("f5", "file", json!({"filename": "map.png", "size": size + 1})),
+        with("f6", "file", Value::Null),
+        with("f7", "created_at", json!("2026-01-01T00:00:00Z")),
+        with("f8", "room_id", json!("7b000000-0000-4000-8000-0000000000bb")),
+        with("f9", "id", json!(known)),
+        with("", "type", json!("image")),
+    ];
+    let outside = world.outside();
+    for body in &forged {
+        assert_eq!(outside.send("POST", &path, Some(body)).http, 200);
+    }
+    assert_eq!(outside.send("POST", &theirs, Some(&echo("f10", size))).http, 200, "another company's");
+    assert_eq!(outside.send("POST", &format!("{path}x"), Some(&echo("f11", size))).http, 404);
+    let end = ends(&room, "s2");
+    assert_eq!(end.body["status"], "unresolved", "{end:?}");
+    assert_eq!(room.facts("attachment_sent").len(), 1);
+    // All of it was heard by then, and counted.
+    assert_eq!(world.admin().get("/v1/channel").body["webhooks_waiting"], 0);
 }
 
 pub fn what_cannot_be_sent_is_said(world: &mut World) {

@@ -3,13 +3,17 @@
 
 use serde_json::{Value, json};
 
-use crate::world::channel::{RAKA, TARI};
-use crate::world::{Room, World, assign_to, assign_to_anyone, create_tag, eventually, resolve};
+use crate::world::channel::{LALA, RAKA, TARI};
+use crate::world::{Room, World, assign_to, assign_to_anyone, assign_to_division, calls, create_tag, eventually, resolve};
 
 on_both_databases!(
     what_an_ai_agent_does_happens_there,
     nothing_is_started_once_a_person_has_it,
     a_kill_between_coming_and_leaving_is_gone_on_from,
+    a_resolve_counts_when_the_channel_says_so_by_itself,
+    who_is_chosen_is_said_with_the_reason,
+    a_tag_that_is_refused_keeps_no_other_off,
+    the_gateway_is_spoken_to_with_signatures,
 );
 
 on_sqlite_alone!(operators_and_the_doctor_see_the_channel, what_the_channel_refuses_changes_nothing);
@@ -131,6 +135,116 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
     let came = writes(world).into_iter().filter(|line| *line == format!("POST /agents/{TARI}")).count();
     assert_eq!(came, 1, "what was done is not said again");
     room.timeline();
+}
+
+pub fn a_resolve_counts_when_the_channel_says_so_by_itself(world: &mut World) {
+    world.has_a_channel();
+    let (ai_agent, room) = a_conversation(world);
+    let slow = json!({"route": "PUT /api/open/v1/rooms/{id}/resolve", "fault": "slow", "rate": 1.0, "ms": 700});
+    world.crm().has_exactly(&slow);
+    let under_way = ai_agent.door.begins(ai_agent.getting(&[resolve("answered")]));
+    world.crm().is_at_it();
+    // From here on nobody can read how it stands there.
+    world.crm().has("GET /api/open/v1/rooms/{id}", "status_500_html", 1.0);
+    let answer = under_way.answer().expect("an answer");
+    assert_eq!((&answer.result()["changed"], &room.now()["status"]), (&json!(true), &json!("resolved")), "{answer:?}");
+    let ends = room.facts("conversation_resolved");
+    assert_eq!((ends.len(), &ends[0]["reason_code"], &ends[0]["cause_kind"]), (1, &json!("answered"), &json!("call")));
+    assert_eq!(writes(world), ["PUT /resolve"]);
+}
+
+/// How the last person was chosen, for operators who ask.
+fn because(room: &Room) -> Value {
+    room.facts("agent_assigned").last().expect("an assignment")["because"].clone()
+}
+
+pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
+    world.has_a_channel();
+    let (ai_agent, room) = a_conversation(world);
+    let is_nobodys = |person: &str| {
+        is_returned(&room);
+        world.crm().is_taken_from(ROOM, person);
+        all_is_heard(world);
+    };
+    // There is no way to assign to a division there: of its people who have room we choose the least busy one.
+    for n in 2..4 {
+        let other = format!("7b000000-0000-4000-8000-{n:012}");
+        world.crm().conversation(&other, "6281200000002");
+        world.crm().is_given_to(&other, TARI);
+    }
+    let given = ai_agent.gets(assign_to_division("BILLING"));
+    assert_eq!(given.result()["agent"]["id"], LALA, "{given:?}");
+    let why = because(&room);
+    let candidates: Vec<(&Value, &Value)> =
+        why["candidates"].as_array().unwrap().iter().map(|one| (&one["agent_id"], &one["load"])).collect();
+    assert_eq!(
+        (&why["strategy"], candidates[0], candidates[1]),
+        (&json!("bellhop_pick"), (&json!(LALA), &json!(0)), (&json!(TARI), &json!(2)))
+    );
+    assert_eq!((there(world)["agent_ids"].clone(), writes(world)), (json!([LALA]), vec![format!("POST /agents/{LALA}")]));
+
+    // Anybody: the channel's own allocator chooses.
+    is_nobodys(LALA);
+    let given = ai_agent.gets(assign_to_anyone().id("a2"));
+    let drawn = given.result()["agent"]["id"].as_str().unwrap().to_owned();
+    assert_eq!((&because(&room)["strategy"], &there(world)["agent_ids"]), (&json!("qontak_round_robin"), &json!([drawn])));
+    // Where it is switched off, we do.
+    is_nobodys(&drawn);
+    world.crm().behaves(&json!({"allocation_active": false}));
+    let given = ai_agent.gets(assign_to_anyone().id("a3"));
+    let chosen = given.result()["agent"]["id"].as_str().unwrap().to_owned();
+    assert_eq!((&because(&room)["strategy"], &there(world)["agent_ids"]), (&json!("bellhop_pick"), &json!([chosen])));
+    let asked = writes(world);
+    assert_eq!(asked[asked.len() - 2..], ["POST /assign_round_robin".to_owned(), format!("POST /agents/{chosen}")]);
+    assert_eq!(room.now()["assignee"], json!(chosen));
+    assert_eq!(room.facts("room_taken").len(), 0, "our own doing is not somebody's takeover");
+    world.crm().knew_every_key();
+}
+
+pub fn a_tag_that_is_refused_keeps_no_other_off(world: &mut World) {
+    world.has_a_channel();
+    let (ai_agent, room) = a_conversation(world);
+    world.crm().has_once("POST /api/open/v1/rooms/{id}/tags", "meta_422_in_200");
+    let told = ai_agent.gets(create_tag(&["one", "two", "three"]));
+    assert_eq!((&told.result()["added"], &told.result()["failed"][0]["tag"]), (&json!(["two", "three"]), &json!("one")));
+    assert_eq!((&there(world)["tags"], room.tags()), (&json!(["two", "three"]), vec!["two".to_owned(), "three".to_owned()]));
+    assert_eq!(writes(world), ["POST /tags"; 3], "one request for each");
+}
+
+pub fn the_gateway_is_spoken_to_with_signatures(world: &mut World) {
+    let standin = ["--hmac-client-id", "client-1", "--hmac-client-secret", "canary-hmac", "--strict-digest"];
+    world.has_a_crm_with(&standin, crate::world::crm::TOKEN, &[]);
+    let credentials = |secret: &str| json!({"client_id": "client-1", "client_secret": secret}).to_string();
+    let path = world.is_told_the_channel_by("acme", &credentials("canary-hmac"), &["--dialect", "gateway"]);
+    world.is_told_of_the_channel(&path);
+    let (ai_agent, room) = a_conversation(world);
+    assert_eq!(ai_agent.gets(create_tag(&["ü & more"])).result()["added"], json!(["ü & more"]));
+    assert_eq!(ai_agent.gets(assign_to("Tari Rekaan")).result()["agent"]["id"], TARI);
+    is_returned(&room);
+    assert_eq!(ai_agent.gets(resolve("answered")).result()["changed"], true);
+    assert_eq!((&there(world)["status"], &there(world)["tags"]), (&json!("resolved"), &json!(["ü & more"])));
+    let ours = world.crm().journal_of(&format!("path={ROOM}"));
+    let at_the_gateway = ours.iter().filter(|line| line["path"].as_str().unwrap().starts_with("/qontak/chat/v1/"));
+    assert_eq!(at_the_gateway.count(), ours.len(), "{ours:?}");
+    world.crm().knew_every_key();
+    // Nothing is known of messages there (section 5, 8).
+    assert!(world.admin().adds_file("map", "map.png", &crate::world::file::png(7)).http < 300);
+    let sends = || ai_agent.gets(calls("send_attachment", json!({"attachment": "map"})));
+    eventually("the library is known", || (sends().code() != "unknown_attachment").then_some(()));
+
+    // A signature with another secret is refused, which refuses no call: it goes on once the secret is right.
+    let other = "7b000000-0000-4000-8000-000000000009";
+    world.is_told_the_channel_by("acme", &credentials("canary-wrong"), &["--dialect", "gateway"]);
+    world.crm().conversation(other, "6281200000003");
+    world.crm().customer_says(other, "hello");
+    let late = world.admin().room(other);
+    eventually("the room is made", || (late.door.get(&late.path("")).http == 200).then_some(()));
+    let waits = world.ai_agent().room(other).gets_within(1, create_tag(&["late"]).id("g1"));
+    assert_eq!(waits.http, 202, "{waits:?}");
+    eventually("it is seen", || (world.admin().get("/v1/channel").body["token"] == "refused").then_some(()));
+    world.is_told_the_channel_by("acme", &credentials("canary-hmac"), &["--dialect", "gateway"]);
+    eventually("it goes on", || (world.admin().call("g1").body["status"] == "succeeded").then_some(()));
+    assert!(!world.log().contains("canary-"), "a secret was told");
 }
 
 pub fn operators_and_the_doctor_see_the_channel(world: &mut World) {

@@ -1,16 +1,21 @@
 //! What customers and people do in the channel's own inbox happens in our rooms: once, whatever comes twice or late, also when the
 //! process dies between hearing and doing. Who does not know the path tells us nothing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::channel::{RAKA, TARI};
-use crate::world::{Room, World, create_tag, eventually, resolve};
+use crate::world::wire::WireAnswer;
+use crate::world::{Room, World, assign_to, create_tag, eventually, resolve};
 
 on_both_databases!(
     what_people_do_there_happens_here,
     twice_and_late_ends_as_it_is_there,
     a_webhook_that_was_answered_survives_a_kill,
     only_who_knows_the_path_tells_us_anything,
+    somebody_whom_nobody_knows_is_looked_up_there_first,
+    what_is_old_moves_nothing_and_is_counted,
 );
 
 on_sqlite_alone!(what_cannot_be_understood_does_no_harm, the_path_stays_until_a_new_one_is_asked_for);
@@ -191,6 +196,38 @@ pub fn only_who_knows_the_path_tells_us_anything(world: &mut World) {
     eventually("it ends", || (outside.send("POST", &theirs, Some(&body)).http == 404).then_some(()));
 }
 
+pub fn somebody_whom_nobody_knows_is_looked_up_there_first(world: &mut World) {
+    let path = world.has_a_channel();
+    let there = world.crm();
+    let ana = world.admin().an_agent("Ana", 5, &[]);
+    there.conversation(ROOM, "6281200000001");
+    there.customer_says(ROOM, "hello");
+    let room = world.admin().room(ROOM);
+    exists(&room);
+    // Since we last read who is there, somebody came; the webhook names her by her id there alone.
+    let hired = there.hires("Ana There", "ANA@acme.example");
+    let asked = there.was_asked("GET", "/users");
+    let outside = world.outside();
+    let assigned = |room: &str, person: &str, ms: usize| {
+        let at = (jiff::Timestamp::now() + Duration::from_millis(ms as u64)).to_string();
+        json!({"room_id": room, "agent_id": person, "data_event": "assigned", "created_at": at})
+    };
+    assert_eq!(outside.send("POST", &path, Some(&assigned(ROOM, &hired, 0))).http, 200);
+    is_held_by(&room, &ana);
+    assert_eq!(there.was_asked("GET", "/users"), asked + 1);
+    // Whoever is nobody there either is who they say; and their many do not have everybody read each time.
+    for n in 0..20 {
+        assert_eq!(outside.send("POST", &path, Some(&assigned(ROOM, &format!("nobody-{n}"), n + 1))).http, 200);
+    }
+    is_held_by(&room, "nobody-19");
+    assert!(there.was_asked("GET", "/users") <= asked + 3, "{}", there.was_asked("GET", "/users"));
+    // Somebody whom a model names is looked for among those who are there now.
+    there.hires("Putri Baru", "putri@standin.example");
+    assert_eq!(room.door.send("POST", &room.path("/return"), Some(&json!({}))).http, 200);
+    let given = world.ai_agent().room(ROOM).gets(assign_to("Putri Baru"));
+    assert_eq!(given.result()["agent"]["name"], "Putri Baru", "{given:?}");
+}
+
 pub fn what_cannot_be_understood_does_no_harm(world: &mut World) {
     let path = world.has_a_channel();
     let outside = world.outside();
@@ -199,13 +236,15 @@ pub fn what_cannot_be_understood_does_no_harm(world: &mut World) {
         let mut wire = world.wire();
         // Who is refused in the middle of a body may find the line closed.
         let _ = wire.send(&[head.as_bytes(), bytes].concat());
-        wire.receive().map_or(413, |answer| answer.status)
+        let said = |answer: WireAnswer| (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned());
+        wire.receive().map_or((413, "payload_too_large".to_owned()), said)
     };
-    assert_eq!(post(&vec![b' '; 10 * 1024 * 1024]), 413);
+    assert_eq!(post(&vec![b' '; 10 * 1024 * 1024]), (413, "payload_too_large".into()));
     for wrong in [&b""[..], b"hello", b"[]", b"{\"a\":", b"\xff\xfe", b"{} {}"] {
-        assert_eq!(post(wrong), 400, "{}", String::from_utf8_lossy(wrong));
+        assert_eq!(post(wrong), (400, "malformed_json".into()), "{}", String::from_utf8_lossy(wrong));
     }
-    assert_eq!(post("[".repeat(100_000).as_bytes()), 400);
+    assert_eq!(post("[".repeat(100_000).as_bytes()), (400, "malformed_json".into()));
+    assert_eq!(outside.send("POST", &format!("{path}x"), Some(&json!({}))).body["code"], "not_found");
     let room = world.admin().room(ROOM);
     let strange = [
         json!({"data_event": "moon_landing", "room_id": ROOM}),
@@ -233,11 +272,67 @@ pub fn what_cannot_be_understood_does_no_harm(world: &mut World) {
     has_heard(&room, 2);
     assert_eq!(room.now()["status"], "open", "as if it had been said before");
     let metrics = outside.get("/metrics").body.to_string();
-    for kind in ["unknown", "assigned", "status", "about_no_room"] {
-        assert!(metrics.contains(&format!("kind=\\\"{kind}\\\"")), "{kind} is counted");
+    for counted in [
+        "webhooks_total{kind=\\\"unknown",
+        "webhooks_total{kind=\\\"assigned",
+        "webhooks_total{kind=\\\"status",
+        "webhooks_total{kind=\\\"about_no_room",
+        "webhooks_refused_total{code=\\\"unknown_room",
+        "problems_total{code=\\\"malformed_json",
+        "problems_total{code=\\\"payload_too_large",
+        "problems_total{code=\\\"not_found",
+    ] {
+        assert!(metrics.contains(counted), "{counted} is counted: {metrics}");
     }
     world.ai_agent().room(ROOM).gets_within(2, create_tag(&["alive"]));
     assert!(world.still_runs());
+}
+
+pub fn what_is_old_moves_nothing_and_is_counted(world: &mut World) {
+    let path = world.has_a_channel();
+    let (outside, room) = (world.outside(), world.admin().room(ROOM));
+    let at = |minutes: u64| (jiff::Timestamp::now() - Duration::from_secs(3_600) + Duration::from_secs(60 * minutes)).to_string();
+    let tells = |body: &Value| assert_eq!(outside.send("POST", &path, Some(body)).http, 200, "{body}");
+    let says = |id: &str, participant: &str, who: &str, minutes: u64| {
+        let mut body = message(ROOM, id, id, 0);
+        (body["participant_type"], body["sender_id"]) = (json!(participant), json!(who));
+        body["created_at"] = json!(at(minutes));
+        body
+    };
+    let person = |of: &str, who: &str, minutes: u64| json!({"data_event": of, "room_id": ROOM, "agent_id": who, "created_at": at(minutes)});
+    let event = |of: &str, tags: &[&str], minutes: u64| json!({"data_event": of, "id": ROOM, "tags": tags, "updated_at": at(minutes), "resolved_at": at(minutes)});
+    tells(&says("m1", "customer", "62812", 10));
+    exists(&room);
+    tells(&person("assigned", RAKA, 11));
+    tells(&person("unassigned", RAKA, 12));
+    tells(&event("room_updated", &["vip"], 13));
+    eventually("it is tagged", || (room.tags() == ["vip"]).then_some(()));
+    let before = room.now();
+    assert_eq!((&before["control"], &before["status"]), (&json!("bot"), &json!("open")));
+
+    // All of it was so, before what is known already.
+    for old in [
+        person("assigned", RAKA, 9),
+        person("unassigned", RAKA, 10),
+        event("room_resolved", &[], 9),
+        event("room_updated", &["vip", "urgent"], 12),
+        says("m0", "customer", "62812", 5),
+    ] {
+        tells(&old);
+    }
+    has_heard(&room, 2);
+    let heard = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+    eventually("all of it is heard", heard);
+    let after = room.now();
+    for same in ["control", "assignee", "status", "epoch", "episode"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(room.tags(), ["vip"]);
+    assert_eq!(room.facts("message_received").iter().filter(|event| event["late"] == true).count(), 1);
+    let metrics = outside.get("/metrics").body.to_string();
+    for kind in ["assigned", "unassigned", "resolved", "updated", "message_from_customer"] {
+        assert!(metrics.contains(&format!("webhooks_total{{kind=\\\"{kind}")), "{kind} is counted");
+    }
 }
 
 pub fn the_path_stays_until_a_new_one_is_asked_for(world: &mut World) {

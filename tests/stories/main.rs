@@ -3,7 +3,8 @@
 //!
 //! On PostgreSQL too, when the machine has its server programs or `BELLHOP_TEST_POSTGRES` names one. The long kill story:
 //! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories lost_or_doubled`; the one with a CRM that has every
-//! fault at once: `BELLHOP_CRM_KILLS=30 BELLHOP_CRM_CALLS=20000 cargo test --test stories crm_kills`.
+//! fault at once: `BELLHOP_CRM_KILLS=30 BELLHOP_CRM_CALLS=20000 cargo test --test stories crm_kills`; the one with webhooks:
+//! `BELLHOP_WEBHOOKS=100000 cargo test --test stories twice_and_shuffled`.
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -18,6 +19,7 @@ mod bad_input;
 mod calls;
 mod channel;
 mod channel_inbound;
+mod channel_shuffled;
 mod clients;
 mod command_line;
 mod crm;
@@ -37,6 +39,7 @@ mod held;
 mod isolation;
 mod keys;
 mod kills;
+mod links;
 mod log;
 mod messages;
 mod on_disk_first;

@@ -6,10 +6,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::World;
 use crate::world::conversation::{Conversation, conversations, left_in};
+use crate::world::crm::TOKEN;
+use crate::world::{World, eventually};
 
-on_both_databases!(the_second_replay_changes_nothing, what_conversations_wish_for_is_in_the_crm_once);
+on_both_databases!(
+    the_second_replay_changes_nothing,
+    what_conversations_wish_for_is_in_the_crm_once,
+    what_conversations_do_comes_to_the_channel_in_their_order,
+);
 
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conversations.jsonl");
 
@@ -54,7 +59,7 @@ pub fn the_second_replay_changes_nothing(world: &mut World) {
 pub fn what_conversations_wish_for_is_in_the_crm_once(world: &mut World) {
     let file = std::env::var("BELLHOP_REPLAY_FILE").unwrap_or_else(|_| OWN.into());
     let conversations = conversations(&file);
-    world.has_a_crm();
+    world.has_a_crm_with(&[], TOKEN, &["--create-contacts"]);
     world.crm().has_once("POST /api/v3.1/deals", "lose_answer");
     let first_time = replays(world, &file, &["--set-up", "--wait-s", "0"]);
     assert!(first_time["waited_for"].as_u64().unwrap() > 0, "\"still running\" is not a result: {first_time}");
@@ -70,7 +75,11 @@ pub fn what_conversations_wish_for_is_in_the_crm_once(world: &mut World) {
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), told.records, "what the calls were told is what is there");
     let has_contact = |row: &Value| row["crm_lead_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| *id != json!(0)));
     let linked = rows().filter(|(_, row)| has_contact(row)).count();
-    assert_eq!(linked + told.warned, told.records.len(), "linked with the customer, or a warning");
+    assert_eq!((linked, told.warned), (told.records.len(), 0), "each is linked with the customer");
+    let contacts = |world: &World| world.crm().records("contacts");
+    let made = contacts(world);
+    let names: BTreeSet<String> = made.iter().map(|one| format!("{} {}", one["first_name"], one["last_name"])).collect();
+    assert_eq!(made.len(), names.len(), "no customer has two contacts: {names:?}");
     world.crm().knew_every_key();
 
     world.dies_and_comes_back();
@@ -80,8 +89,69 @@ pub fn what_conversations_wish_for_is_in_the_crm_once(world: &mut World) {
     }
     assert_eq!(second_time["waited_for"], 0, "{second_time}");
     assert_eq!(there(world), book, "the second replay adds and changes nothing");
+    assert_eq!(contacts(world), made);
     let [deals, tickets] = book.each_ref().map(|(_, rows)| rows.len());
     eprintln!("{first_time}\n{deals} deals, {tickets} tickets, {linked} linked, {} with a warning", told.warned);
+}
+
+/// Tags, assignments and resolves at the stand-in's chat, told by the command and seen by ourselves.
+pub fn what_conversations_do_comes_to_the_channel_in_their_order(world: &mut World) {
+    let file = std::env::var("BELLHOP_REPLAY_FILE").unwrap_or_else(|_| OWN.into());
+    world.has_a_channel_with(&[], &["--create-contacts"], &[]);
+    let standin = format!("http://127.0.0.1:{}", world.crm().port);
+    let more = ["--standin", standin.as_str(), "--set-up"];
+    let first_time = replays(world, &file, &more);
+    let came = &first_time["at_the_standin"];
+    for some in ["tags", "assignments", "resolutions", "deals", "tickets"] {
+        assert!(came[some].as_u64() > Some(0), "{some}: {first_time}");
+    }
+    assert_eq!((&came["out_of_order"], &came["unlinked"]), (&json!([]), &json!(0)), "{first_time}");
+
+    let seen = |world: &World| -> Vec<(Vec<String>, i64)> {
+        let rooms = world.crm().records("rooms");
+        let seen = |room: &Value| {
+            let (id, here) = (room["id"].as_str().unwrap(), world.admin().room(room["id"].as_str().unwrap()));
+            let (there, timeline) = (writes(world, id), here.timeline());
+            assert_eq!(there, deeds(&timeline), "in the room's order: {id}");
+            (there, here.version())
+        };
+        rooms.iter().map(seen).collect()
+    };
+    // What the channel tells us of it itself comes to its end first.
+    let heard = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+    eventually("the inbox is empty", heard);
+    let (first, book) = (seen(world), [world.crm().deals(), world.crm().tickets()]);
+    assert_eq!(first.len() as u64, first_time["conversations"].as_u64().unwrap());
+
+    world.dies_and_comes_back();
+    let second_time = replays(world, &file, &more);
+    assert_eq!(*came, second_time["at_the_standin"]);
+    assert_eq!((seen(world), [world.crm().deals(), world.crm().tickets()]), (first, book), "a second replay adds nothing");
+    eprintln!("{came}");
+}
+
+/// What was done to a room there, in order.
+fn writes(world: &World, room: &str) -> Vec<String> {
+    let lines = world.crm().journal_of(&format!("path=rooms/{room}"));
+    let done = lines.iter().filter(|line| line["status"].as_u64().is_some_and(|status| status < 300));
+    let deed = |line: &Value| match (line["method"].as_str()?, line["path"].as_str()?.split(room).nth(1)?) {
+        ("POST", "/tags") => Some(format!("tag {}", line["body"]["tag"].as_str()?)),
+        ("POST", _) => Some("assign".to_owned()),
+        ("PUT", "/resolve") => Some("resolve".to_owned()),
+        _ => None,
+    };
+    done.filter_map(deed).collect()
+}
+
+/// What the room's journal says came about.
+fn deeds(timeline: &[Value]) -> Vec<String> {
+    let deed = |event: &Value| match event["type"].as_str().unwrap() {
+        "tags_added" => event["tags"].as_array().unwrap().iter().map(|tag| format!("tag {}", tag.as_str().unwrap())).collect(),
+        "agent_assigned" => vec!["assign".to_owned()],
+        "conversation_resolved" => vec!["resolve".to_owned()],
+        _ => vec![],
+    };
+    timeline.iter().flat_map(deed).collect()
 }
 
 /// What the calls of conversations were told about deals and tickets.

@@ -48,7 +48,7 @@ impl QontakChannel {
             Wanted::Division(name) => self.of_division(job, name, &people, &directory, &there).await?,
             Wanted::Auto => match there.agent_ids.first() {
                 Some(holder) => return Ok(self.held(&known(holder), vec![WARN_TAKEN.into()])),
-                None if drawn.is_none() => return write(&Deed::RoundRobin, ended),
+                None if drawn.is_none() => return write(job, &Deed::RoundRobin, ended),
                 // The channel does not choose, or did not want to: we do.
                 None => {
                     let all: Vec<&Person> = people.iter().collect();
@@ -58,8 +58,8 @@ impl QontakChannel {
             },
         };
         match entry.formers.first() {
-            _ if !entry.there_before => write(&Deed::Enter(entry), ended),
-            Some(former) => write(&Deed::Leave { user: former.clone(), entry }, ended),
+            _ if !entry.there_before => write(job, &Deed::Enter(entry), ended),
+            Some(former) => write(job, &Deed::Leave { user: former.clone(), entry }, ended),
             None => Ok(self.held(&entry.entrant, vec![])),
         }
     }
@@ -101,7 +101,7 @@ impl QontakChannel {
             // Whoever took them out again knows why: the others stay.
             Some(there) if !there.resolved && there.has(&entry.entrant.user) => {
                 if let Some(user) = entry.formers.iter().find(|user| there.has(user) && !left(user)) {
-                    return write(&Deed::Leave { user: user.clone(), entry: entry.clone() }, ended);
+                    return write(job, &Deed::Leave { user: user.clone(), entry: entry.clone() }, ended);
                 }
             }
             _ => warnings.push(answer::WARN_MOVED_ON.to_owned()),

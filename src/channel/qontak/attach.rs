@@ -1,6 +1,6 @@
 //! A file on its way into the conversation: a text before it where the model wrote one, then the file itself, from the library
 //! to the wire a piece at a time (qontak-api.md 2.5, 3.8). The channel has no look-up of messages, so what may have been sent is
-//! never sent again from here.
+//! never sent again from here; what the channel tells of it by itself may still prove it (`echoed`).
 
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp as Instant};
@@ -11,7 +11,7 @@ use crate::outbound::{Body, Request};
 use crate::room::{CameAbout, Next, Refusal, SentFile, Settlement};
 
 use super::QontakChannel;
-use super::part::{Deed, Left};
+use super::part::{Deed, Left, sent_name};
 use super::plan::write;
 use super::refusals;
 use super::rooms::There;
@@ -43,10 +43,10 @@ impl QontakChannel {
             let there = self.room(job.address.company, &job.address.room).await?;
             may_be_written_to(there.as_ref(), self.clock.now().0)?;
             if let Some(text) = &asked.caption {
-                return write(&Deed::Say { text: text.clone() }, ended);
+                return write(job, &Deed::Say { text: text.clone() }, ended);
             }
         }
-        write(&Deed::File { file: SentFile::clone(&file) }, ended)
+        write(job, &Deed::File { file: SentFile::clone(&file) }, ended)
     }
 
     /// The request with the file's own bytes. Only its head is in memory.
@@ -64,7 +64,7 @@ impl QontakChannel {
             "{}{}--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
             field("room_id", job.address.room.as_str()),
             field("type", &file.kind),
-            file.filename.replace(['"', '\r', '\n', '\\'], "_"),
+            sent_name(&file.filename),
             file.mime,
         );
         let tail = format!("\r\n--{boundary}--\r\n");

@@ -1,5 +1,5 @@
-//! Whether a part that was started was done: the room is read, and shows it or not (every part here is absolute). **Invariant:**
-//! "absent" is only said of a room that was read.
+//! Whether a part that was started was done: the room is read, and shows it or not. Every part but a message is absolute, and a
+//! message is only known by its echo (`echoed`). **Invariant:** "absent" is only said of a room that was read.
 
 use std::sync::Arc;
 
@@ -18,20 +18,23 @@ const RESOLVES_WITHIN_MS: i64 = 8_000;
 impl QontakChannel {
     pub(super) async fn find(&self, job: &EffectJob, part: &Part, started_at: Timestamp) -> Result<Found, Arc<str>> {
         let deed = Deed::of(part)?;
-        Ok(match self.shown(job, &deed, started_at).await {
+        Ok(match self.shown(job, part, &deed, started_at).await {
             Ok(found) => found,
             Err(Stop::Later { after_ms, why }) => Found::Later { after_ms, why },
             Err(Stop::Refuse(_)) => Found::Unprovable { why: "the company has no channel any more".into() },
         })
     }
 
-    async fn shown(&self, job: &EffectJob, deed: &Deed, started_at: Timestamp) -> Step<Found> {
+    async fn shown(&self, job: &EffectJob, part: &Part, deed: &Deed, started_at: Timestamp) -> Step<Found> {
         if deed.is_message() {
-            return Ok(Found::Unprovable { why: "the channel shows nobody which messages it took".into() });
+            return self.echoed(job, part, deed, started_at).await;
+        }
+        if *deed == Deed::Resolve && self.is_told_resolved(&job.address, started_at).await? {
+            return Ok(Found::Done(Left::Done.done_in(&job.address.room)));
         }
         let there = self.room(job.address.company, &job.address.room).await?;
         if let Some(left) = shows(deed, there.as_ref()) {
-            return Ok(Found::Done(left.done(job.address.room.as_str())));
+            return Ok(Found::Done(left.done_in(&job.address.room)));
         }
         let since_ms = self.clock.now().ms_since(started_at);
         Ok(match deed {

@@ -1,7 +1,7 @@
 //! Qontak's omnichannel chat (qontak-api.md section 2). Our room's id is the id of the room there. `plan` finds the next writing
 //! part (`assign`, `tags`, `resolve` over what `rooms` and `people` read; `pick` chooses), `send` sends it once, `look_up` reads
-//! it back, `answer` says it in the model's words; `hooks` has the channel tell us things. `session` keeps the access, `wire`
-//! speaks the dialect.
+//! it back, `echoed` finds it in what the channel told by itself, `answer` says it in the model's words; `hooks` has the channel
+//! tell us things. `session` keeps the access, `wire` speaks the dialect.
 //!
 //! **Invariant:** a token never leaves `session` and `wire` but through `outbound` on the wire; nor does the webhook's secret.
 
@@ -9,6 +9,7 @@ mod answer;
 mod assign;
 mod attach;
 mod check;
+mod echoed;
 mod envelope;
 mod hooks;
 mod look_up;
@@ -28,17 +29,18 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
-use crate::actors::inbox::People;
+use crate::actors::inbox::{Inbox, People};
 use crate::actors::outside::{
-    Counterpart, EffectJob, Files, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
+    Counterpart, EffectJob, Files, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::actors::ports::{Clock, Memory};
 use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
-use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
 
 pub use check::{CheckProblem, CheckReport};
 
+use echoed::Hearsay;
 use session::Desk;
 
 /// The chat of every company of this process.
@@ -48,9 +50,13 @@ pub struct QontakChannel {
     /// Our own directory of people, and the company's tags.
     memory: Arc<dyn Memory>,
     clock: Arc<dyn Clock>,
-    /// E-mail addresses of those who were met there, by their id there.
     /// What may be sent; `None`: this process sends nothing.
     files: Option<Arc<dyn Files>>,
+    /// What the channel told by itself; `None`: this process hears nothing.
+    hearsay: Option<Hearsay>,
+    /// Messages whose echo is waited for, by effect and part, and since when.
+    looked_for: DashMap<(CallKey, u32), Timestamp, ahash::RandomState>,
+    /// E-mail addresses of those who were met there, by their id there.
     acquaintances: DashMap<(CompanyNo, String), String, ahash::RandomState>,
     desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
 }
@@ -58,8 +64,12 @@ pub struct QontakChannel {
 impl QontakChannel {
     /// `outbound`: with budgets that are not the CRM's.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn Memory>, clock: Arc<dyn Clock>) -> Self {
-        let (acquaintances, desks) = (DashMap::default(), DashMap::default());
-        Self { outbound, vault, memory, clock, files: None, acquaintances, desks }
+        let (looked_for, acquaintances, desks) = (DashMap::default(), DashMap::default(), DashMap::default());
+        Self { outbound, vault, memory, clock, files: None, hearsay: None, looked_for, acquaintances, desks }
+    }
+
+    pub fn hearing(self, inbox: Arc<dyn Inbox>, outbox: Arc<dyn Outbox>) -> Self {
+        Self { hearsay: Some(Hearsay { inbox, outbox }), ..self }
     }
 
     pub fn with_files(self, files: Arc<dyn Files>) -> Self {

@@ -11,6 +11,7 @@ use crate::room::{AgentId, Because, RoomId, SentFile};
 
 use super::attach::MESSAGES;
 use super::rooms;
+use crate::channel::echo;
 use crate::outbound::encoded;
 
 /// A person as they stand there, and who they are in our own directory.
@@ -87,6 +88,12 @@ pub enum Left {
 }
 
 impl Left {
+    /// The message it is, else the room it was done to.
+    pub fn done_in(self, room: &RoomId) -> PartDone {
+        let record = if let Self::Said { message } = &self { message.clone() } else { room.as_str().to_owned() };
+        self.done(&record)
+    }
+
     pub fn done(self, record: &str) -> PartDone {
         PartDone { record: record.to_owned(), answer: serde_json::to_string(&self).unwrap_or_default() }
     }
@@ -119,8 +126,20 @@ impl Deed {
         matches!(self, Self::Say { .. } | Self::File { .. })
     }
 
+    /// How it is known again among what the channel tells.
+    pub fn said(&self) -> Option<Said> {
+        match self {
+            Self::Say { text } => Some(Said { content: echo::content("text", text), size: None }),
+            Self::File { file } => {
+                let content = echo::content(&file.kind, &sent_name(&file.filename));
+                Some(Said { content, size: Some(file.size) })
+            }
+            _ => None,
+        }
+    }
+
     /// The part behind those that were started.
-    pub fn part(&self, ended: &[PartRow]) -> Result<Part, Arc<str>> {
+    pub fn part(&self, room: &RoomId, ended: &[PartRow]) -> Result<Part, Arc<str>> {
         let hands_to = match self {
             Self::Enter(entry) | Self::Leave { entry, .. } => Some(entry.entrant.agent_id.clone()),
             _ => None,
@@ -131,7 +150,7 @@ impl Deed {
             rule: if self.is_message() { Rule::Once } else { Rule::Absolute },
             request: serde_json::to_string(self).map_err(|error| -> Arc<str> { error.to_string().into() })?,
             reference: None,
-            shown_name: None,
+            shown_name: self.said().map(|said| said.shown_name(room)),
             hands_to,
         })
     }
@@ -152,6 +171,26 @@ impl Deed {
             Self::File { .. } => ("POST", MESSAGES.to_owned(), None),
         }
     }
+}
+
+/// A message by what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub content: String,
+    /// Of its file, in bytes.
+    pub size: Option<u64>,
+}
+
+impl Said {
+    /// Equal for messages of one conversation that say the same.
+    pub fn shown_name(&self, room: &RoomId) -> String {
+        format!("{} in {room}", self.content)
+    }
+}
+
+/// A file's name as it stands in a form's head, where it must not end the line.
+pub fn sent_name(filename: &str) -> String {
+    filename.replace(['"', '\r', '\n', '\\'], "_")
 }
 
 /// The deeds that are done, with what they left behind, in order.

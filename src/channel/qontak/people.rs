@@ -2,6 +2,7 @@
 //! same e-mail address is the same person. Pure but for the reading.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
@@ -13,6 +14,8 @@ use super::part::Entrant;
 use super::rooms;
 use crate::outbound::{Step, Stop};
 
+/// Whoever tells us of strangers has the people there read at most so often.
+const STRANGERS_AGAIN_MS: i64 = 10_000;
 /// More people than this of all companies are not remembered.
 const MOST_ACQUAINTANCES: usize = 100_000;
 
@@ -126,20 +129,37 @@ impl QontakChannel {
         Ok(())
     }
 
-    /// `None`: there is nobody of this id, or without an e-mail.
+    /// `None`: there is nobody of this id, or without an e-mail. Whoever was met under an e-mail that our directory does not have is
+    /// looked at again: they may have got another since.
     pub(super) async fn email_of(&self, company: CompanyNo, user: &str) -> Result<Option<String>, Arc<str>> {
         let key = (company, user.to_owned());
         let met = || self.acquaintances.get(&key).map(|email| email.clone());
-        let email = match met() {
-            Some(email) => Some(email),
-            None => match self.meet_everybody(company).await {
-                Ok(()) => met(),
+        let before = met();
+        let directory = self.memory.company(company).await?;
+        let is_here = |email: &String| directory.agents.iter().any(|agent| agent.email.trim().eq_ignore_ascii_case(email));
+        if !before.as_ref().is_some_and(is_here) {
+            match self.look_for(company, || met().as_ref().is_some_and(is_here)).await {
+                Ok(()) => {}
                 // A company whose rooms live here.
-                Err(Stop::Refuse(_)) => None,
-                Err(Stop::Later { why, .. }) => return Err(why),
-            },
-        };
-        Ok(email.filter(|email| !email.is_empty()))
+                Err(Stop::Refuse(_)) => return Ok(None),
+                Err(Stop::Later { why, .. }) if before.is_none() => return Err(why),
+                Err(Stop::Later { .. }) => {}
+            }
+        }
+        Ok(met().filter(|email| !email.is_empty()))
+    }
+
+    /// Reads everybody there again for the sake of one; when that was in vain, nobody else has it done for a while.
+    async fn look_for(&self, company: CompanyNo, found: impl Fn() -> bool) -> Step<()> {
+        let (desk, now) = (self.desk(company), self.clock.now());
+        if now.0 < desk.strangers_until.load(Ordering::Acquire) {
+            return Err(Stop::later(0, "the people there were read only just now"));
+        }
+        self.meet_everybody(company).await?;
+        if !found() {
+            desk.strangers_until.store(now.plus_ms(STRANGERS_AGAIN_MS).0, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Names of the company's divisions there, whether anybody is in them or not.

@@ -24,6 +24,6 @@ impl QontakChannel {
 }
 
 /// The deed as the next part.
-pub fn write(deed: &Deed, ended: &[PartRow]) -> Result<Planned, Stop> {
-    deed.part(ended).map(Planned::Write).map_err(Stop::store)
+pub fn write(job: &EffectJob, deed: &Deed, ended: &[PartRow]) -> Result<Planned, Stop> {
+    deed.part(&job.address.room, ended).map(Planned::Write).map_err(Stop::store)
 }

@@ -1,5 +1,5 @@
 //! That the conversation is over there. The channel accepts a resolve at once and does it a little later (qontak-api.md section 5,
-//! 20): it counts only when the room shows it, and until then the call runs.
+//! 20): it counts only when the room shows it or the channel says so by itself, and until then the call runs.
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
 use crate::catalog::resolve_conversation::ResolveConversation;
@@ -35,10 +35,15 @@ impl QontakChannel {
         if let Some(since_ms @ ..FIRST_LOOK_MS) = since_ms {
             return Ok(Planned::Later { after_ms: FIRST_LOOK_MS - since_ms, why: "the channel is resolving it".into() });
         }
+        if let Some(row) = accepted
+            && self.is_told_resolved(&job.address, row.started_at).await?
+        {
+            return Ok(Planned::End(answer::resolved(asked, true, self.clock.now())));
+        }
         let there = self.room(job.address.company, &job.address.room).await?;
         Ok(match (there, since_ms) {
             (Some(there), _) if there.resolved => Planned::End(answer::resolved(asked, accepted.is_some(), self.clock.now())),
-            (Some(_), None) => return write(&Deed::Resolve, ended),
+            (Some(_), None) => return write(job, &Deed::Resolve, ended),
             (None, None) => return Err(refusals::room_not_in_channel().into()),
             (Some(_), Some(since_ms)) if since_ms < Patience::default().reconcile_ms => {
                 Planned::Later { after_ms: look_again_ms(since_ms), why: "the channel is still resolving it".into() }

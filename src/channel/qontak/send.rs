@@ -68,7 +68,7 @@ impl QontakChannel {
         let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
         Ok(match sorted {
             Outcome::Success { body } => match envelope::data(&body) {
-                Ok(data) => Sent::Done(left_by(&deed, &data).done(job.address.room.as_str())),
+                Ok(data) => Sent::Done(left_by(&deed, &data).done_in(&job.address.room)),
                 Err(_) => Sent::Doubtful { why: "the answer cannot be read".into() },
             },
             Outcome::Refused { status, body } => self.said_no(job, &deed, status, envelope::message(&body)).await,

@@ -40,6 +40,8 @@ pub struct Desk {
     session: Mutex<Option<Arc<Session>>>,
     /// The version of the access under which the channel was last told where to tell us things; 0: never.
     pub registered: AtomicI64,
+    /// Until then (microseconds) the people there are not read again for the sake of one whom nobody knows.
+    pub strangers_until: AtomicI64,
 }
 
 impl Desk {

@@ -32,7 +32,7 @@ impl QontakChannel {
             // As the company spells it.
             let known = self.directory(company).await?.tags;
             let shown = known.get(tag.folded.as_str()).map_or_else(|| tag.shown.clone(), |shown| shown.to_string());
-            return write(&Deed::Tag { folded: tag.folded.clone(), shown }, ended);
+            return write(job, &Deed::Tag { folded: tag.folded.clone(), shown }, ended);
         }
         Ok(Planned::End(answer::tagged(wanted, &there, done)))
     }

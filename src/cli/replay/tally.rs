@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::beside::Arrived;
+
 /// How many bad lines and failed requests are named; all are counted.
 const NAMED: usize = 100;
 
@@ -37,6 +39,8 @@ pub struct Tally {
     pub bad_line_numbers: Vec<BadLine>,
     pub divisions_made: u64,
     pub agents_made: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_the_standin: Option<Arrived>,
     pub duration_ms: u128,
 }
 
@@ -124,6 +128,21 @@ impl Tally {
         }
         lines.extend(self.failures.iter().map(|failure| format!("failed         {failure}")));
         lines.extend(self.bad_line_numbers.iter().map(|bad| format!("bad line       {}: {}", bad.line, bad.why)));
+        if let Some(there) = &self.at_the_standin {
+            lines.push(format!(
+                "in the channel {} tags, {} assignments, {} resolutions in {} rooms, {} of these not as told",
+                there.tags,
+                there.assignments,
+                there.resolutions,
+                there.rooms,
+                there.out_of_order.len()
+            ));
+            lines.push(format!(
+                "in the CRM     {} deals, {} tickets, {} of these without the customer",
+                there.deals, there.tickets, there.unlinked
+            ));
+            lines.extend(there.out_of_order.iter().take(NAMED).map(|room| format!("not as told    {room}")));
+        }
         lines.push("next: bellhop room list".into());
         lines.join("\n")
     }

@@ -177,6 +177,30 @@ async fn a_contact_is_made_where_that_is_wanted_and_only_for_what_will_be_made()
 }
 
 #[actix_web::test]
+async fn rooms_of_one_visitor_make_one_contact_and_nobody_elses() {
+    let scene = Scene::with(|_| {}, |access| access.options.create_contacts = true);
+    // Of the same name, and somebody else.
+    scene.by_hand("contacts", json!({"first_name": "customer-1"})).await;
+    let before = scene.book("contacts").await.len();
+    let jobs: Vec<_> = (0..6)
+        .map(|n| {
+            let handle = ["customer-1", "customer-11"][n % 2];
+            scene.job_of(handle, "create_deal", json!({"name": format!("deal {n}")}))
+        })
+        .collect();
+    let told = futures_util::future::join_all(jobs.iter().map(|job| scene.carry(job))).await;
+    assert!(told.iter().all(|told| told.result()["warnings"] == json!(null)), "{told:?}");
+    let contacts = scene.book("contacts").await;
+    assert_eq!(contacts.len(), before + 2);
+    for handle in ["customer-1", "customer-11"] {
+        let made = contacts.iter().find(|one| one["first_name"] == "Customer" && one["last_name"] == handle).unwrap();
+        let deals = scene.book("deals").await;
+        assert_eq!(deals.iter().filter(|deal| deal["crm_lead_ids"] == json!([made["id"]])).count(), 3);
+    }
+    scene.heard().await;
+}
+
+#[actix_web::test]
 async fn a_ticket_goes_to_its_first_stage_and_has_a_number() {
     let scene = Scene::new();
     let told = scene

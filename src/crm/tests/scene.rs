@@ -188,6 +188,14 @@ impl Scene {
         body["data"].take()
     }
 
+    /// Somebody there makes a record.
+    pub async fn by_hand(&self, kind: &str, record: Value) {
+        let url = format!("{}/api/v3.1/{kind}", self.standin.url());
+        let answer = self.client.post(url).bearer_auth(TOKEN).json(&record).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{kind}");
+        self.control("DELETE", "journal", None).await;
+    }
+
     pub async fn book(&self, kind: &str) -> Vec<Value> {
         self.control("GET", &format!("records?kind={kind}"), None).await.as_array().unwrap().clone()
     }
@@ -318,6 +326,7 @@ impl Scene {
 }
 
 /// A settlement, as a model and a room see it.
+#[derive(Debug)]
 pub struct Told {
     pub status: &'static str,
     pub body: Value,

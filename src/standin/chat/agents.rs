@@ -21,7 +21,7 @@ pub fn participants(world: &mut World, call: &mut Call) -> Answer {
 
 /// An agent in a room, as assigning answers it.
 fn participant(world: &World, room: &Room, agent: &str, call: &Call, profile: bool) -> Value {
-    let name = world.chat.person(agent).map(|person| person.full_name);
+    let name = world.chat.person(agent).map(|person| &person.full_name);
     let mut shown = json!({
         "id": format!("{}-{}", &room.id, agent),
         "room_id": room.id,
@@ -45,7 +45,7 @@ pub fn assignable(world: &mut World, call: &mut Call) -> Answer {
         return envelope::missing();
     }
     let people = world.chat.people.iter().filter(|person| person.role != "admin" && person.is_called(call.asked("query")));
-    envelope::page(call, people.map(|person| person.shown(world.chat.rooms.values())).collect())
+    envelope::page(call, people.map(|person| person.shown(&world.chat)).collect())
 }
 
 /// Puts `agent` into the room of the path.

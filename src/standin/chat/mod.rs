@@ -21,7 +21,7 @@ use super::route::Route;
 
 pub use files::summary as form_summary;
 pub use message::{Message, StoredFile};
-pub use people::Person;
+pub use people::{Division, Person, founded, hired};
 pub use room::{Room, RoomStatus};
 pub use rooms::{finish_resolve, open, people_say};
 
@@ -71,6 +71,7 @@ pub struct Chat {
     pub rooms: BTreeMap<String, Room>,
     pub messages: Vec<Message>,
     pub people: Vec<Person>,
+    pub divisions: Vec<Division>,
     /// Bytes of uploaded files by their id, as long as they fit.
     pub files: BTreeMap<String, (StoredFile, Bytes)>,
     /// What is sent where, by the registration's name.
@@ -87,6 +88,7 @@ impl Chat {
             rooms: BTreeMap::new(),
             messages: vec![],
             people: people::seeded(),
+            divisions: people::seeded_divisions(),
             files: BTreeMap::new(),
             registrations: BTreeMap::new(),
         }

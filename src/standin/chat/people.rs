@@ -5,21 +5,44 @@ use serde_json::{Value, json};
 use super::super::call::Call;
 use super::super::request::Answer;
 use super::super::world::World;
-use super::{Room, TOKEN_USER, envelope};
+use super::{Chat, TOKEN_USER, envelope};
 
 #[derive(Clone, Debug)]
 pub struct Person {
     pub id: String,
-    pub full_name: &'static str,
-    pub email: &'static str,
+    pub full_name: String,
+    pub email: String,
     pub role: &'static str,
     pub is_online: bool,
-    pub divisions: Vec<&'static str>,
+    /// By name.
+    pub divisions: Vec<String>,
     pub most_chats: usize,
 }
 
-const DIVISIONS: [(&str, &str); 2] =
-    [("3f000000-0000-4000-8000-000000000001", "Support"), ("3f000000-0000-4000-8000-000000000002", "Billing")];
+#[derive(Clone, Debug)]
+pub struct Division {
+    pub id: String,
+    pub name: String,
+}
+
+pub fn seeded_divisions() -> Vec<Division> {
+    let divisions = [("3f000000-0000-4000-8000-000000000001", "Support"), ("3f000000-0000-4000-8000-000000000002", "Billing")];
+    divisions.map(|(id, name)| Division { id: id.into(), name: name.into() }).to_vec()
+}
+
+/// A division of everybody who answers customers, each of whom may have `most_chats`; one of that name stays as it is.
+pub fn founded(chat: &mut Chat, name: &str, most_chats: usize) -> Division {
+    if let Some(known) = chat.divisions.iter().find(|known| known.name.to_lowercase() == name.to_lowercase()) {
+        return known.clone();
+    }
+    let new = Division { id: uuid::Uuid::now_v7().to_string(), name: name.to_owned() };
+    chat.divisions.push(new.clone());
+    for person in chat.people.iter_mut().filter(|person| person.role != "admin") {
+        person.divisions.push(name.to_owned());
+        person.most_chats = person.most_chats.max(most_chats);
+    }
+    new
+}
 
 pub fn seeded() -> Vec<Person> {
     let people: [(&str, &str, &str, bool, &[&str]); 6] = [
@@ -31,13 +54,13 @@ pub fn seeded() -> Vec<Person> {
         ("Lala Contoh", "lala.contoh@standin.example", "agent", true, &["Billing"]),
     ];
     let numbered = people.into_iter().zip(1_u32..);
-    let person = |((full_name, email, role, is_online, divisions), number): ((_, _, _, _, &[&'static str]), u32)| Person {
+    let person = |((full_name, email, role, is_online, divisions), number): ((&str, &str, _, _, &[&str]), u32)| Person {
         id: format!("5f000000-0000-4000-8000-{number:012}"),
-        full_name,
-        email,
+        full_name: full_name.to_owned(),
+        email: email.to_owned(),
         role,
         is_online,
-        divisions: divisions.to_vec(),
+        divisions: divisions.iter().map(|name| (*name).to_owned()).collect(),
         most_chats: 10,
     };
     let people: Vec<Person> = numbered.map(person).collect();
@@ -45,12 +68,27 @@ pub fn seeded() -> Vec<Person> {
     people
 }
 
+/// Somebody new, who answers customers and is there.
+pub fn hired(chat: &mut Chat, full_name: &str, email: &str) -> Person {
+    let new = Person {
+        id: uuid::Uuid::now_v7().to_string(),
+        full_name: full_name.to_owned(),
+        email: email.to_owned(),
+        role: "agent",
+        is_online: true,
+        divisions: vec![],
+        most_chats: 10,
+    };
+    chat.people.push(new.clone());
+    new
+}
+
 impl Person {
-    /// As a candidate for a room; `rooms` tell how busy they are.
-    pub fn shown<'a>(&self, rooms: impl Iterator<Item = &'a Room>) -> Value {
-        let divisions = DIVISIONS.iter().filter(|(_, name)| self.divisions.contains(name));
-        let divisions: Value = divisions.map(|(id, name)| json!({"id": id, "name": name})).collect();
-        let assigned = rooms.filter(|room| room.agent_ids.contains(&self.id) && room.resolved.is_none()).count();
+    /// As a candidate for a room.
+    pub fn shown(&self, chat: &Chat) -> Value {
+        let divisions = chat.divisions.iter().filter(|division| self.divisions.contains(&division.name));
+        let divisions: Value = divisions.map(|division| json!({"id": division.id, "name": division.name})).collect();
+        let assigned = chat.rooms.values().filter(|room| room.agent_ids.contains(&self.id) && room.resolved.is_none()).count();
         json!({
             "id": self.id,
             "full_name": self.full_name,
@@ -78,14 +116,14 @@ pub fn users(world: &mut World, call: &mut Call) -> Answer {
         .people
         .iter()
         .filter(|person| person.is_called(call.asked("query")) && call.asked("role").is_none_or(|role| role == person.role));
-    envelope::page(call, people.map(|person| person.shown(world.chat.rooms.values())).collect())
+    envelope::page(call, people.map(|person| person.shown(&world.chat)).collect())
 }
 
 pub fn divisions(world: &mut World, call: &mut Call) -> Answer {
-    let rows = DIVISIONS.iter().map(|(id, name)| {
+    let rows = world.chat.divisions.iter().map(|Division { id, name }| {
         let users = world.chat.people.iter().filter(|person| person.divisions.contains(name));
         let users: Value = users.map(|person| json!({"id": person.id, "full_name": person.full_name})).collect();
-        json!({"id": id, "name": name, "default": *name == "Support", "users": users, "channels": []})
+        json!({"id": id, "name": name, "default": name == "Support", "users": users, "channels": []})
     });
     envelope::page(call, rows.collect())
 }

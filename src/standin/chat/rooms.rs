@@ -128,7 +128,7 @@ pub fn people_say(
     } else {
         let person = agent.or(old.agent_ids.first().map(String::as_str)).and_then(|id| world.chat.person(id));
         let person = person.or(world.chat.people.first())?;
-        ("agent", person.id.clone(), person.full_name.to_owned())
+        ("agent", person.id.clone(), person.full_name.clone())
     };
     let message = Message {
         id: uuid::Uuid::now_v7().to_string(),

@@ -79,7 +79,7 @@ fn send(world: &mut World, call: &mut Call, known: &[&str], bot: bool) -> Answer
             Some((files::stored(part, &world.url), part.bytes.clone()))
         }
     };
-    let person = world.chat.person(TOKEN_USER).map_or("", |person| person.full_name);
+    let person = world.chat.person(TOKEN_USER).map_or("", |person| &person.full_name).to_owned();
     let mut message = Message {
         id: uuid::Uuid::now_v7().to_string(),
         room_id: room_id.to_owned(),
@@ -88,7 +88,7 @@ fn send(world: &mut World, call: &mut Call, known: &[&str], bot: bool) -> Answer
         file: stored.as_ref().map(|(file, _)| file.clone()),
         participant: if bot { "bot" } else { "agent" },
         sender_id: if bot { "6f000000-0000-4000-8000-000000000001".into() } else { TOKEN_USER.into() },
-        sender_name: if bot { "Bot".into() } else { person.into() },
+        sender_name: if bot { "Bot".into() } else { person },
         local_id: of("local_id").map(str::to_owned),
         status: "created",
         created_at: call.now,

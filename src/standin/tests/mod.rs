@@ -5,6 +5,7 @@ mod control;
 mod crm;
 mod doors;
 mod faults;
+mod whatsapp;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

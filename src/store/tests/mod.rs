@@ -12,6 +12,7 @@ mod journal;
 mod listing;
 mod opening;
 mod outbox;
+mod room_rows;
 mod vault;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

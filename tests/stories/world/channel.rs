@@ -17,51 +17,58 @@ pub const BOT_TOKEN: &str = "canary-b0e2a9-bot-token";
 /// People there, as the stand-in is seeded.
 pub const RAKA: &str = "5f000000-0000-4000-8000-000000000003";
 pub const TARI: &str = "5f000000-0000-4000-8000-000000000004";
+pub const LALA: &str = "5f000000-0000-4000-8000-000000000006";
 
 impl World {
     /// The company's conversations live in the stand-in's chat, which tells us of them; known to a running server when this
     /// returns. Answers the webhook's path.
     pub fn has_a_channel(&mut self) -> String {
-        self.has_a_crm();
-        let path = self.is_told_the_channel("acme", &[]);
+        self.has_a_channel_with(&[], &[], &[])
+    }
+
+    /// The same: `standin` started, the CRM and the channel set with more words.
+    pub fn has_a_channel_with(&mut self, standin: &[&str], crm: &[&str], channel: &[&str]) -> String {
+        self.has_a_crm_with(standin, super::crm::TOKEN, crm);
+        let path = self.is_told_the_channel("acme", channel);
+        self.is_told_of_the_channel(&path);
+        path
+    }
+
+    /// The channel has taken this webhook's path.
+    pub fn is_told_of_the_channel(&self, path: &str) {
         let ours = format!("http://127.0.0.1:{}{path}", self.port);
         // The last of three.
         let told = || (self.crm().chat("GET", "agent_responsibility", None).1["url"] == ours).then_some(());
         eventually("the channel tells us what happens there", told);
-        path
     }
 
     /// `company channel set`; the webhook's path.
     pub fn is_told_the_channel(&self, company: &str, more: &[&str]) -> String {
-        let files_of_tokens = [("chat-token", TOKEN), ("bot-token", BOT_TOKEN)];
-        let files = files_of_tokens.map(|(name, token)| {
-            let file = self.folder().join(name);
-            fs::write(&file, token).unwrap();
-            file.to_str().unwrap().to_owned()
-        });
+        let bot = self.token_file("bot-token", BOT_TOKEN);
+        self.is_told_the_channel_by(company, TOKEN, &[&["--bot-token-file", &bot], more].concat())
+    }
+
+    fn token_file(&self, name: &str, token: &str) -> String {
+        let file = self.folder().join(name);
+        fs::write(&file, token).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// The same with another token (or token file), and without the bot's.
+    pub fn is_told_the_channel_by(&self, company: &str, token: &str, more: &[&str]) -> String {
+        let file = self.token_file("chat-token", token);
         let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
-        let words = ["company", "channel", "set", company, "--kind", "qontak", "--base-url", &base, "--token-file", &files[0]];
+        let words = ["company", "channel", "set", company, "--kind", "qontak", "--base-url", &base, "--token-file", &file];
         let words = [
             &words[..],
-            &[
-                "--bot-token-file",
-                &files[1],
-                "--public-url",
-                &public,
-                "--per-second",
-                "500",
-                "--per-minute",
-                "30000",
-                "--burst",
-                "500",
-            ],
+            &["--public-url", &public, "--per-second", "500", "--per-minute", "30000", "--burst", "500", "--grace-ms", "300"],
             more,
         ]
         .concat();
         let set = self.command(&words);
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
-        for (name, _) in &files_of_tokens {
-            fs::remove_file(self.folder().join(name)).unwrap();
+        for name in ["chat-token", "bot-token"] {
+            let _ = fs::remove_file(self.folder().join(name));
         }
         self.given.lock().unwrap().push(path.rsplit_once('/').unwrap().1.to_owned());
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
@@ -82,6 +89,27 @@ impl StandIn {
         TOKEN.clone_into(&mut somebody.key);
         let answer = somebody.send(method, &format!("/api/open/v1/{path}"), body);
         (answer.http, answer.body["data"].clone())
+    }
+
+    /// Changes how it behaves.
+    pub fn behaves(&self, knobs: &Value) {
+        assert_eq!(self.door.send("PUT", "/_standin/knobs", Some(knobs)).http, 200);
+    }
+
+    /// Somebody new answers customers there: their id.
+    pub fn hires(&self, full_name: &str, email: &str) -> String {
+        let person = json!({"full_name": full_name, "email": email});
+        let answer = self.door.send("POST", "/_standin/people", Some(&person));
+        answer.body["data"]["id"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+    }
+
+    /// Whether it tells of messages; all else it goes on to tell.
+    pub fn tells_of_messages(&self, tells: bool) {
+        let url = self.chat("GET", "message_interactions", None).1["url"].clone();
+        let switches = json!({
+            "url": url, "receive_message_from_agent": tells, "receive_message_from_customer": tells, "status_message": tells,
+        });
+        assert_eq!(self.chat("PUT", "message_interactions", Some(&switches)).0, 200);
     }
 
     /// A customer's conversation begins there.

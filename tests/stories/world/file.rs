@@ -1,6 +1,9 @@
 //! Files, as a caller sends them: in parts, over a real socket. And small ones made by hand.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use reqwest::header::{HeaderName, HeaderValue};
 
 use super::call::Answer;
 use super::{Database, Door, World};
@@ -53,6 +56,14 @@ pub fn parts(fields: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Vec<u8> {
     body
 }
 
+/// What came back to somebody without a key.
+#[derive(Debug)]
+pub struct Fetched {
+    pub http: u16,
+    pub headers: HashMap<String, String>,
+    pub bytes: Vec<u8>,
+}
+
 impl Door {
     /// Parts on their way.
     pub fn sending(&self, method: &str, path: &str, body: Vec<u8>) -> impl Future<Output = Answer> + Send + use<> {
@@ -73,6 +84,20 @@ impl Door {
 
     pub fn adds_file(&self, key: &str, filename: &str, bytes: &[u8]) -> Answer {
         self.sends_parts("POST", "/v1/files", &[("key", key)], Some((filename, bytes)))
+    }
+
+    /// As a customer's browser does: without a key.
+    pub fn opens(&self, path: &str, headers: &[(&str, &str)]) -> Fetched {
+        let mut request = self.http.get(format!("http://127.0.0.1:{}{path}", self.port));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.runtime.block_on(async {
+            let answer = request.send().await.unwrap_or_else(|problem| panic!("no answer to {path}: {problem}"));
+            let text = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+            let (http, headers) = (answer.status().as_u16(), answer.headers().iter().map(text).collect());
+            Fetched { http, headers, bytes: answer.bytes().await.unwrap().to_vec() }
+        })
     }
 
     /// (status, headers of interest, the bytes).

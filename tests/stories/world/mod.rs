@@ -14,6 +14,7 @@ pub mod port;
 pub mod postgres;
 pub mod program;
 pub mod small_disk;
+pub mod told;
 pub mod wire;
 
 use std::fs;

@@ -1,0 +1,154 @@
+//! A room's newest state is found wherever it stands: in its row, in memory beside it, or, after a crash, only among the states
+//! that were appended.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use super::*;
+use crate::store::RoomFilter;
+
+fn snapshot(version: i64) -> Vec<u8> {
+    format!("{{\"version\":{version}}}").into_bytes()
+}
+
+/// What each way of reading says about the room: one room, the list, and what its actor loads.
+fn read(serving: &Serving, room: &Draft) -> [(i64, Vec<u8>); 3] {
+    let queries = serving.store.queries();
+    let one = wait(queries.room(CompanyNo(1), &room.address.room)).unwrap().unwrap();
+    let all = wait(queries.rooms(CompanyNo(1), RoomFilter::default(), None, 100)).unwrap();
+    let listed = all.into_iter().find(|row| row.key == room.key).unwrap();
+    let loaded = serving.load(&room.address).unwrap();
+    [(one.version, one.snapshot), (listed.version, listed.snapshot), (loaded.version, loaded.snapshot)]
+}
+
+fn is_newest(serving: &Serving, room: &Draft) {
+    let newest = (room.version, snapshot(room.version));
+    assert_eq!(read(serving, room), [newest.clone(), newest.clone(), newest]);
+}
+
+fn filled(serving: &Serving) -> Vec<Draft> {
+    let mut rooms: Vec<Draft> = (0..5).map(|n| Draft::new(&serving.journal, 1, &format!("web-{n}"))).collect();
+    for part in 0..40 {
+        let commits = rooms.iter_mut().enumerate().map(|(n, room)| room.calls(&[&format!("{n}-{part}")])).collect();
+        assert!(serving.all(commits).iter().all(Option::is_none));
+    }
+    rooms
+}
+
+#[test]
+fn a_rooms_newest_state_is_read_before_and_after_its_row_has_it() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let rooms = filled(&serving);
+        rooms.iter().for_each(|room| is_newest(&serving, room));
+        serving.store.close();
+        drop(serving);
+        let again = Serving::at(place);
+        rooms.iter().for_each(|room| is_newest(&again, room));
+    });
+}
+
+/// Somebody filters by status, control and assignee: what changes one of them is in the row at once, whatever was late before
+/// and is late after it.
+#[test]
+fn what_is_filtered_by_is_never_late() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut rooms = filled(&serving);
+        let room = &mut rooms[2];
+        let mut commit = room.calls(&["taken-over"]);
+        (commit.epoch, commit.columns.control) = (2, "person");
+        commit.columns.assignee = Some(crate::room::AgentId::new("agt_1").unwrap());
+        let columns = commit.columns.clone();
+        assert_eq!(serving.one(commit), None);
+        for n in 0..3 {
+            let mut later = room.calls(&[&format!("later-{n}")]);
+            (later.epoch, later.columns) = (2, columns.clone());
+            assert_eq!(serving.one(later), None);
+        }
+        is_newest(&serving, room);
+        let filter = RoomFilter { control: Some("person".into()), ..RoomFilter::default() };
+        let held = wait(serving.store.queries().rooms(CompanyNo(1), filter, None, 9)).unwrap();
+        assert_eq!(held.iter().map(|row| (row.key, row.version, row.epoch)).collect::<Vec<_>>(), [(room.key, room.version, 2)]);
+        let held = wait(serving.store.memory().held_rooms(CompanyNo(1))).unwrap();
+        assert_eq!(held.iter().map(|room| room.snapshot.clone()).collect::<Vec<_>>(), [snapshot(room.version)]);
+    });
+}
+
+#[test]
+fn a_commit_that_builds_on_an_older_state_does_not_land() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut rooms = filled(&serving);
+        let mut old = Draft { version: rooms[0].version - 1, ..rooms[0].clone() };
+        assert_eq!(serving.one(old.calls(&["late"])), Some(Rejection::Stale));
+        let both = vec![rooms[0].clone().calls(&["first"]), rooms[0].clone().calls(&["second"])];
+        assert_eq!(serving.all(both).iter().filter(|rejection| rejection.is_none()).count(), 1, "one of two lands");
+        rooms[0].version += 1;
+        is_newest(&serving, &rooms[0]);
+    });
+}
+
+/// As a kill leaves it: rows are behind, states that are older than their row were not forgotten yet.
+#[test]
+fn after_a_crash_the_appended_states_say_what_a_room_is() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let rooms = filled(&serving);
+    serving.store.close();
+    drop(serving);
+    let (key, other) = (hex(&rooms[0]), hex(&rooms[1]));
+    let crashed = format!(
+        "UPDATE rooms SET version = 7, snapshot = CAST('{{\"version\":7}}' AS BLOB) WHERE room_key = {key}; \
+         INSERT INTO room_states (position, room_key, version, snapshot) VALUES \
+         (150, {key}, 39, CAST('{{\"version\":39}}' AS BLOB)), (160, {other}, 3, CAST('{{\"version\":3}}' AS BLOB)), \
+         (170, {key}, 40, CAST('{{\"version\":40}}' AS BLOB));"
+    );
+    place.conn().batch_execute(&crashed).unwrap();
+    let again = Serving::at(&place);
+    rooms.iter().for_each(|room| is_newest(&again, room));
+}
+
+fn hex(room: &Draft) -> String {
+    format!("X'{}'", room.key.0.simple())
+}
+
+/// Whoever was told that a commit landed reads it, at every moment of the states' way into their rows.
+#[test]
+fn a_reader_is_never_behind_what_was_answered() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let mut rooms: Vec<Draft> = (0..100).map(|n| Draft::new(&serving.journal, 1, &format!("web-{n}"))).collect();
+        // Of a hundred rooms in one list, so that rows are written while it is read. Between two rounds the lane has nothing
+        // to do, and brings the rooms' states into their rows.
+        let mut round = |n: i64| {
+            let commits = rooms.iter_mut().enumerate().map(|(room, draft)| draft.calls(&[&format!("{room}-{n}")])).collect();
+            serving.all(commits).iter().all(Option::is_none)
+        };
+        assert!(round(1));
+        let (answered, done) = (AtomicI64::new(1), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let queries = serving.store.queries();
+                        while !done.load(Ordering::SeqCst) {
+                            let at_least = answered.load(Ordering::SeqCst);
+                            let found = wait(queries.rooms(CompanyNo(1), RoomFilter::default(), None, 100)).unwrap();
+                            let behind =
+                                |row: &&crate::store::RoomRow| row.version < at_least || row.snapshot != snapshot(row.version);
+                            assert_eq!(found.iter().filter(behind).count(), 0, "of {}, {at_least} answered", found.len());
+                        }
+                    })
+                })
+                .collect();
+            for n in 2..=200 {
+                if !round(n) || readers.iter().any(|reader| reader.is_finished()) {
+                    break;
+                }
+                answered.store(n, Ordering::SeqCst);
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        assert_eq!(answered.into_inner(), 200);
+    });
+}
