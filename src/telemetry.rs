@@ -52,6 +52,7 @@ pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
 pub const OUTBOUND_CIRCUIT_TURNS: &str = "bellhop_outbound_circuit_turns_total";
 pub const EFFECTS_SETTLED: &str = "bellhop_effects_settled_total";
 pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
+pub const MEDIA_UPLOADS: &str = "bellhop_media_uploads_total";
 pub const WEBHOOKS: &str = "bellhop_webhooks_total";
 pub const WEBHOOKS_REFUSED: &str = "bellhop_webhooks_refused_total";
 pub const WEBHOOKS_REPEATED: &str = "bellhop_webhooks_repeated_total";
@@ -95,6 +96,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (OUTBOUND_CIRCUIT_TURNS, Kind::Counter, "Times a circuit opened, failed its probe or closed, by class of endpoint."),
     (EFFECTS_SETTLED, Kind::Counter, "Effects carried to their end, by action and status. Alert on unresolved and dead."),
     (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
+    (MEDIA_UPLOADS, Kind::Counter, "Files uploaded to a channel before a message names them."),
     (WEBHOOKS, Kind::Counter, "Webhooks brought to their rooms, by kind."),
     (WEBHOOKS_REFUSED, Kind::Counter, "What webhooks told and rooms refused, by code."),
     (WEBHOOKS_REPEATED, Kind::Counter, "Webhooks that were known already."),

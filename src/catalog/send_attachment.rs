@@ -52,8 +52,8 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     let Some(file) = ground.company.file(&arguments.attachment) else {
         return Decision::Refused(unknown(&arguments.attachment, ground));
     };
-    let there = ground.company.tells_channel(room);
-    let channel = if there { Channel::Qontak } else { Channel::WebChat };
+    let through = ground.company.sends_through(room);
+    let channel = through.unwrap_or(Channel::WebChat);
     let takes = match fits(channel, file.format, file.size) {
         Ok(takes) => takes,
         Err(misfit) => return Decision::Refused(unfit(&misfit)),
@@ -68,9 +68,9 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         return decision;
     }
     let file = Arc::new(sent_file(file, takes));
-    if there {
+    if through.is_some() {
         let intent = Some(file.sha256.clone());
-        let fenced = fence::is_fenced(call, ground);
+        let fenced = fence::is_fenced(call, CLASS, ground);
         let plan = EffectPlan { creates: true, intent, file: Some(file), ..EffectPlan::absolute(EffectKind::Attachment, fenced) };
         return Decision::Parked { facts: vec![record::requested(call, plan)], on: ParkedOn::Effect };
     }
