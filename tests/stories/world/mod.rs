@@ -145,12 +145,17 @@ impl World {
     /// Runs a command of the program on this world's database; its JSON.
     pub fn command(&self, words: &[&str]) -> Value {
         let url = self.database.url();
-        program::run_json(self.folder.path(), &[words, &["--database-url", &url, "--json"]].concat())
+        let said = program::run_json(self.folder.path(), &[words, &["--database-url", &url, "--json"]].concat());
+        canary::is_not_in("what a command says", said.to_string().as_bytes());
+        said
     }
 
     /// Runs a command of the program in this world's folder, as given.
     pub fn runs(&self, words: &[&str]) -> program::Ended {
-        program::run(self.folder.path(), words)
+        let ended = program::run(self.folder.path(), words);
+        canary::is_not_in("what a command says", ended.said.as_bytes());
+        canary::is_not_in("what a command complains of", ended.complained.as_bytes());
+        ended
     }
 
     pub fn a_company(&self, name: &str) -> String {
