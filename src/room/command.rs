@@ -2,6 +2,8 @@
 
 use super::company::Ground;
 use super::courtesy::is_courtesy;
+use super::deliveries;
+use super::delivery::DeliveryWord;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::hand_over;
@@ -71,6 +73,8 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
+    /// The channel says what became of a message.
+    DeliveryTold(Box<DeliveryWord>),
     /// A person has a dead letter tried again; what was started before is looked up first.
     RetryEffect {
         call_id: CallId,
@@ -223,6 +227,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,

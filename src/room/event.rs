@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::DeliveryWord;
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
@@ -266,6 +267,18 @@ pub enum Fact {
         message_id: Option<String>,
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
+    },
+    /// The room let a file's message go: from here on it can only be looked up.
+    AttachmentSubmitting {
+        call_id: CallId,
+        attempt: u32,
+    },
+    /// The channel said what became of a message with a file. `call_id`: absent as long as nobody knows whose it is.
+    DeliveryMoved {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<CallId>,
+        #[serde(flatten)]
+        word: DeliveryWord,
     },
     TagsRemoved {
         tags: Vec<String>,

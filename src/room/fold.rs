@@ -103,7 +103,10 @@ impl Room {
                 self.reassigning = None;
                 self.move_control(Control::Bot);
             }
-            Fact::AttachmentSent { file, result, .. } => {
+            Fact::AttachmentSubmitting { call_id, attempt } => self.delivery_submits(call_id, *attempt, event.at),
+            Fact::DeliveryMoved { call_id, word } => self.delivery_moves(call_id.as_ref(), word, event.at),
+            Fact::AttachmentSent { call_id, file, message_id, result, .. } => {
+                self.delivery_is_accepted(call_id, file, message_id.as_deref(), event.at);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
                 outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
@@ -161,6 +164,9 @@ impl Room {
                 self.parked.retain(|parked| parked.call_id != *call_id);
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if !stranded {
+                    self.delivery_ends(call_id);
+                }
                 if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
                     outside.effects.retain(|effect| effect.call_id != *call_id);
                 }
@@ -178,10 +184,14 @@ impl Room {
                     doubtful: false,
                     retries: 0,
                 };
+                if let Some(file) = &plan.file {
+                    self.delivery_begins(call_id, file, event.at);
+                }
                 self.outside.get_or_insert_default().effects.push(effect);
             }
             Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
             Fact::EffectRetried { call_id, .. } => {
+                self.delivery_begins_again(call_id, event.at);
                 for effect in self.effects_of(call_id) {
                     (effect.stranded, effect.doubtful) = (false, false);
                     effect.retries += 1;

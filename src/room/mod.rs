@@ -8,6 +8,8 @@ pub mod company;
 pub mod courtesy;
 pub mod dead_letter;
 pub mod decision;
+pub mod deliveries;
+pub mod delivery;
 pub mod effect;
 pub mod event;
 mod fold;
