@@ -1,18 +1,15 @@
 //! The one table of routes. Registration, the OpenAPI document and the tests over every route and role are all made from it;
 //! a route that is not here does not exist.
 
-use actix_web::HttpRequest;
-use actix_web::web::{self, Payload};
-
 use crate::store::Role;
 
 use super::auth::Access;
+use super::handlers::{to, to_link, to_open, to_secret};
 use super::openapi::{CallsAnswer, CallsBody, list, schema};
 use super::page::PAGE;
 use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, PARTIAL_CONTENT, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
-use super::visit::{serve, serve_link, serve_open, serve_secret};
 use super::{
     actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms,
     sent_files, view, webhooks,
@@ -20,40 +17,6 @@ use super::{
 
 /// Whose webhooks they are says the path.
 const WEBHOOK: &str = "/v1/webhooks/{source}/{secret}";
-
-/// A handler behind the door.
-macro_rules! to {
-    ($handler:path) => {
-        |route: &'static Route| {
-            let handle = move |http: HttpRequest, payload: Payload| serve(route, http, payload, $handler);
-            web::method(route.method.to_http()).to(handle)
-        }
-    };
-}
-
-/// A handler that asks for no key.
-macro_rules! to_open {
-    ($handler:path) => {
-        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_open(route, http, $handler))
-    };
-}
-
-/// A handler behind a path that is itself the secret.
-macro_rules! to_secret {
-    ($handler:path) => {
-        |route: &'static Route| {
-            let handle = move |http: HttpRequest, payload: Payload| serve_secret(http, payload, $handler);
-            web::method(route.method.to_http()).to(handle)
-        }
-    };
-}
-
-/// A handler behind a link we signed.
-macro_rules! to_link {
-    ($handler:path) => {
-        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_link(http, $handler))
-    };
-}
 
 const CALLERS: Access = Access::Roles(&[Role::Agent]);
 const READERS: Access = Access::Roles(&[Role::Agent, Role::Operator]);
@@ -207,6 +170,10 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<hand_over::ReturnBody>)
     .answers(&[(OK, Some(schema::<view::CommandView>))])
     .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/typing", OPERATORS, ("type_in_room", "A person types"), to!(hand_over::typing))
+        .body(schema::<hand_over::TypingBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(WAITING),
     Route::new(Post, "/v1/rooms/{room_id}/tags", OPERATORS, ("tag_room", "Add tags to a conversation"), to!(hand_over::tag))
         .body(schema::<hand_over::TagsBody>)
         .answers(&[(OK, Some(schema::<view::CommandView>))])

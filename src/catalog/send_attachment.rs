@@ -70,7 +70,7 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     let file = Arc::new(sent_file(file, takes));
     if through.is_some() {
         let intent = Some(file.sha256.clone());
-        let fenced = fence::is_fenced(call, ground);
+        let fenced = fence::is_fenced(call, CLASS, ground);
         let plan = EffectPlan { creates: true, intent, file: Some(file), ..EffectPlan::absolute(EffectKind::Attachment, fenced) };
         return Decision::Parked { facts: vec![record::requested(call, plan)], on: ParkedOn::Effect };
     }
