@@ -181,11 +181,13 @@ pub fn event(event: &StoredEvent, room: bool, link: Option<LinkView>) -> Option<
         cause_kind: &event.cause_kind,
     };
     let mut out = serde_json::to_vec(&head).ok()?;
-    if event.kind == "room_snoozed" {
-        // The only fact with a time inside: stored in microseconds, shown like every other time.
+    if matches!(&*event.kind, "room_snoozed" | "message_received") {
+        // The facts with a time inside: stored in microseconds, shown like every other time.
         let mut fact: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&event.payload).ok()?;
-        if let Some(until) = fact.get("until").and_then(serde_json::Value::as_i64) {
-            fact.insert("until".into(), iso(Timestamp(until)).into());
+        for key in ["until", "said_at"] {
+            if let Some(at) = fact.get(key).and_then(serde_json::Value::as_i64) {
+                fact.insert(key.into(), iso(Timestamp(at)).into());
+            }
         }
         answer::splice(&mut out, &serde_json::to_string(&fact).ok()?);
     } else {

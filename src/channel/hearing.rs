@@ -347,7 +347,8 @@ struct Message<'a> {
 
 impl Message<'_> {
     fn heard(&self, agent_id: Option<AgentId>, moves: Moves) -> Command {
-        Command::Heard { message_id: self.id.to_owned(), from: self.from, agent_id, text: self.text.to_owned(), moves }
+        let (message_id, text, said_at) = (self.id.to_owned(), self.text.to_owned(), Some(Timestamp(self.at)));
+        Command::Heard { message_id, from: self.from, agent_id, text, moves, said_at }
     }
 }
 

@@ -336,7 +336,8 @@ mod tests {
         assert_eq!(echo, Echo { id: "m1".into(), content: echo::content("image", "map.png"), size: Some(70), at: 0 });
         // It goes on in its life, and is still the same message.
         (body["data_event"], body["status"]) = (json!("status_message"), json!("sent"));
-        assert_eq!((read(&body).echo, read(&body).told), (Some(echo), Told::Status));
+        assert_eq!(read(&body).echo, Some(echo));
+        assert!(matches!(read(&body).told, Told::Status(_)));
         for (key, value) in [
             ("participant_type", json!("customer")),
             ("participant_type", json!("agent")),

@@ -6,10 +6,37 @@ use super::delivery::{Delivery, DeliveryWord, Stage, Step, accepted_later, not_d
 use super::effect::{CameAbout, EffectKind, OpenEffect, SentFile, Settlement};
 use super::event::Fact;
 use super::ids::{CallId, Timestamp};
-use super::state::{CallStatus, Room};
+use super::refusal::{Next, Refusal};
+use super::state::{CallStatus, Lifecycle, Room};
+use super::window;
 
+/// Code of a "not now": whoever asks, asks again.
+pub const HUMAN_TYPING: &str = "human_typing";
 /// So long a file that did not arrive is told to the model: 24 hours.
 const NOTICED_MS: i64 = 24 * 3_600_000;
+
+/// That a file's message leaves now, or why it must not: the last look before what cannot be called back. Whether control moved
+/// is looked at again by the mark itself (`EffectPlan::fenced`).
+pub fn submitted(room: &Room, call_id: &CallId, attempt: u32, ground: &Ground<'_>) -> Result<Vec<Fact>, Refusal> {
+    let is_open = |effect: &&OpenEffect| !effect.stranded && effect.retries == attempt;
+    if room.effect(call_id).filter(is_open).is_none() {
+        return Err(Refusal::new("call_ended", Next::DoNotRetry, "This call has ended. Nothing was sent."));
+    }
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        let message = "The conversation was resolved meanwhile, so nothing was sent. It opens again when the customer writes.";
+        return Err(Refusal::new("room_resolved", Next::DoNotRetry, message));
+    }
+    if let Some(refusal) = window::closed(room, ground) {
+        return Err(refusal);
+    }
+    let fenced = room.effect(call_id).is_some_and(|effect| effect.plan.fenced);
+    if fenced && room.typing_until.is_some_and(|until| until > ground.now) {
+        return Err(Refusal::new(HUMAN_TYPING, Next::RetryLater, "A human agent is writing to the customer just now."));
+    }
+    let deliveries = room.outside.iter().flat_map(|outside| &outside.deliveries);
+    let begun = deliveries.filter(|one| one.call_id == *call_id).any(|one| one.reached >= Stage::Submitting);
+    Ok(if begun { vec![] } else { vec![Fact::AttachmentSubmitting { call_id: call_id.clone(), attempt }] })
+}
 
 /// What the channel said, as facts; none, if it is not news or not ours.
 pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact> {

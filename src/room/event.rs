@@ -200,6 +200,9 @@ pub enum Fact {
         /// Newer things of the conversation were known already: it is kept and moves nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         late: bool,
+        /// When it was written, as its channel says; absent: then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<Timestamp>,
     },
     /// A customer wrote into a resolved room.
     RoomReopened {

@@ -15,6 +15,9 @@ impl Room {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
         self.version = event.seq;
         self.last_event_at = event.at;
+        if let Fact::MessageReceived { from: Writer::Customer, said_at, .. } = &event.fact {
+            self.customer_wrote_at = self.customer_wrote_at.max(said_at.unwrap_or(event.at));
+        }
         match &event.fact {
             Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
                 self.channel.clone_from(channel);

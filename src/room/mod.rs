@@ -23,6 +23,7 @@ pub mod policy;
 pub mod refusal;
 pub mod state;
 pub mod tag;
+pub mod window;
 
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer, Moves};

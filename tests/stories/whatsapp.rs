@@ -22,6 +22,7 @@ on_sqlite_alone!(
     what_only_waits_is_sent_and_what_is_refused_is_said,
     who_does_not_sign_tells_us_nothing,
     operators_and_the_doctor_see_the_number,
+    outside_the_day_nothing_is_sent,
 );
 
 const RINA: &str = "6281200000009";
@@ -215,6 +216,34 @@ pub fn what_only_waits_is_sent_and_what_is_refused_is_said(world: &mut World) {
     assert_eq!(room.door.send("PUT", &room.path(""), Some(&named)).http, 201);
     assert_eq!(world.ai_agent().room("order-7").gets(sends("map").id("s4")).code(), "recipient_unreachable");
     assert_eq!(crm.got_on_whatsapp(RINA).len(), 3);
+}
+
+pub fn outside_the_day_nothing_is_sent(world: &mut World) {
+    a_conversation(world);
+    let day = 24 * 3_600;
+    // A webhook that comes late opens nothing; a minute is kept for the way.
+    for (number, ago_s, sent) in [("6281200000031", day - 30, false), ("6281200000032", day - 300, true)] {
+        world.crm().customer_writes(number, "hello", ago_s);
+        let id = format!("wa-{PHONE}-{number}");
+        let room = world.admin().room(&id);
+        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        let answer = world.ai_agent().room(&id).gets(sends("map"));
+        let got = world.crm().got_on_whatsapp(number);
+        if sent {
+            assert_eq!((answer.result()["status"].as_str(), got.len()), (Some("accepted"), 1), "{answer:?}");
+            assert_eq!(room.facts("attachment_submitting").len(), 1);
+            continue;
+        }
+        assert_eq!((answer.code(), got.len()), ("window_closed", 0), "{answer:?}");
+        let options: Vec<&Value> =
+            answer.only()["error"]["candidates"].as_array().unwrap().iter().map(|option| &option["value"]).collect();
+        assert_eq!(options, ["wait_for_customer"], "nobody is there to hand it to");
+        assert!(room.facts("attachment_submitting").is_empty() && files(world, &room).is_empty());
+        world.crm().customer_writes(number, "are you there?", 0);
+        let open = || (world.ai_agent().room(&id).gets(sends("map")).statuses() == ["succeeded"]).then_some(());
+        eventually("it opens when the customer writes", open);
+    }
+    assert_eq!(world.crm().was_told("POST", "/media").len(), 1);
 }
 
 pub fn who_does_not_sign_tells_us_nothing(world: &mut World) {

@@ -136,7 +136,8 @@ fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
     }
     // Overtaken by a later one, it is kept and moves nothing more.
     let moves = if at.0 < before.wrote { Moves::Nothing } else { Moves::Everything };
-    let heard = Command::Heard { message_id: id.to_owned(), from: Writer::Customer, agent_id: None, text: words(said), moves };
+    let (message_id, text, said_at) = (id.to_owned(), words(said), Some(at));
+    let heard = Command::Heard { message_id, from: Writer::Customer, agent_id: None, text, moves, said_at };
     tells.push((By::Customer, heard));
     let after = Known { name, wrote: before.wrote.max(at.0) };
     let known = (known.is_none() || after != before).then(|| serde_json::to_string(&after).ok()).flatten();
