@@ -10,7 +10,7 @@ use crate::room::{
 };
 
 use super::Needs;
-use super::arguments::{Checked, Field, Kind, invalid, optional, required};
+use super::arguments::{Checked, Field, Kind, invalid, missing_refusal, optional, required};
 use super::fence::{self, Class};
 use super::record;
 
@@ -82,6 +82,9 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
     if !reasons.contains(&arguments.reason_code) {
         let refusal = invalid("reason_code", format!("must be one of: {}", reasons.join(", ")));
         return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
+    }
+    if ground.company.settings.people.resolve_needs_note && arguments.note.is_none() {
+        return Decision::Refused(missing_refusal("resolve_conversation", &["note"]));
     }
     if ground.company.tells_channel(room) {
         let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground)));

@@ -91,6 +91,8 @@ impl Room {
                 if matches!(self.control, Control::Person { .. }) && !leaves {
                     self.reassigning = Some(wanted);
                 } else {
+                    // Whoever was looked for beside the person who had it is what the queue looks for now.
+                    self.reassigning = None;
                     self.move_control(Control::Queue(wanted));
                 }
             }

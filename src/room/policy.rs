@@ -146,6 +146,8 @@ pub struct People {
     /// What the customer is told when a conversation that lives here is resolved; at most 1,000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closing_message: Option<String>,
+    /// An AI agent that resolves has to say for its colleagues what came of it.
+    pub resolve_needs_note: bool,
     /// At most 100.
     pub approvals: Vec<ApprovalRule>,
     /// A call that waits for a yes is void after this time; 60 to 604,800 s.
@@ -172,6 +174,7 @@ impl Default for People {
             reopen_control: ReopenControl::default(),
             most_hand_overs: 3,
             closing_message: None,
+            resolve_needs_note: false,
             approvals: vec![],
             approval_expires_s: 86_400,
         }
