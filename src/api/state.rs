@@ -23,6 +23,8 @@ pub struct Api {
     pub queries: Queries,
     pub directory: Directory,
     pub library: Arc<Library>,
+    /// Whether files may be fetched from an address at all, and why not.
+    pub fetchable: Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>,
     /// Makes the links to files that were sent, and reads them.
     pub links: Links,
     pub key_ring: Arc<KeyRing>,

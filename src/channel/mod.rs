@@ -7,7 +7,9 @@ pub mod echo;
 pub mod hearing;
 pub mod inbound;
 mod qontak;
+mod sourced;
 #[cfg(test)]
 mod tests;
 
 pub use qontak::{CheckProblem, CheckReport, QontakChannel};
+pub use sourced::Sourced;

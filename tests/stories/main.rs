@@ -47,4 +47,5 @@ mod people_decide;
 mod replay;
 mod resolve;
 mod settings;
+mod sources;
 mod start;
