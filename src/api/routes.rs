@@ -10,7 +10,7 @@ use super::auth::Access;
 use super::openapi::Schema;
 use super::problem::{Kind, OK, Problem};
 use super::table::TABLE;
-use super::table::files_of::FILES;
+use super::table::files::FILES;
 use super::visit::turn_away;
 
 /// The methods routes have.

@@ -60,8 +60,7 @@ const BUILDERS: Access = Access::Roles(&[Role::Builder]);
 const STAFF: Access = Access::Roles(&[Role::Operator, Role::Builder]);
 const WAITING: &[Kind] = &[Kind::Busy];
 
-#[path = "table_files.rs"]
-pub(super) mod files_of;
+pub(super) mod files;
 
 pub(super) static TABLE: &[Route] = &[
     Route::new(
