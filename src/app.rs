@@ -18,11 +18,10 @@ use crate::actors::ports::Clock;
 use crate::actors::postman::take_inbox;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
-use crate::channel::hearing::QontakEars;
-use crate::channel::{QontakChannel, Sourced};
+use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, Sourced, WhatsappCloud};
 use crate::config::Config;
 use crate::crm::QontakCrm;
-use crate::library::Refused;
+use crate::library::{Library, Refused};
 use crate::outbound::Outbound;
 use crate::room::CompanyNo;
 use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
@@ -146,12 +145,12 @@ impl Running {
         let (changed, changes) = watch::channel(version);
         let background = vec![
             serving,
-            tokio::task::spawn_local(channel.clone().keep_registered(channels_of(store.queries()), changes)),
+            tokio::task::spawn_local(channel.qontak().keep_registered(channels_of(store.queries()), changes)),
             tokio::task::spawn_local(follow_companies(router.clone(), api, version, changed)),
             tokio::task::spawn_local(keep_metrics(metrics, store.clone(), router.clone(), in_flight.clone())),
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
-            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(QontakEars), Some(channel))),
+            tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(ChannelEars), Some(channel))),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
@@ -206,21 +205,33 @@ impl Running {
 const CHANNEL_HEAD_START: u32 = 3;
 
 /// The adapters to every company's CRM and channel, over one shared HTTP client.
-pub fn build_outside(store: &Store, clock: &Arc<dyn Clock>) -> Result<(QontakCrm, QontakChannel), StoreError> {
+pub fn build_outside(
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    files: Option<Arc<Library>>,
+) -> Result<(QontakCrm, Channels), StoreError> {
     let outbound = Outbound::new().map_err(StoreError::Invalid)?;
-    let channel = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), store.vault(), store.memory(), clock.clone());
-    Ok((QontakCrm::new(outbound, store.vault(), store.outbox(), clock.clone(), store.reference_key()), channel))
+    let (vault, clock) = (store.vault(), clock.clone());
+    let mut qontak = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.memory(), clock.clone());
+    let mut whatsapp =
+        WhatsappCloud::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.channel_memory(), clock.clone());
+    if let Some(files) = files {
+        qontak = qontak.with_files(files.clone()).hearing(store.inbox(), store.outbox());
+        whatsapp = whatsapp.with_files(files);
+    }
+    let channels = Channels::new(qontak, whatsapp, vault.clone());
+    Ok((QontakCrm::new(outbound, vault, store.outbox(), clock, store.reference_key()), channels))
 }
 
-/// Everything that knows how rooms come to threads: the mailbags, the journal that fills them, the router on top.
+/// Everything that knows how rooms come to threads.
 fn build_router(
     config: &Config,
     store: &Store,
     clock: Arc<dyn Clock>,
     files: &Files,
-) -> Result<(RoomRouter, Threads, Arc<QontakChannel>), StoreError> {
-    let (crm, channel) = build_outside(store, &clock)?;
-    let channel = Arc::new(channel.with_files(files.library.clone()).hearing(store.inbox(), store.outbox()));
+) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
+    let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
+    let channel = Arc::new(channel);
     let (library, fetcher) = (files.library.clone(), files.fetcher.clone());
     let sourced = Sourced::new(channel.clone(), store.outbox(), fetcher, library, clock.clone());
     let threads = Threads::new(config.workers);
@@ -267,7 +278,8 @@ fn build_api(
         last_position: store.last_position(),
         clock,
         inbox: store.inbox(),
-        ears: Arc::new(QontakEars),
+        doorkeeper: Arc::new(Signatures::new(store.vault())),
+        ears: Arc::new(ChannelEars),
         streams: Arc::new(Streams::default()),
     })
 }

@@ -45,6 +45,7 @@ pub const OUTBOUND_WAIT_DURATION: &str = "bellhop_outbound_wait_duration_seconds
 pub const OUTBOUND_THROTTLED: &str = "bellhop_outbound_throttled_total";
 pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
 pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
+pub const MEDIA_UPLOADS: &str = "bellhop_media_uploads_total";
 pub const WEBHOOKS: &str = "bellhop_webhooks_total";
 pub const WEBHOOKS_REFUSED: &str = "bellhop_webhooks_refused_total";
 pub const WEBHOOKS_REPEATED: &str = "bellhop_webhooks_repeated_total";
@@ -85,6 +86,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (OUTBOUND_THROTTLED, Kind::Counter, "Answers 429."),
     (OUTBOUND_CIRCUITS_OPEN, Kind::Gauge, "Circuits that are not closed, by class of endpoint."),
     (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
+    (MEDIA_UPLOADS, Kind::Counter, "Files uploaded to a channel before a message names them."),
     (WEBHOOKS, Kind::Counter, "Webhooks brought to their rooms, by kind."),
     (WEBHOOKS_REFUSED, Kind::Counter, "What webhooks told and rooms refused, by code."),
     (WEBHOOKS_REPEATED, Kind::Counter, "Webhooks that were known already."),

@@ -113,11 +113,19 @@ pub struct ChannelOptions {
     pub burst: u32,
     pub attempt_timeout_ms: i64,
     pub grace_ms: i64,
+    /// After a message whose answer was lost, so long is waited for the channel to speak of it (default 45,000).
+    pub status_wait_ms: i64,
+    /// The business number's id, of WhatsApp's Cloud API.
+    pub account: Option<String>,
+    /// Version of that API in its paths.
+    pub api_version: String,
 }
 
 impl Default for ChannelOptions {
     fn default() -> Self {
-        Self { per_second: 5.0, per_minute: 100.0, burst: 5, attempt_timeout_ms: 10_000, grace_ms: 10_000 }
+        let (attempt_timeout_ms, grace_ms, status_wait_ms) = (10_000, 10_000, 45_000);
+        let (account, api_version) = (None, "v23.0".into());
+        Self { per_second: 5.0, per_minute: 100.0, burst: 5, attempt_timeout_ms, grace_ms, status_wait_ms, account, api_version }
     }
 }
 
@@ -134,7 +142,9 @@ pub struct ChannelAccess {
     pub token: Secret,
     /// For `/bot` paths only.
     pub bot_token: Option<Secret>,
-    /// Where the channel tells us things: `{public_url}/v1/webhooks/qontak/{secret}`; `None`: it is not registered.
+    /// What the channel signs its webhooks with.
+    pub app_secret: Option<Secret>,
+    /// Where the channel tells us things: `{public_url}/v1/webhooks/{kind}/{secret}`; `None`: it is not registered.
     pub webhook_url: Option<Secret>,
     /// Raised by every change.
     pub version: i64,

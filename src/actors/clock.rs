@@ -67,6 +67,7 @@ async fn bring(router: &RoomRouter, timer: DueTimer) {
         TimerKind::Approval => Command::ApprovalOverdue,
         TimerKind::Idle => Command::PersonIdle,
         TimerKind::Silence => Command::PersonSilent,
+        TimerKind::Typing => Command::TypingOver,
     };
     if router.company(timer.room.company).await.is_ok() {
         router.0.notify(&timer.room, command, Cause::Timer(timer.kind.as_str()));

@@ -1,11 +1,11 @@
-//! What is heard from companies' channels, as traits and plain data: where webhooks are kept, who understands them, who the people
-//! are that they name. Names no database and no vendor; who brings them to their rooms is `postman`.
+//! What is heard from companies' channels, as traits and plain data: where webhooks are kept, who believes and understands them, who
+//! the people are that they name, what is remembered beside rooms. Names no database and no vendor; who brings them to their rooms is `postman`.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::room::{By, ChannelKind, Command, Company, CompanyNo, RoomAddress, RoomId, Timestamp};
+use crate::room::{By, CallKey, ChannelKind, Command, Company, CompanyNo, RoomAddress, RoomId, Timestamp};
 
 use super::outside::OutsideFuture;
 
@@ -19,6 +19,41 @@ pub struct Letter {
     pub room: Option<RoomId>,
     pub body: String,
     pub received_at: Timestamp,
+    /// What it proves; kept with it.
+    pub echo: Option<Echo>,
+}
+
+/// A message of ours that the channel spoke of, by the reference it carried: proof that it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Echo {
+    pub effect: CallKey,
+    pub part: u32,
+    /// The channel's own id of it.
+    pub message_id: String,
+}
+
+/// A file as the channel holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadedMedia {
+    pub id: String,
+    pub uploaded_at: Timestamp,
+}
+
+/// What is remembered of channels beside their rooms.
+pub trait ChannelMemory: Send + Sync + 'static {
+    /// The channel's id of this part's message, if it ever spoke of it.
+    fn echo(&self, company: CompanyNo, effect: CallKey, part: u32) -> OutsideFuture<'_, Option<String>>;
+    /// What became of the file with this address when it was last uploaded to this account.
+    fn media<'a>(&'a self, company: CompanyNo, account: &'a str, sha256: &'a str) -> OutsideFuture<'a, Option<UploadedMedia>>;
+    fn keep_media<'a>(
+        &'a self,
+        company: CompanyNo,
+        account: &'a str,
+        sha256: &'a str,
+        media: &'a UploadedMedia,
+    ) -> OutsideFuture<'a, ()>;
+    /// The channel does not know this id any more.
+    fn forget_media<'a>(&'a self, company: CompanyNo, account: &'a str, sha256: &'a str, id: &'a str) -> OutsideFuture<'a, ()>;
 }
 
 /// A webhook as it is kept.
@@ -26,6 +61,7 @@ pub struct Letter {
 pub struct InboxRow {
     pub position: i64,
     pub company: CompanyNo,
+    pub source: ChannelKind,
     pub room: Option<RoomId>,
     pub body: Arc<str>,
     pub received_at: Timestamp,
@@ -64,6 +100,14 @@ pub struct Label {
     pub room: Option<RoomId>,
 }
 
+/// One thing that a webhook tells, of one room; what is kept of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    pub label: Label,
+    pub body: String,
+    pub echo: Option<Echo>,
+}
+
 /// What a webhook comes to.
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
@@ -77,11 +121,23 @@ pub struct Heard {
 
 /// Understands what a kind of channel tells. Pure: no clock, no I/O.
 pub trait Ears: Send + Sync + 'static {
-    /// `None`: it is no webhook of this source.
-    fn label(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Label>;
+    /// All that a webhook tells; at least one. `None`: it is no webhook of this source.
+    fn sheets(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>>;
     /// Ids there of people whom it names by an id alone.
     fn strangers(&self, row: &InboxRow) -> Vec<String>;
     fn hear(&self, row: &InboxRow, known: Option<&str>, company: &Company) -> Heard;
+}
+
+/// Believes that a webhook comes from the channel, or not.
+pub trait Doorkeeper: Send + Sync + 'static {
+    /// `signature`: as the webhook carries it.
+    fn believes<'a>(
+        &'a self,
+        source: ChannelKind,
+        company: CompanyNo,
+        body: &'a [u8],
+        signature: Option<&'a str>,
+    ) -> OutsideFuture<'a, bool>;
 }
 
 /// Who a channel's people are, as the channel itself says; our directory knows them by e-mail.

@@ -71,10 +71,13 @@ pub enum TimerKind {
     Idle,
     /// The person who has the room shows no sign of life.
     Silence,
+    /// A call waited long enough for a person who types.
+    Typing,
 }
 
 impl TimerKind {
-    pub const ALL: [Self; 6] = [Self::Snooze, Self::Offer, Self::Barrier, Self::Approval, Self::Idle, Self::Silence];
+    pub const ALL: [Self; 7] =
+        [Self::Snooze, Self::Offer, Self::Barrier, Self::Approval, Self::Idle, Self::Silence, Self::Typing];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -84,6 +87,7 @@ impl TimerKind {
             Self::Approval => "approval",
             Self::Idle => "idle",
             Self::Silence => "silence",
+            Self::Typing => "typing",
         }
     }
 

@@ -5,6 +5,7 @@ mod approval;
 pub mod barrier;
 mod commit;
 mod dead_letter;
+mod request;
 mod timers;
 
 use std::collections::{HashMap, HashSet};
@@ -13,8 +14,8 @@ use crate::catalog::{self, Admitted};
 use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::dead_letter::POISON;
 use crate::room::{
-    Agent, By, CallId, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall,
-    ParkedOn, Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
+    Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall, ParkedOn,
+    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
 };
 
 use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
@@ -64,8 +65,7 @@ pub struct Turn<'a> {
     pub opened: OpenCalls,
     /// A waiting call wants the roster's answer, though the room was in its queue before.
     pub ask_roster: bool,
-    /// Calls of the request being decided for which a resolve in it waits.
-    batch: Vec<CallId>,
+    request: request::Request,
 }
 
 impl<'a> Turn<'a> {
@@ -92,7 +92,7 @@ impl<'a> Turn<'a> {
             decided_effects: vec![],
             opened: OpenCalls::new(),
             ask_roster: false,
-            batch: vec![],
+            request: request::Request::default(),
         }
     }
 
@@ -179,18 +179,20 @@ impl<'a> Turn<'a> {
     fn decide(&mut self, admitted: &Admitted, was_parked: bool) -> StoredAnswer {
         let call = &admitted.call;
         let (by, cause) = (by_of(call), Cause::Call(call.call_id.clone()));
+        let leave = self.leave_for(call);
         let decision = if self.condemned.contains(&call.key) {
             self.answered(call, CallStatus::Dead, Some(POISON), &by, &cause);
             return poison();
         } else if self.room.paused {
             Decision::Parked { facts: vec![], on: ParkedOn::Pause }
         } else {
-            self.judged(admitted)
+            self.judged(admitted, self.with_leave(leave.as_ref()).as_ref())
         };
         let decision = match decision {
             Decision::Parked { .. } if !was_parked && self.room.parked.len() >= MOST_PARKED => Decision::Refused(crowded()),
             decision => decision,
         };
+        self.uses_leave(leave, &decision, &by, &cause);
         match decision {
             Decision::Done { facts, result } => {
                 let nothing_else = facts.is_empty();
@@ -207,11 +209,15 @@ impl<'a> Turn<'a> {
                 refused(&refusal)
             }
             Decision::Parked { facts, on } => {
-                if facts.iter().any(|fact| matches!(fact, Fact::RoomQueued { .. })) {
+                let hands_over = facts.iter().any(|fact| matches!(fact, Fact::RoomQueued { .. }));
+                if hands_over {
                     self.overtake_assignments();
                 }
                 for fact in facts {
                     self.record(fact, &by, &cause);
+                }
+                if hands_over {
+                    self.handed_over(call, &by, &cause);
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
                 self.record(Fact::CallParked { call_id: call.call_id.clone(), name: call.name.into(), on }, &by, &cause);
@@ -224,13 +230,13 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// What the catalog says, for a resolve at its barrier.
-    fn judged(&self, admitted: &Admitted) -> Decision {
+    /// What the catalog says, for a resolve at its barrier. `seen_as`: the room with what this call alone may do in it.
+    fn judged(&self, admitted: &Admitted, seen_as: Option<&Room>) -> Decision {
         let call = &admitted.call;
         let parked = self.room.parked.iter().find(|parked| parked.call_id == call.call_id);
         let ground = Ground { approved: parked.is_some_and(|parked| parked.approved), ..self.ground };
         if !barrier::is_resolve(admitted) {
-            return catalog::decide(&self.room, call, &admitted.request, &ground);
+            return catalog::decide(seen_as.unwrap_or(&self.room), call, &admitted.request, &ground);
         }
         match barrier::passed(&self.room, call) {
             Ok(call) => self.at_barrier(&call, catalog::decide(&self.room, &call, &admitted.request, &ground)),
@@ -250,6 +256,7 @@ impl<'a> Turn<'a> {
                 ParkedOn::Barrier => barrier::is_open(&self.room, &parked.call_id),
                 ParkedOn::Approval => parked.approved,
                 ParkedOn::Attachment => !self.room.is_sending(),
+                ParkedOn::Typing => catalog::fence::typing_is_over(&self.room, parked, &self.ground),
                 // Its row is final until this decision has landed; only then is it read again.
                 ParkedOn::Retry => self.open.contains_key(&CallKey::of(self.address.company, &parked.call_id)),
             };

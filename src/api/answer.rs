@@ -20,6 +20,11 @@ pub fn bytes(status: StatusCode, body: Vec<u8>) -> HttpResponse {
     HttpResponseBuilder::new(status).insert_header(ContentType::json()).body(body)
 }
 
+/// An answer in plain words.
+pub fn text(status: StatusCode, text: &str) -> HttpResponse {
+    HttpResponseBuilder::new(status).insert_header(ContentType::plaintext()).body(text.to_owned())
+}
+
 /// One entry of `calls`, whoever answered it.
 pub struct Item<'a> {
     /// `None`: what the caller sent as an id cannot be one.

@@ -16,7 +16,7 @@ use super::{answer, problem};
 pub struct ChannelShape {
     /// Whether rooms live anywhere but here.
     connected: bool,
-    /// `embedded` or `qontak`.
+    /// `embedded`, `qontak` or `whatsapp_cloud`.
     kind: &'static str,
     base_url: Option<String>,
     /// `bearer` or `gateway`.

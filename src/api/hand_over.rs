@@ -33,6 +33,13 @@ pub struct ReturnBody {
     reason: Option<String>,
 }
 
+/// Who types, if that is known.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TypingBody {
+    agent_id: Option<String>,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagsBody {
@@ -51,15 +58,27 @@ pub struct ResolveBody {
 
 pub async fn take_over(mut visit: Visit) -> Answer {
     let body: TakeoverBody = visit.json(MAX_BODY).await?;
-    // Whoever may not know the room learns nothing about its people either.
+    let (agent, agent_name) = somebody(&visit, &body.agent_id).await?;
+    tell(&visit, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await
+}
+
+/// Said as often as a console likes: most of it changes nothing.
+pub async fn typing(mut visit: Visit) -> Answer {
+    let body = if visit.has_body() { visit.json::<TypingBody>(MAX_BODY).await? } else { TypingBody::default() };
+    let agent = match &body.agent_id {
+        Some(id) => Some(somebody(&visit, id).await?.0),
+        None => None,
+    };
+    tell(&visit, Command::Typing { agent }).await
+}
+
+/// Whom the company knows by this id. Whoever may not know the room learns nothing about its people either.
+async fn somebody(visit: &Visit, id: &str) -> Result<(AgentId, String), Problem> {
     let room = visit.room()?;
     visit.api.queries.room(room.company, &room.room).await?.ok_or_else(Problem::unknown_room)?;
-    let company = company(&visit).await?;
-    let known = AgentId::new(&body.agent_id).ok().and_then(|id| company.agent(&id));
-    let agent =
-        known.ok_or_else(|| Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent.")))?;
-    let (agent, agent_name) = (agent.id.clone(), agent.name.clone());
-    tell(&visit, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await
+    let company = company(visit).await?;
+    let known = AgentId::new(id).ok().and_then(|id| company.agent(&id).map(|agent| (agent.id.clone(), agent.name.clone())));
+    known.ok_or_else(|| Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent.")))
 }
 
 pub async fn give_back(mut visit: Visit) -> Answer {

@@ -4,7 +4,7 @@
 //!
 //! | File | What it is |
 //! |---|---|
-//! | `table`, `routes` | the one table: method, path, who may, what it is documented as, which handler |
+//! | `table`, `routes`, `handlers` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
 //! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `file_sources`, `events`, `machine` | the other handlers |
@@ -29,6 +29,7 @@ mod events;
 mod file_sources;
 mod files;
 mod hand_over;
+mod handlers;
 mod headers;
 mod line;
 mod machine;

@@ -8,7 +8,7 @@ use actix_web::web::{Data, ServiceConfig};
 use tokio::sync::watch;
 
 use crate::actors::RoomRouter;
-use crate::actors::inbox::{Ears, Inbox};
+use crate::actors::inbox::{Doorkeeper, Ears, Inbox};
 use crate::actors::ports::Clock;
 use crate::library::{Library, Links};
 use crate::room::CompanyNo;
@@ -36,8 +36,9 @@ pub struct Api {
     /// Journal position of the newest durable event.
     pub last_position: watch::Receiver<i64>,
     pub clock: Arc<dyn Clock>,
-    /// Where webhooks are kept, and who understands them.
+    /// Where webhooks are kept, who believes and who understands them.
     pub inbox: Arc<dyn Inbox>,
+    pub doorkeeper: Arc<dyn Doorkeeper>,
     pub ears: Arc<dyn Ears>,
     /// Counts the open live feeds.
     pub streams: Arc<Streams>,

@@ -1,56 +1,22 @@
 //! The one table of routes. Registration, the OpenAPI document and the tests over every route and role are all made from it;
 //! a route that is not here does not exist.
 
-use actix_web::HttpRequest;
-use actix_web::web::{self, Payload};
-
 use crate::store::Role;
 
 use super::auth::Access;
+use super::handlers::{to, to_open, to_secret};
 use super::openapi::{CallsAnswer, CallsBody, list, schema};
 use super::page::PAGE;
 use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
-use super::visit::{serve, serve_open, serve_secret};
 use super::{
     actor, call_reads, calls, channel, company, crm, decisions, divisions, events, hand_over, machine, people, rooms, view,
     webhooks,
 };
 
-/// A handler behind the door.
-macro_rules! to {
-    ($handler:path) => {
-        |route: &'static Route| {
-            let handle = move |http: HttpRequest, payload: Payload| serve(route, http, payload, $handler);
-            web::method(route.method.to_http()).to(handle)
-        }
-    };
-}
-
-/// A handler that asks for no key.
-macro_rules! to_open {
-    ($handler:path) => {
-        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_open(route, http, $handler))
-    };
-}
-
-/// A handler behind a path that is itself the secret.
-macro_rules! to_secret {
-    ($handler:path) => {
-        |route: &'static Route| {
-            let handle = move |http: HttpRequest, payload: Payload| serve_secret(http, payload, $handler);
-            web::method(route.method.to_http()).to(handle)
-        }
-    };
-}
-
-/// A handler behind a link we signed.
-macro_rules! to_link {
-    ($handler:path) => {
-        |route: &'static Route| web::method(route.method.to_http()).to(move |http: HttpRequest| serve_link(http, $handler))
-    };
-}
+/// Whose webhooks they are says the path.
+const WEBHOOK: &str = "/v1/webhooks/{source}/{secret}";
 
 const CALLERS: Access = Access::Roles(&[Role::Agent]);
 const READERS: Access = Access::Roles(&[Role::Agent, Role::Operator]);
@@ -139,14 +105,10 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<decisions::RejectBody>)
     .answers(&[(OK, Some(schema::<view::CallView>))])
     .problems(&[Kind::AlreadyFinal, Kind::Busy]),
-    Route::new(
-        Post,
-        "/v1/webhooks/{source}/{secret}",
-        Access::Path,
-        ("receive_webhook", "What a company's channel tells us"),
-        to_secret!(webhooks::receive),
-    )
-    .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
+    Route::new(Post, WEBHOOK, Access::Path, ("receive_webhook", "What a channel tells us"), to_secret!(webhooks::receive))
+        .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
+    Route::new(Get, WEBHOOK, Access::Path, ("greet_webhook", "A channel's handshake"), to_secret!(webhooks::greet))
+        .answers(&[(OK, None)]),
     Route::new(Get, "/v1/crm", OPERATORS, ("get_crm", "How the company's CRM stands"), to!(crm::get))
         .answers(&[(OK, Some(schema::<crm::CrmShape>))]),
     Route::new(Get, "/v1/channel", OPERATORS, ("get_channel", "How the company's channel stands"), to!(channel::get))
@@ -199,6 +161,10 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<hand_over::ReturnBody>)
     .answers(&[(OK, Some(schema::<view::CommandView>))])
     .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(Post, "/v1/rooms/{room_id}/typing", OPERATORS, ("type_in_room", "A person types"), to!(hand_over::typing))
+        .body(schema::<hand_over::TypingBody>)
+        .answers(&[(OK, Some(schema::<view::CommandView>))])
+        .problems(WAITING),
     Route::new(Post, "/v1/rooms/{room_id}/tags", OPERATORS, ("tag_room", "Add tags to a conversation"), to!(hand_over::tag))
         .body(schema::<hand_over::TagsBody>)
         .answers(&[(OK, Some(schema::<view::CommandView>))])

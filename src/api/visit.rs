@@ -76,6 +76,19 @@ pub struct Knock {
 }
 
 impl Knock {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.http.headers().get(name)?.to_str().ok()
+    }
+
+    /// The path's secret, which is known to be right.
+    pub fn secret(&self) -> &str {
+        self.http.match_info().get("secret").unwrap_or_default()
+    }
+
+    pub fn queries(&self) -> Vec<(String, String)> {
+        Query::<Vec<(String, String)>>::from_query(self.http.query_string()).map(Query::into_inner).unwrap_or_default()
+    }
+
     /// The whole body, at most `max` bytes, whatever its sender calls it.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Problem> {
         read_body(&self.http, &mut self.payload, max).await

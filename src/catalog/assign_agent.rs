@@ -87,7 +87,7 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
             call,
             EffectPlan {
                 target: Some(assignment.to_string()),
-                ..EffectPlan::absolute(EffectKind::Assignment, fence::is_fenced(call, ground))
+                ..EffectPlan::absolute(EffectKind::Assignment, fence::is_fenced(call, CLASS, ground))
             },
         );
         return Decision::Parked { facts: vec![queued, asked], on: ParkedOn::Effect };

@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedOn, Refusal, Room, WhilePerson};
+use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedCall, ParkedOn, Refusal, Room, WhilePerson};
+
+/// So long what the AI agent would send waits for a person who types; then it is refused.
+pub const LONGEST_HOLD_MS: i64 = 30_000;
 
 /// What kind of thing an action does, as far as people who take over are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,33 +26,66 @@ pub enum Class {
 pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>) -> Option<Decision> {
     // Who calls with a key of their own is a person.
     call.ai_agent.as_ref()?;
-    let people = &ground.company.settings.people;
-    let policy = match class {
-        Class::Annotate => people.while_person_controls.annotate,
-        Class::Crm => people.while_person_controls.crm,
-        Class::Room => people.while_person_controls.room,
-        Class::Send => people.while_person_controls.send,
+    let policy = policy(class, ground);
+    // Once it was handed over the customer hears people, also while they wait for one; but for one last word.
+    let goodbye = class == Class::Send && room.may_say_goodbye(&call.call_id, ground.now);
+    let by_person = match room.control {
+        Control::Person { .. } => !goodbye,
+        Control::Queue(_) => class == Class::Send && !goodbye,
+        Control::Bot | Control::Nobody => false,
     };
-    let by_person = matches!(room.control, Control::Person { .. });
     if by_person && policy == WhilePerson::Refuse {
-        return Some(Decision::Refused(human_in_control()));
+        let waits = matches!(room.control, Control::Queue(_));
+        return Some(Decision::Refused(if waits { human_awaited() } else { human_in_control() }));
     }
     if matches!(class, Class::Room | Class::Send) {
         let own = room.barrier.as_ref().is_some_and(|barrier| barrier.call_id == call.call_id);
-        if let Some(refusal) = stale_epoch(room, call) {
+        if let Some(refusal) = stale_epoch(room, call).filter(|_| !goodbye) {
             return Some(Decision::Refused(refusal));
         }
         if room.is_resolving() && !own {
             return Some(Decision::Refused(resolving()));
         }
     }
+    if let (Class::Send, Some(parked)) = (class, waits_for_typing(room, call, ground)) {
+        return Some(parked);
+    }
     let asks = (by_person && policy == WhilePerson::Approve) || needs_approval(call, ground);
     (asks && !ground.approved).then(|| Decision::Parked { facts: vec![], on: ParkedOn::Approval })
 }
 
+/// What a call that sends comes to while a person types: it waits, and then is refused.
+fn waits_for_typing(room: &Room, call: &FunctionCall, ground: &Ground<'_>) -> Option<Decision> {
+    room.typing_until.filter(|until| *until > ground.now)?;
+    let waited = room.parked.iter().find(|parked| parked.call_id == call.call_id && parked.on == ParkedOn::Typing);
+    Some(match waited {
+        Some(_) => Decision::Refused(human_active()),
+        None => Decision::Parked { facts: vec![], on: ParkedOn::Typing },
+    })
+}
+
+/// Whether a call that waits for a person who types is to be looked at again: they stopped, it waited long enough, or the
+/// conversation is theirs, which decides it.
+pub fn typing_is_over(room: &Room, parked: &ParkedCall, ground: &Ground<'_>) -> bool {
+    let stopped = room.typing_until.is_none_or(|until| until <= ground.now);
+    let taken = matches!(room.control, Control::Person { .. }) && policy(Class::Send, ground) == WhilePerson::Refuse;
+    stopped || taken || ground.now.ms_since(parked.since) >= LONGEST_HOLD_MS
+}
+
 /// Whether this call's effect on the room is void once control moves before it is started.
-pub fn is_fenced(call: &FunctionCall, ground: &Ground<'_>) -> bool {
-    call.ai_agent.is_some() && ground.company.settings.people.while_person_controls.room != WhilePerson::Allow
+pub fn is_fenced(call: &FunctionCall, class: Class, ground: &Ground<'_>) -> bool {
+    call.ai_agent.is_some() && policy(class, ground) != WhilePerson::Allow
+}
+
+/// What becomes of calls of this class while a person has the conversation.
+fn policy(class: Class, ground: &Ground<'_>) -> WhilePerson {
+    let fence = &ground.company.settings.people.while_person_controls;
+    match class {
+        Class::Annotate => fence.annotate,
+        Class::Crm => fence.crm,
+        Class::Room => fence.room,
+        Class::Send => fence.send,
+    }
 }
 
 fn needs_approval(call: &FunctionCall, ground: &Ground<'_>) -> bool {
@@ -77,6 +113,17 @@ pub fn human_in_control() -> Refusal {
     let message = "A human agent has this conversation now, so nothing was done. Do not try again and do not write to the \
         customer; you will be told when the conversation is yours again.";
     Refusal::new("human_in_control", Next::WaitForHuman, message)
+}
+
+fn human_awaited() -> Refusal {
+    let message = "This conversation was handed over and the customer waits for a human agent, so nothing was sent. Do not try \
+        again; you will be told when the conversation is yours again.";
+    Refusal::new("human_in_control", Next::WaitForHuman, message)
+}
+
+fn human_active() -> Refusal {
+    let message = "A human agent is writing to the customer, so nothing was sent. Do not try again until the customer writes.";
+    Refusal::new("human_active", Next::WaitForHuman, message)
 }
 
 fn resolving() -> Refusal {

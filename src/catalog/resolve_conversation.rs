@@ -79,7 +79,7 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
         return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
     }
     if ground.company.tells_channel(room) {
-        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, ground)));
+        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground)));
         return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
     }
     let handled_by = room.assignee();

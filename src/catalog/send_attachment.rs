@@ -60,8 +60,8 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     if !arguments.parameters.is_empty() {
         return Decision::Refused(invalid("parameters", "belongs to files that are made on request; leave it out for this one"));
     }
-    let there = ground.company.tells_channel(room);
-    let channel = if there { Channel::Qontak } else { Channel::WebChat };
+    let through = ground.company.sends_through(room);
+    let channel = through.unwrap_or(Channel::WebChat);
     let takes = match fits(channel, file.format, file.size) {
         Ok(takes) => takes,
         Err(misfit) => return Decision::Refused(unfit(&misfit)),
@@ -76,9 +76,9 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         return decision;
     }
     let file = Arc::new(sent_file(file, takes));
-    if there {
+    if through.is_some() {
         let intent = Some(file.sha256.clone());
-        let fenced = fence::is_fenced(call, ground);
+        let fenced = fence::is_fenced(call, CLASS, ground);
         let plan = EffectPlan { creates: true, intent, file: Some(file), ..EffectPlan::absolute(EffectKind::Attachment, fenced) };
         return Decision::Parked { facts: vec![record::requested(call, plan)], on: ParkedOn::Effect };
     }

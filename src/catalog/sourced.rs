@@ -8,6 +8,7 @@ use crate::room::source::{BY_ADDRESS, Source, Unfilled, fill};
 use crate::room::{Decision, EffectKind, EffectPlan, FunctionCall, Ground, Next, ParkedOn, Refusal, Room};
 
 use super::arguments::{invalid, missing_refusal};
+use super::fence::Class;
 use super::nearest::shown;
 use super::send_attachment::{SendAttachment, again};
 use super::{fence, record};
@@ -24,7 +25,7 @@ pub(super) fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachmen
     {
         return Some(decision);
     }
-    let fenced = fence::is_fenced(call, ground);
+    let fenced = fence::is_fenced(call, Class::Send, ground);
     let plan = EffectPlan {
         creates: true,
         intent: Some(intent),
@@ -37,8 +38,8 @@ pub(super) fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachmen
 fn source(room: &Room, arguments: &SendAttachment, ground: &Ground<'_>) -> Option<Result<Source, Refusal>> {
     let company = ground.company;
     let (name, given) = (&arguments.attachment, &arguments.parameters);
-    let here = !company.tells_channel(room);
-    let channel = if here { Channel::WebChat } else { Channel::Qontak }.as_str().to_owned();
+    let through = company.sends_through(room);
+    let (here, channel) = (through.is_none(), through.unwrap_or(Channel::WebChat).as_str().to_owned());
     if let Some(entry) = company.source(name) {
         let attachment = entry.key.to_string();
         let filename = entry.filename.as_ref().map(|name| name.to_string());

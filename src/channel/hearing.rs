@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actors::inbox::{Ears, Heard, InboxRow, Label};
+use crate::actors::inbox::{Ears, Heard, InboxRow, Label, Sheet};
 use crate::room::courtesy::is_courtesy;
 use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
@@ -27,14 +27,23 @@ const UNASSIGNED_THERE: &str = "unassigned_in_channel";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QontakEars;
 
-impl Ears for QontakEars {
-    fn label(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Label> {
+impl QontakEars {
+    /// `None`: it is no webhook.
+    pub fn label(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Label> {
         let webhook = inbound::read(body)?;
         let key = match &webhook.identity {
             Some(identity) => hash16(b"webhook", company, &[source.as_str().as_bytes(), identity.as_bytes()]),
             None => hash16(b"webhook as it is", company, &[source.as_str().as_bytes(), body]),
         };
         Some(Label { key, room: webhook.room })
+    }
+}
+
+impl Ears for QontakEars {
+    fn sheets(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
+        let label = self.label(source, company, body)?;
+        let body = std::str::from_utf8(body).ok()?.to_owned();
+        Some(vec![Sheet { label, body, echo: None }])
     }
 
     fn strangers(&self, row: &InboxRow) -> Vec<String> {

@@ -312,6 +312,29 @@ mod tests {
     }
 
     #[test]
+    fn only_what_the_bot_said_is_an_echo() {
+        let mut body = json!({
+            "id": "m1", "type": "image", "room_id": "r1", "text": null, "participant_type": "bot", "created_at": "2026-11-20T10:00:00Z",
+            "file": {"filename": "map.png", "size": 70}, "data_event": "receive_message_from_agent",
+        });
+        let echo = read(&body).echo.unwrap();
+        assert_eq!(echo, Echo { id: "m1".into(), content: echo::content("image", "map.png"), size: Some(70), at: 0 });
+        // It goes on in its life, and is still the same message.
+        (body["data_event"], body["status"]) = (json!("status_message"), json!("sent"));
+        assert_eq!((read(&body).echo, read(&body).told), (Some(echo), Told::Status));
+        for (key, value) in [
+            ("participant_type", json!("customer")),
+            ("participant_type", json!("agent")),
+            ("id", json!("")),
+            ("file", Value::Null),
+        ] {
+            let mut other = body.clone();
+            other[key] = value;
+            assert_eq!(read(&other).echo, None, "{other}");
+        }
+    }
+
+    #[test]
     fn who_has_the_room_and_how_it_ended() {
         let room =
             json!({"id": "r1", "agent_ids": ["p1", "p2"], "updated_at": "2026-11-20T10:32:00Z", "tags": ["a", "a", "", 7, "b"]});

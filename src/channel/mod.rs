@@ -1,8 +1,10 @@
-//! ADAPTER. Where the customer is: `embedded` (here, with nobody outside to tell) and Qontak's omnichannel chat. Implements
-//! `actors::outside::Counterpart` for any company whose rooms live elsewhere (`qontak`), and understands what is told from there
-//! (`inbound`, `hearing`). What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name
-//! its sections. Must never decide what a room may do: that is `catalog`'s.
+//! ADAPTER. Where the customer is: `embedded` (here, with nobody outside to tell), Qontak's omnichannel chat, and WhatsApp's Cloud
+//! API. `channels` implements `actors::outside::Counterpart` for any company by the kind that is set for it (`qontak`,
+//! `whatsapp_cloud`), and understands what is told from there (`inbound` and `hearing` for Qontak). What is publicly known of
+//! Qontak's API stands in the project's `qontak-api.md`; comments here name its sections. Must never decide what a room may do:
+//! that is `catalog`'s.
 
+pub mod channels;
 pub mod echo;
 pub mod hearing;
 pub mod inbound;
@@ -10,6 +12,9 @@ mod qontak;
 mod sourced;
 #[cfg(test)]
 mod tests;
+mod whatsapp_cloud;
 
+pub use channels::{ChannelEars, Channels, Signatures};
 pub use qontak::{CheckProblem, CheckReport, QontakChannel};
 pub use sourced::Sourced;
+pub use whatsapp_cloud::WhatsappCloud;

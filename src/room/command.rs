@@ -4,6 +4,7 @@ use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
+use super::goodbye;
 use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
@@ -105,6 +106,12 @@ pub enum Command {
     PersonIdle,
     /// Its timer: the person who has it shows no sign of life.
     PersonSilent,
+    /// A person is writing to the customer.
+    Typing {
+        agent: Option<AgentId>,
+    },
+    /// Its timer: a call waited long enough for a person who types.
+    TypingOver,
     /// By a person, or in the channel's own inbox.
     Tag {
         tags: Vec<String>,
@@ -230,6 +237,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
         Command::PersonIdle => hand_over::person_idle(room, ground),
         Command::PersonSilent => hand_over::person_silent(room, ground),
+        Command::Typing { agent } => hand_over::typing(room, agent.as_ref(), ground),
         Command::Tag { tags } => hand_over::tag_by_hand(room, tags, ground.company)?,
         Command::Untag { tags } => hand_over::untag(room, tags),
         // The effect says so itself, with its own reason.
@@ -247,6 +255,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         | Command::Approve { .. }
         | Command::Reject { .. }
         | Command::ApprovalOverdue
+        | Command::TypingOver
         | Command::Nudge => vec![],
     })
 }
@@ -335,6 +344,10 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
             let assignment = room.assignment + 1;
             facts.push(Fact::RoomTaken { agent_id: agent, agent_name: name, assignment, how: TakenBy::Reply });
         }
+    }
+    if from == Writer::Agent && !late && !facts.iter().any(|fact| matches!(fact, Fact::RoomTaken { .. })) {
+        let name = |id: &AgentId| ground.company.agent(id).map_or_else(|| id.to_string(), |agent| agent.name.clone());
+        facts.extend(goodbye::ended_by_words(room, name));
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
     if from == Writer::Customer && !late {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::channel_limits::Channel;
 use super::hours::Hours;
 use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
 use super::media::FileEntry;
@@ -142,6 +143,8 @@ pub enum ChannelKind {
     Embedded,
     /// In Qontak's omnichannel inbox: what is done to a conversation is done there.
     Qontak,
+    /// Messages travel by WhatsApp's Cloud API; it has no inbox, so all else is done here.
+    WhatsappCloud,
 }
 
 impl ChannelKind {
@@ -149,11 +152,12 @@ impl ChannelKind {
         match self {
             Self::Embedded => "embedded",
             Self::Qontak => "qontak",
+            Self::WhatsappCloud => "whatsapp_cloud",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Embedded, Self::Qontak].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Embedded, Self::Qontak, Self::WhatsappCloud].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -191,9 +195,20 @@ impl Company {
         }
     }
 
-    /// Whether what is done to this room must be done out there. A room that says it lives here does.
+    /// Whether what is done to this room must be done in an inbox out there. A room that says it lives here does.
     pub fn tells_channel(&self, room: &super::state::Room) -> bool {
-        self.channel != ChannelKind::Embedded && room.channel != ChannelKind::Embedded.as_str()
+        self.channel == ChannelKind::Qontak && room.channel != ChannelKind::Embedded.as_str()
+    }
+
+    /// The channel that messages to this room's customer travel through; `None`: they stay here.
+    pub fn sends_through(&self, room: &super::state::Room) -> Option<Channel> {
+        match self.channel {
+            ChannelKind::Qontak if self.tells_channel(room) => Some(Channel::Qontak),
+            ChannelKind::WhatsappCloud if matches!(room.channel.as_str(), "whatsapp_cloud" | "whatsapp") => {
+                Some(Channel::WhatsappCloud)
+            }
+            _ => None,
+        }
     }
 
     pub fn agent(&self, id: &AgentId) -> Option<&Agent> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::{ResultJson, answer_body};
 use super::event::Because;
+use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
 use super::source::Source;
@@ -166,6 +167,9 @@ pub struct EffectPlan {
     /// Void once control moved after it was asked for, unless it was started by then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fenced: bool,
+    /// Fenced, and yet the last word of the request that handed the conversation over: not void while this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Leave>,
     /// The room itself knows `target` as its own record: whose it is need not be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub linked: bool,
@@ -174,7 +178,7 @@ pub struct EffectPlan {
 impl EffectPlan {
     /// To bring something about that may be said again without harm, by the call's own arguments.
     pub fn absolute(kind: EffectKind, fenced: bool) -> Self {
-        Self { kind, creates: false, intent: None, target: None, file: None, source: None, fenced, linked: false }
+        Self { kind, creates: false, intent: None, target: None, file: None, source: None, fenced, leave: None, linked: false }
     }
 }
 

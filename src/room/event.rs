@@ -116,6 +116,8 @@ pub enum ParkedOn {
     Approval,
     /// The same file, on its way by another call.
     Attachment,
+    /// A person who types: what the AI agent would send.
+    Typing,
     /// Its own arguments, to be read again: a person has it tried again.
     Retry,
 }
@@ -131,6 +133,7 @@ impl ParkedOn {
             Self::Barrier => "barrier",
             Self::Approval => "approval",
             Self::Attachment => "attachment",
+            Self::Typing => "typing",
             Self::Retry => "retry",
         }
     }
@@ -235,6 +238,13 @@ pub enum Fact {
     AssignmentDropped {
         assignment: u64,
     },
+    /// The request that handed the conversation over may still say goodbye: with this call, and until then.
+    GoodbyeGranted {
+        call_id: CallId,
+        /// The assignment it asked for.
+        assignment: u64,
+        until: Timestamp,
+    },
     AgentAssigned {
         agent_id: AgentId,
         agent_name: String,
@@ -248,6 +258,12 @@ pub enum Fact {
         agent_name: String,
         assignment: u64,
         how: TakenBy,
+    },
+    /// A person is writing to the customer: what the AI agent sends waits until then.
+    PersonTyping {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent_id: Option<AgentId>,
+        until: Timestamp,
     },
     /// Control went back to the AI agent.
     RoomReturned {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
-use super::effect::{OpenEffect, Outside, Sent};
+use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{Fact, RoomEvent, Writer};
+use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
 
@@ -33,6 +34,8 @@ impl Room {
                 }
             }
             Fact::MessageReceived { from, .. } => {
+                // What was being typed is written.
+                self.typing_until.take_if(|_| *from == Writer::Agent);
                 if let (Writer::Agent, Some(staffed)) = (from, &mut self.staffed) {
                     (staffed.active_at, staffed.awaited_since, staffed.idle_moves) = (event.at, None, 0);
                 }
@@ -64,7 +67,7 @@ impl Room {
                     at: event.at,
                     handled_by: handled_by.clone(),
                 });
-                self.reassigning = None;
+                (self.reassigning, self.typing_until) = (None, None);
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
@@ -99,11 +102,24 @@ impl Room {
                 let staffed = self.staffed.get_or_insert_default();
                 (staffed.awaited_since, staffed.idle_moves) = (None, 0);
             }
+            Fact::PersonTyping { agent_id, until } => {
+                self.typing_until = Some(*until);
+                let own = self.assignee().is_some_and(|holder| agent_id.as_ref().is_none_or(|agent| agent == holder));
+                if let Some(staffed) = self.staffed.as_mut().filter(|_| own) {
+                    staffed.active_at = event.at;
+                }
+            }
             Fact::RoomReturned { .. } => {
-                self.reassigning = None;
+                (self.reassigning, self.typing_until) = (None, None);
                 self.move_control(Control::Bot);
             }
+            Fact::GoodbyeGranted { call_id, assignment, until } => {
+                let leave = Leave { assignment: *assignment, until: *until };
+                self.effects_of(call_id).for_each(|effect| effect.plan.leave = Some(leave.clone()));
+                self.goodbye = Some(Box::new(Goodbye { call_id: call_id.clone(), leave }));
+            }
             Fact::AttachmentSent { call_id, file, result, .. } => {
+                self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
                 let intent =
@@ -162,6 +178,7 @@ impl Room {
                 }
                 self.parked.retain(|parked| parked.call_id != *call_id);
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
+                self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
                 if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
                     outside.effects.retain(|effect| effect.call_id != *call_id);
@@ -169,10 +186,11 @@ impl Room {
                 self.effects_of(call_id).for_each(|effect| effect.stranded = true);
             }
             Fact::EffectRequested { call_id, name, plan } => {
+                let leave = self.goodbye.as_ref().filter(|goodbye| goodbye.call_id == *call_id);
                 let effect = OpenEffect {
                     call_id: call_id.clone(),
                     name: name.clone(),
-                    plan: plan.clone(),
+                    plan: EffectPlan { leave: leave.map(|goodbye| goodbye.leave.clone()), ..plan.clone() },
                     epoch: self.epoch,
                     episode: self.episode,
                     since: event.at,
@@ -193,6 +211,7 @@ impl Room {
             Fact::CallRetried { call_id, .. } => self.poisoned.retain(|poisoned| poisoned.call_id != *call_id),
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
+        self.keep_leave();
     }
 
     fn move_control(&mut self, to: Control) {

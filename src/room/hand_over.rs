@@ -28,6 +28,20 @@ pub(super) fn is_our_own_doing(room: &Room, agent: &AgentId) -> bool {
     }
 }
 
+/// A sign that somebody types is written down again once a third of its time is over, not for every key.
+const THIRDS: i64 = 3;
+
+/// Somebody types: what the AI agent would send waits a little.
+pub(super) fn typing(room: &Room, agent: Option<&AgentId>, ground: &Ground<'_>) -> Vec<Fact> {
+    let hold_ms = i64::from(ground.company.settings.people.typing_hold_s) * 1_000;
+    let left_ms = room.typing_until.map_or(0, |until| until.ms_since(ground.now));
+    let enough = left_ms > hold_ms / THIRDS * 2;
+    if hold_ms == 0 || enough || matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        return vec![];
+    }
+    vec![Fact::PersonTyping { agent_id: agent.cloned(), until: ground.now.plus_ms(hold_ms) }]
+}
+
 fn resolved() -> Refusal {
     Refusal::new("room_resolved", Next::DoNotRetry, "The conversation is resolved.")
 }

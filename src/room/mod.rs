@@ -11,6 +11,7 @@ pub mod decision;
 pub mod effect;
 pub mod event;
 mod fold;
+pub mod goodbye;
 pub mod hand_over;
 pub mod hours;
 pub mod ids;
@@ -29,6 +30,7 @@ pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
 pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,

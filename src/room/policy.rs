@@ -95,6 +95,8 @@ pub struct People {
     pub while_person_controls: Fence,
     /// A person who answers the customer takes the conversation.
     pub reply_takes_over: bool,
+    /// While a person types, what the AI agent would send waits: so long after each sign of it; 0: it does not. At most 60 s.
+    pub typing_hold_s: u32,
     /// A person who was silent for so long gives the conversation back to the AI agent; 0: never. Else 60 to 86,400 s.
     pub return_to_bot_after_s: u32,
     pub strategy: AssignStrategy,
@@ -123,6 +125,7 @@ impl Default for People {
         Self {
             while_person_controls: Fence::default(),
             reply_takes_over: true,
+            typing_hold_s: 15,
             return_to_bot_after_s: 0,
             strategy: AssignStrategy::default(),
             on_offline: OfflinePolicy::default(),
@@ -144,6 +147,7 @@ impl People {
         let bounds = [
             ("return_to_bot_after_s", self.return_to_bot_after_s, 60, 86_400, true),
             ("idle_reassign_s", self.idle_reassign_s, 10, 86_400, true),
+            ("typing_hold_s", self.typing_hold_s, 0, 60, false),
             ("offline_grace_s", self.offline_grace_s, 0, 3_600, false),
             ("burst_per_minute", self.burst_per_minute, 0, 1_000, false),
             ("courtesy_h", self.courtesy_h, 0, 168, false),

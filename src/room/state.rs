@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::dead_letter::Poisoned;
 use super::effect::{EffectKind, OpenEffect, Outside, RecordKind};
 use super::event::{AssignTarget, Customer, ParkedOn};
+use super::goodbye::Goodbye;
 use super::ids::{AgentId, CallId, Timestamp};
 
 /// States of a call (design.md section 3). All but the first five are final.
@@ -258,6 +259,12 @@ pub struct Room {
     pub parked: Vec<ParkedCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<Box<Barrier>>,
+    /// A person types: what the AI agent would send waits until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing_until: Option<Timestamp>,
+    /// What the AI agent that handed over may still say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goodbye: Option<Box<Goodbye>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staffed: Option<Box<Staffed>>,
     /// Calls that were set aside because deciding them failed, oldest first, at most `Room::MOST_POISONED`.
@@ -288,6 +295,8 @@ impl Default for Room {
             paused: false,
             parked: vec![],
             barrier: None,
+            typing_until: None,
+            goodbye: None,
             staffed: None,
             poisoned: vec![],
             outside: None,

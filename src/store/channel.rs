@@ -33,6 +33,8 @@ pub struct NewChannel {
     pub options: ChannelOptions,
     pub token: Secret,
     pub bot_token: Option<Secret>,
+    /// What webhooks are signed with, where the channel signs them.
+    pub app_secret: Option<Secret>,
     /// The webhook's path is made anew, and the old one ends.
     pub new_secret: bool,
 }
@@ -43,6 +45,8 @@ struct Sealed {
     token: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bot_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    app_secret: Option<String>,
     webhook_secret: String,
 }
 
@@ -86,8 +90,10 @@ impl Directory {
             let webhook_secret = before.map_or_else(new_webhook_secret, |before| Ok(before.webhook_secret))?;
             let address = webhook_url(&new.public_url, new.kind, &webhook_secret);
             let webhook_key = hash_webhook(&writer.pepper, &webhook_secret).to_vec();
-            let bot_token = new.bot_token.as_ref().map(|token| token.reveal().to_owned());
-            let sealed = Sealed { token: new.token.reveal().to_owned(), bot_token, webhook_secret }.close(&seal, &id)?;
+            let revealed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.reveal().to_owned());
+            let (bot_token, app_secret) = (revealed(&new.bot_token), revealed(&new.app_secret));
+            let sealed = Sealed { token: new.token.reveal().to_owned(), bot_token, app_secret, webhook_secret };
+            let sealed = sealed.close(&seal, &id)?;
             let chosen = serde_json::to_string(&new.options).map_err(|error| StoreError::Invalid(error.to_string()))?;
             // Never a version that was there before, even after the settings were cleared.
             let at = now().0;
@@ -213,6 +219,7 @@ pub(super) async fn access(readers: &Workers, seal: &Seal, company: CompanyNo) -
         webhook_url: Some(webhook_url(&public_url, kind, &secrets.webhook_secret)),
         token: Secret::new(secrets.token),
         bot_token: secrets.bot_token.map(Secret::new),
+        app_secret: secrets.app_secret.map(Secret::new),
         version,
     }))
 }

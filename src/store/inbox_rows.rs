@@ -3,12 +3,13 @@
 
 use diesel::prelude::*;
 
+use super::channel_memory::keep_echo;
 use super::conn::{Conn, run};
 use super::group_pg::clean;
 use super::schema::{channel_rooms, inbox};
 use super::url::StoreError;
 use crate::actors::inbox::{Done, InboxRow, Letter};
-use crate::room::{CompanyNo, RoomAddress, RoomId, Timestamp};
+use crate::room::{ChannelKind, CompanyNo, RoomAddress, RoomId, Timestamp};
 
 pub(super) enum Write {
     Append(Letter),
@@ -40,6 +41,9 @@ fn append(conn: &mut Conn, letter: &Letter) -> Result<bool, StoreError> {
         ))
         .on_conflict_do_nothing()
         .execute(c))?;
+    if let Some(echo) = &letter.echo {
+        keep_echo(conn, letter.company, echo, letter.received_at)?;
+    }
     Ok(made > 0)
 }
 
@@ -64,17 +68,18 @@ fn mark(conn: &mut Conn, done: &Done) -> Result<bool, StoreError> {
 
 /// Not done yet, oldest first.
 pub(super) fn waiting(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<InboxRow>, StoreError> {
-    type Row = (i64, i64, String, String, i64);
+    type Row = (i64, i64, String, String, String, i64);
     let found: Vec<Row> = run!(conn, "reading the inbox", |c| inbox::table
         .filter(inbox::done_at.is_null())
         .filter(inbox::position.gt(after))
         .order(inbox::position.asc())
         .limit(limit)
-        .select((inbox::position, inbox::company, inbox::room_id, inbox::body, inbox::received_at))
+        .select((inbox::position, inbox::company, inbox::source, inbox::room_id, inbox::body, inbox::received_at))
         .load(c))?;
-    let row = |(position, company, room, body, received_at): Row| InboxRow {
+    let row = |(position, company, source, room, body, received_at): Row| InboxRow {
         position,
         company: CompanyNo(company),
+        source: ChannelKind::parse(&source).unwrap_or_default(),
         room: (!room.is_empty()).then(|| RoomId::trusted(&room)),
         body: body.into(),
         received_at: Timestamp(received_at),

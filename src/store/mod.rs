@@ -4,6 +4,7 @@
 mod call_keys;
 mod call_lists;
 mod channel;
+mod channel_memory;
 mod checkpoint;
 mod committed;
 mod company_view;

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use diesel::prelude::*;
 use tokio::sync::watch;
 
+use super::channel_memory::StoredChannelMemory;
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
 use super::inbox::StoredInbox;
@@ -26,7 +27,7 @@ use super::secrets::{Pepper, reference_key};
 use super::url::{StoreError, StoreUrl};
 use super::vault::SealedVault;
 use super::workers::Workers;
-use crate::actors::inbox::Inbox;
+use crate::actors::inbox::{ChannelMemory, Inbox};
 use crate::actors::outside::{Outbox, Vault};
 use crate::actors::ports::{Journal, Mailbags, Memory};
 use crate::room::Timestamp;
@@ -164,6 +165,12 @@ impl Store {
     /// What is heard from channels, until their rooms have it.
     pub fn inbox(&self) -> Arc<dyn Inbox> {
         Arc::clone(&self.0.inbox) as Arc<dyn Inbox>
+    }
+
+    /// What is remembered of channels beside their rooms.
+    pub fn channel_memory(&self) -> Arc<dyn ChannelMemory> {
+        let (writer, readers) = (Arc::clone(&self.0.writer), Arc::clone(&self.0.readers));
+        Arc::new(StoredChannelMemory { writer, readers })
     }
 
     /// Companies' CRM access, its tokens unsealed. For nobody but the CRM's adapter.

@@ -38,6 +38,8 @@ struct Fence {
     epoch: i64,
     /// … or only to this person.
     hands_to: Option<String>,
+    /// … or by this assignment, while the conversation is not over: what its own request may still say.
+    leave: Option<i64>,
 }
 
 impl Head {
@@ -56,11 +58,25 @@ impl Head {
 }
 
 impl Fence {
-    fn of(job: &EffectJob, part: &Part) -> Option<Self> {
+    fn of(job: &EffectJob, part: &Part, at: Timestamp) -> Option<Self> {
         let hands_to = || part.hands_to.as_ref().map(ToString::to_string);
-        job.plan.fenced.then(|| Self { epoch: job.epoch, hands_to: hands_to() })
+        let leave = || job.plan.leave.as_ref().filter(|leave| at <= leave.until).map(|leave| leave.assignment);
+        job.plan.fenced.then(|| Self {
+            epoch: job.epoch,
+            hands_to: hands_to(),
+            leave: leave().and_then(|assignment| i64::try_from(assignment).ok()),
+        })
+    }
+
+    fn lets_in(&self, (epoch, assignee, assignment, control): &Controlled) -> bool {
+        *epoch == self.epoch
+            || (self.hands_to.is_some() && *assignee == self.hands_to)
+            || (self.leave == Some(*assignment) && control != "nobody")
     }
 }
+
+/// Of a room's row: control epoch, assignee, number of the assignment, who has control.
+type Controlled = (i64, Option<String>, i64, String);
 
 #[derive(Debug)]
 pub(super) enum Write {
@@ -73,7 +89,7 @@ impl Write {
     pub fn start(job: &EffectJob, part: &Part, at: Timestamp) -> Result<Self, Arc<str>> {
         let text = serde_json::to_string(part).map_err(|error| -> Arc<str> { error.to_string().into() })?;
         Ok(Self::Start {
-            head: Head { fence: Fence::of(job, part), ..Head::of(job, at) },
+            head: Head { fence: Fence::of(job, part, at), ..Head::of(job, at) },
             no: i64::from(part.no),
             name: clean(&part.name).into_owned(),
             part: text,
@@ -151,15 +167,13 @@ fn one(conn: &mut Conn, owner: i64, write: &Write) -> Result<Told, StoreError> {
 fn holds(conn: &mut Conn, head: &Head) -> Result<bool, StoreError> {
     let Some(fence) = &head.fence else { return Ok(true) };
     let row = rooms::table.filter(rooms::company.eq(head.company)).filter(rooms::room_id.eq(&head.room_id));
-    let row = row.select((rooms::epoch, rooms::assignee));
-    let found: QueryResult<Vec<(i64, Option<String>)>> = match conn {
+    let row = row.select((rooms::epoch, rooms::assignee, rooms::assignment, rooms::control));
+    let found: QueryResult<Vec<Controlled>> = match conn {
         Conn::Sqlite(c) => row.load(c),
         Conn::Pg(c) => row.for_share().load(c),
     };
     let found = found.map_err(|error| sort(error, "reading who controls a room"))?;
-    Ok(found
-        .first()
-        .is_some_and(|(epoch, assignee)| *epoch == fence.epoch || (fence.hands_to.is_some() && *assignee == fence.hands_to)))
+    Ok(found.first().is_some_and(|row| fence.lets_in(row)))
 }
 
 /// The effect's row for this try; false: this try of it has ended.

@@ -69,5 +69,11 @@ tables! {
         position: BigInt, company: BigInt, source: Text, dedupe_key: Binary, room_id: Text, body: Text, received_at: BigInt,
         done_at: Nullable<BigInt>,
     }
+    channel_media (company, account, sha256) {
+        company: BigInt, account: Text, sha256: Text, media_id: Text, uploaded_at: BigInt,
+    }
+    channel_echoes (company, call_key, part) {
+        company: BigInt, call_key: Binary, part: BigInt, message_id: Text, heard_at: BigInt,
+    }
     channel_rooms (company, room_id) { company: BigInt, room_id: Text, known: Text, }
 }

@@ -178,7 +178,7 @@ pub fn only_who_knows_the_path_tells_us_anything(world: &mut World) {
         let answer = outside.send("POST", &wrong, Some(&body));
         assert_eq!((answer.http, without_id(answer.body)), (404, nowhere.clone()), "{wrong}");
     }
-    assert_eq!(outside.get(&path).http, 405);
+    assert_eq!(outside.get(&path).http, 404, "this channel asks for no handshake");
 
     // Another company's path makes another company's room, whatever stands in the body.
     let acme = world.a_room(ROOM);

@@ -14,7 +14,7 @@ impl Roster {
     pub fn directory(&mut self, company: &Company, now: Timestamp) -> Vec<Word> {
         self.policy = company.settings.people.clone();
         self.divisions.clone_from(&company.divisions);
-        self.embedded = company.channel == ChannelKind::Embedded;
+        self.embedded = company.channel != ChannelKind::Qontak;
         for agent in &company.agents {
             let person = self.people.entry(agent.id.clone()).or_default();
             let online = agent.status == Presence::Online;

@@ -15,7 +15,7 @@ pub fn is_resolve(admitted: &Admitted) -> bool {
 }
 
 /// Whether a resolve of the same request waits for this call.
-fn is_waited_for(name: &str) -> bool {
+pub(super) fn is_waited_for(name: &str) -> bool {
     matches!(name, "assign_agent" | "send_attachment")
 }
 
@@ -27,19 +27,13 @@ impl Turn<'_> {
             Decision::Parked { on, .. } => *on == ParkedOn::Effect,
             Decision::Refused(_) => false,
         };
-        let waits_for: Vec<CallId> = self.batch.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
+        let waits_for: Vec<CallId> = self.request.waited_for.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
         if !resolves || waits_for.is_empty() {
             return decision;
         }
         let until = self.ground.now.plus_ms(BARRIER_MS);
         let raised = Fact::BarrierRaised { call_id: call.call_id.clone(), waits_for, until };
         Decision::Parked { facts: vec![raised], on: ParkedOn::Barrier }
-    }
-
-    /// Calls of the present request that a resolve in it waits for.
-    pub fn request_is(&mut self, calls: &[Admitted]) {
-        let waited_for = calls.iter().filter(|admitted| is_waited_for(admitted.call.name));
-        self.batch = waited_for.map(|admitted| admitted.call.call_id.clone()).collect();
     }
 }
 

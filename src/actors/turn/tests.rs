@@ -1,5 +1,8 @@
 //! Stories of one step: the barrier of a resolve, and calls that wait for a person's yes.
 
+mod goodbye;
+mod typing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -7,7 +10,7 @@ use super::*;
 use crate::catalog::admit::{Admission, admit};
 use crate::catalog::dialect;
 use crate::room::{
-    AgentId, AiAgentId, ApprovalRule, Company, CompanyNo, Customer, Lifecycle, RoomId, Seen, TakenBy, WhilePerson, Writer,
+    AgentId, AiAgentId, ApprovalRule, CallId, Company, CompanyNo, Customer, Lifecycle, RoomId, Seen, TakenBy, WhilePerson, Writer,
 };
 
 struct Scene {
@@ -87,7 +90,7 @@ impl Scene {
             key_id: &key_id,
             turn_id: None,
             seen: Seen::default(),
-            has: crate::catalog::Has { crm: true, files: false },
+            has: crate::catalog::Has { crm: true, files: true },
         };
         admit(&raw, None, &admission).unwrap()
     }

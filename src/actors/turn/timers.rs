@@ -1,5 +1,6 @@
 //! Which durable timers a step sets or clears: what the room waits for before it and after it, compared.
 
+use crate::catalog::fence;
 use crate::room::{Lifecycle, ParkedOn, Room, Timestamp};
 
 use super::super::ports::{TimerChange, TimerKind};
@@ -47,6 +48,12 @@ impl Turn<'_> {
                 later(waiting.map(|parked| parked.since).min()?, people.approval_expires_s)
             }
             TimerKind::Idle => later(staffed.filter(|_| room.reassigning.is_none())?.awaited_since?, people.idle_reassign_s),
+            TimerKind::Typing => {
+                let waiting = room.parked.iter().filter(|parked| parked.on == ParkedOn::Typing);
+                let longest = waiting.map(|parked| parked.since).min()?.plus_ms(fence::LONGEST_HOLD_MS);
+                let due = room.typing_until.map_or(longest, |until| until.min(longest));
+                Some((due, due.0.to_string()))
+            }
             TimerKind::Silence => later(staffed?.active_at, people.return_to_bot_after_s),
         }
     }

@@ -1,15 +1,12 @@
 //! The rows of the table that are about files: the library, where files are fetched from, and the links to those that were sent.
 
-use actix_web::HttpRequest;
-use actix_web::web::{self, Payload};
-
 use super::super::auth::Access;
+use super::super::handlers::{to, to_link};
 use super::super::openapi::{list, schema};
 use super::super::page::PAGE;
 use super::super::problem::{CREATED, Kind, OK, PARTIAL_CONTENT};
 use super::super::routes::Method::{Get, Post, Put};
 use super::super::routes::Route;
-use super::super::visit::{serve, serve_link};
 use super::super::{file_sources, files, sent_files};
 use super::{BUILDERS, OPERATORS, STAFF};
 

@@ -58,6 +58,7 @@ impl Scene {
         let row = InboxRow {
             position: 1,
             company: CompanyNo(1),
+            source: ChannelKind::Qontak,
             room: label.room,
             body: text.into(),
             received_at,

@@ -138,7 +138,7 @@ impl QontakChannel {
         let directory = self.memory.company(company).await?;
         let is_here = |email: &String| directory.agents.iter().any(|agent| agent.email.trim().eq_ignore_ascii_case(email));
         if !before.as_ref().is_some_and(is_here) {
-            match self.look_for(company, || met().as_ref().is_some_and(is_here)).await {
+            match self.look_for(company, || met() != before, || met().as_ref().is_some_and(is_here)).await {
                 Ok(()) => {}
                 // A company whose rooms live here.
                 Err(Stop::Refuse(_)) => return Ok(None),
@@ -149,15 +149,22 @@ impl QontakChannel {
         Ok(met().filter(|email| !email.is_empty()))
     }
 
-    /// Reads everybody there again for the sake of one; when that was in vain, nobody else has it done for a while.
-    async fn look_for(&self, company: CompanyNo, found: impl Fn() -> bool) -> Step<()> {
-        let (desk, now) = (self.desk(company), self.clock.now());
+    /// Reads everybody there again for the sake of one, unless somebody else just did (`changed`). When that is in vain, also
+    /// because the channel does not answer, nobody else has it done for a while.
+    async fn look_for(&self, company: CompanyNo, changed: impl Fn() -> bool, found: impl Fn() -> bool) -> Step<()> {
+        let desk = self.desk(company);
+        let _turn = desk.meeting.lock().await;
+        if changed() {
+            return Ok(());
+        }
+        let now = self.clock.now();
         if now.0 < desk.strangers_until.load(Ordering::Acquire) {
             return Err(Stop::later(0, "the people there were read only just now"));
         }
+        desk.strangers_until.store(now.plus_ms(STRANGERS_AGAIN_MS).0, Ordering::Release);
         self.meet_everybody(company).await?;
-        if !found() {
-            desk.strangers_until.store(now.plus_ms(STRANGERS_AGAIN_MS).0, Ordering::Release);
+        if found() {
+            desk.strangers_until.store(0, Ordering::Release);
         }
         Ok(())
     }

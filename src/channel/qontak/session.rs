@@ -42,6 +42,8 @@ pub struct Desk {
     pub registered: AtomicI64,
     /// Until then (microseconds) the people there are not read again for the sake of one whom nobody knows.
     pub strangers_until: AtomicI64,
+    /// Held while they are read for that.
+    pub meeting: tokio::sync::Mutex<()>,
 }
 
 impl Desk {

@@ -142,6 +142,7 @@ impl Scene {
             options,
             token: Secret::new(TOKEN.into()),
             bot_token: Some(Secret::new("bot-token".into())),
+            app_secret: None,
             webhook_url: Some(Secret::new("http://127.0.0.1:9/v1/webhooks/qontak/canary-path".into())),
             version: 1,
         };

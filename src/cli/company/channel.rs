@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::find;
 use super::reach::{BudgetArgs, DialectName, base_url, dialect_text, is_here, token};
+use crate::actors::outside::ChannelOptions;
 use crate::cli::output::time_text;
 use crate::cli::{Context, Exit, Failure, Outcome, StoreFlags};
 use crate::room::{ChannelKind, CompanyNo};
@@ -38,6 +39,9 @@ pub enum KindName {
     /// In Qontak's omnichannel inbox
     #[default]
     Qontak,
+    /// On WhatsApp, by Meta's Cloud API
+    #[value(name = "whatsapp_cloud")]
+    WhatsappCloud,
 }
 
 #[derive(Debug, Args)]
@@ -45,17 +49,26 @@ pub struct SetArgs {
     company: String,
     #[arg(long, value_enum, default_value_t)]
     kind: KindName,
-    /// https://host or http://host:port, nothing behind it
+    /// https://host or http://host:port, nothing behind it [default for whatsapp_cloud: https://graph.facebook.com]
     #[arg(long, value_name = "URL", required_if_eq("kind", "qontak"))]
     base_url: Option<String>,
-    /// File with the token of an admin or supervisor, or with the JSON of a refreshable one
-    #[arg(long, value_name = "FILE", required_if_eq("kind", "qontak"))]
+    /// File with the token: of an admin or supervisor there, or of a system user at Meta
+    #[arg(long, value_name = "FILE", required_if_eq_any([("kind", "qontak"), ("kind", "whatsapp_cloud")]))]
     token_file: Option<PathBuf>,
     /// File with the bot's token, with which messages are sent
     #[arg(long, value_name = "FILE")]
     bot_token_file: Option<PathBuf>,
+    /// Meta's id of the business's phone number
+    #[arg(long, value_name = "ID", required_if_eq("kind", "whatsapp_cloud"))]
+    phone_number_id: Option<String>,
+    /// File with the app's secret, with which Meta signs webhooks
+    #[arg(long, value_name = "FILE", required_if_eq("kind", "whatsapp_cloud"))]
+    app_secret_file: Option<PathBuf>,
+    /// Version of Meta's API [default: v23.0]
+    #[arg(long, value_name = "VERSION")]
+    api_version: Option<String>,
     /// Where this server is reached from there, nothing behind it: its webhooks come to it
-    #[arg(long, value_name = "URL", required_if_eq("kind", "qontak"))]
+    #[arg(long, value_name = "URL", required_if_eq_any([("kind", "qontak"), ("kind", "whatsapp_cloud")]))]
     public_url: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     dialect: DialectName,
@@ -89,20 +102,49 @@ fn read(args: &SetArgs) -> Result<NewChannel, Failure> {
         None => Err(Failure::usage(format!("{flag} is needed"))),
     };
     let file = args.token_file.as_ref().ok_or_else(|| Failure::usage("--token-file is needed"))?;
+    let (kind, options, base_url) = match args.kind {
+        KindName::WhatsappCloud => {
+            let graph = Some(args.base_url.clone().unwrap_or_else(|| GRAPH.to_owned()));
+            (ChannelKind::WhatsappCloud, args.budget.checked_over(whatsapp_options(args)?)?, given(&graph, "--base-url")?)
+        }
+        _ => (ChannelKind::Qontak, args.budget.checked()?, given(&args.base_url, "--base-url")?),
+    };
     Ok(NewChannel {
-        kind: ChannelKind::Qontak,
-        base_url: given(&args.base_url, "--base-url")?,
+        kind,
+        base_url,
         public_url: given(&args.public_url, "--public-url")?,
         dialect: args.dialect.dialect(),
-        options: args.budget.checked()?,
+        options,
         token: token(file)?,
         bot_token: args.bot_token_file.as_ref().map(|file| token(file)).transpose()?,
+        app_secret: args.app_secret_file.as_ref().map(|file| token(file)).transpose()?,
         new_secret: args.new_secret,
     })
 }
 
+/// Where Meta's API is.
+const GRAPH: &str = "https://graph.facebook.com";
+
+/// Meta lets a number send 80 messages a second unless it says otherwise; some room is left.
+fn whatsapp_options(args: &SetArgs) -> Result<ChannelOptions, Failure> {
+    let account = args.phone_number_id.clone().ok_or_else(|| Failure::usage("--phone-number-id is needed"))?;
+    if account.is_empty() || account.len() > 32 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Failure::usage("--phone-number-id must be the number's id at Meta: digits only"));
+    }
+    let usual =
+        ChannelOptions { per_second: 50.0, per_minute: 3_000.0, burst: 50, account: Some(account), ..ChannelOptions::default() };
+    let api_version = args.api_version.clone().unwrap_or(usual.api_version.clone());
+    let (major, minor) = api_version.trim_start_matches('v').split_once('.').unwrap_or_default();
+    let number = |text: &str| !text.is_empty() && text.len() < 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !api_version.starts_with('v') || !number(major) || !number(minor) {
+        return Err(Failure::usage("--api-version must be like v23.0"));
+    }
+    Ok(ChannelOptions { api_version, ..usual })
+}
+
 async fn set(context: &Context, args: &SetArgs) -> Outcome {
     let new = read(args)?;
+    let kind = new.kind;
     let (base_url, public_url, dialect) = (new.base_url.clone(), new.public_url.clone(), dialect_text(new.dialect));
     let bot_token = new.bot_token.as_ref().map_or("none", |_| "sealed");
     let store = context.store_beside(&args.store)?;
@@ -116,7 +158,7 @@ async fn set(context: &Context, args: &SetArgs) -> Outcome {
         context.output.note("bellhop: webhooks will not come over https, so their secret address travels readable for others");
     }
     let document = serde_json::json!({
-        "company": row.name, "kind": ChannelKind::Qontak.as_str(), "base_url": base_url, "dialect": dialect, "token": "sealed",
+        "company": row.name, "kind": kind.as_str(), "base_url": base_url, "dialect": dialect, "token": "sealed",
         "bot_token": bot_token, "webhook_url": webhook_url.reveal()
     });
     context.output.result(&document, || {
@@ -208,6 +250,8 @@ mod tests {
             set,
             &format!("{set} {more}"),
             "bellhop company channel set acme --kind embedded",
+            "bellhop company channel set acme --kind whatsapp_cloud --phone-number-id 106540352242922 --token-file F \
+             --app-secret-file F --public-url https://us.test --api-version v23.0",
             "bellhop company channel show acme",
             "bellhop company channel clear acme --json",
         ] {

@@ -56,17 +56,26 @@ pub struct BudgetArgs {
     /// An attempt is given up after this time [default: 10000]
     #[arg(long, value_name = "MS")]
     attempt_timeout_ms: Option<i64>,
+    /// So long a message whose answer was lost is waited for [default: 45000]
+    #[arg(long, value_name = "MS", hide = true)]
+    status_wait_ms: Option<i64>,
 }
 
 impl BudgetArgs {
     pub fn checked(&self) -> Result<ChannelOptions, Failure> {
-        let usual = ChannelOptions::default();
+        self.checked_over(ChannelOptions::default())
+    }
+
+    /// `usual`: what counts where nothing is given.
+    pub fn checked_over(&self, usual: ChannelOptions) -> Result<ChannelOptions, Failure> {
         let options = ChannelOptions {
             per_second: self.per_second.unwrap_or(usual.per_second),
             per_minute: self.per_minute.unwrap_or(usual.per_minute),
             burst: self.burst.unwrap_or(usual.burst),
             attempt_timeout_ms: self.attempt_timeout_ms.unwrap_or(usual.attempt_timeout_ms),
             grace_ms: self.grace_ms.unwrap_or(usual.grace_ms),
+            status_wait_ms: self.status_wait_ms.unwrap_or(usual.status_wait_ms),
+            ..usual
         };
         // Also refuses what is not a number.
         let numbers = [
@@ -77,8 +86,11 @@ impl BudgetArgs {
         if let Some((name, _, least, most)) = numbers.iter().find(|(_, number, least, most)| !(*least..=*most).contains(number)) {
             return Err(Failure::usage(format!("{name} must be {least} to {most}")));
         }
-        let times =
-            [("--grace-ms", options.grace_ms, 0, 600_000), ("--attempt-timeout-ms", options.attempt_timeout_ms, 50, 120_000)];
+        let times = [
+            ("--grace-ms", options.grace_ms, 0, 600_000),
+            ("--attempt-timeout-ms", options.attempt_timeout_ms, 50, 120_000),
+            ("--status-wait-ms", options.status_wait_ms, 0, 600_000),
+        ];
         if let Some((name, _, least, most)) = times.iter().find(|(_, ms, least, most)| !(*least..=*most).contains(ms)) {
             return Err(Failure::usage(format!("{name} must be {least} to {most}")));
         }

@@ -9,7 +9,7 @@ use super::{Check, Level, check};
 use crate::actors::SystemClock;
 use crate::actors::ports::Clock;
 use crate::app::build_outside;
-use crate::channel::{CheckProblem, QontakChannel};
+use crate::channel::{Channels, CheckProblem};
 use crate::store::{CompanyRow, Store};
 
 const AT_ONCE: usize = 8;
@@ -26,14 +26,14 @@ pub async fn checks(store: &Store, companies: &[CompanyRow]) -> Vec<Check> {
         return vec![];
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let channel = match build_outside(store, &clock) {
+    let channel = match build_outside(store, &clock, None) {
         Ok((_, channel)) => channel,
         Err(error) => return vec![check("channel", Level::Fail, error.to_string(), None)],
     };
     stream::iter(connected).map(|company| one(&channel, company)).buffered(AT_ONCE).collect().await
 }
 
-async fn one(channel: &QontakChannel, company: &CompanyRow) -> Check {
+async fn one(channel: &Channels, company: &CompanyRow) -> Check {
     let name = &company.name;
     match channel.check(company.no).await {
         Ok(report) => {
@@ -54,7 +54,7 @@ async fn one(channel: &QontakChannel, company: &CompanyRow) -> Check {
         Err(problem) => {
             let next = match problem {
                 CheckProblem::TokenRefused { .. } => {
-                    format!("bellhop company channel set {name} --kind qontak --base-url URL --token-file FILE --public-url URL")
+                    format!("bellhop company channel set {name} --kind KIND --token-file FILE --public-url URL")
                 }
                 _ => format!("bellhop company channel show {name}"),
             };

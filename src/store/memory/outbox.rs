@@ -188,7 +188,11 @@ impl Outbox for MemoryStore {
         self.later(move |state| {
             let room = state.room(&job.address);
             let unmoved = room.is_some_and(|room| {
-                room.epoch == job.epoch || (part.hands_to.is_some() && room.columns.assignee == part.hands_to)
+                let leave = job.plan.leave.as_ref().filter(|leave| at <= leave.until);
+                let last_word = leave.is_some_and(|leave| i64::try_from(leave.assignment) == Ok(room.columns.assignment));
+                room.epoch == job.epoch
+                    || (part.hands_to.is_some() && room.columns.assignee == part.hands_to)
+                    || (last_word && room.columns.control != "nobody")
             });
             let void = job.plan.fenced && !unmoved;
             let version = room.map_or(0, |room| room.version);

@@ -3,7 +3,7 @@
 use super::outbox::{job, part};
 use super::*;
 use crate::actors::outside::{EffectJob, Outbox, Part, Started};
-use crate::room::{AgentId, EffectKind, EffectPlan};
+use crate::room::{AgentId, EffectKind, EffectPlan, Leave};
 use crate::store::memory::{MemoryStore, Pace};
 
 fn fenced(id: &str, epoch: i64) -> EffectJob {
@@ -46,6 +46,47 @@ fn obeys(outbox: &dyn Outbox, journal: &Arc<dyn Journal>, commits: &dyn Fn(Commi
     assert_eq!(start(&fenced("b", 2), &part(0, "x")), Started::Yes, "decided since");
     let unfenced = EffectJob { plan: EffectPlan::absolute(EffectKind::Tags, false), ..fenced("c", 1) };
     assert_eq!(start(&unfenced, &part(0, "x")), Started::Yes);
+}
+
+/// What the request that asked for assignment 1 may still say.
+fn with_leave(id: &str, until: i64) -> EffectJob {
+    let leave = Some(Leave { assignment: 1, until: Timestamp(until) });
+    EffectJob { plan: EffectPlan { leave, ..fenced(id, 1).plan }, ..fenced(id, 1) }
+}
+
+fn moved(draft: &mut Draft, call: &str, control: &'static str, assignment: i64) -> Commit {
+    let mut commit = draft.calls(&[call]);
+    commit.epoch = commit.version;
+    (commit.columns.control, commit.columns.assignment) = (control, assignment);
+    commit
+}
+
+/// The same, of leave.
+fn obeys_leave(outbox: &dyn Outbox, journal: &Arc<dyn Journal>, commits: &dyn Fn(Commit)) {
+    let start = |job: &EffectJob, part: &Part| wait(outbox.start(job, part, Timestamp(5))).unwrap();
+    let (mut draft, commit) = first(journal);
+    commits(commit);
+    commits(moved(&mut draft, "c1", "queue", 1));
+    assert_eq!(start(&fenced("a", 1), &part(0, "x")), Started::Void);
+    assert_eq!(start(&with_leave("late", 4), &part(0, "x")), Started::Void, "its time is over");
+    assert_eq!(start(&with_leave("b", 5), &part(0, "x")), Started::Yes);
+    commits(moved(&mut draft, "c2", "person", 1));
+    assert_eq!(start(&with_leave("b", 5), &part(1, "x")), Started::Yes, "that is what was asked for");
+    commits(moved(&mut draft, "c3", "nobody", 1));
+    assert_eq!(start(&with_leave("b", 5), &part(2, "x")), Started::Void, "the conversation is over");
+    commits(moved(&mut draft, "c4", "person", 2));
+    assert_eq!(start(&with_leave("b", 5), &part(2, "x")), Started::Void, "somebody took it by themselves");
+}
+
+#[test]
+fn leave_to_say_goodbye_holds_for_its_own_assignment() {
+    each(|place| {
+        let serving = Serving::at(place);
+        obeys_leave(&*serving.store.outbox(), &serving.journal, &|commit| assert_eq!(serving.one(commit), None));
+    });
+    let store = MemoryStore::new(Pace::AtOnce);
+    let journal: Arc<dyn Journal> = store.clone();
+    obeys_leave(&*store, &journal, &|commit| assert!(journal.submit(Job::Commit(Box::new(commit))).is_ok()));
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn letter(company: i64, key: u8, room: &str) -> Letter {
         room: RoomId::new(room).ok(),
         body: format!(r#"{{"n":{key},"nul":"\u0000"}}"#),
         received_at: Timestamp(i64::from(key)),
+        echo: None,
     }
 }
 
@@ -72,6 +73,7 @@ fn new_channel(new_secret: bool) -> NewChannel {
         options: ChannelOptions::default(),
         token: Secret::new("canary-user".into()),
         bot_token: Some(Secret::new("canary-bot".into())),
+        app_secret: None,
         new_secret,
     }
 }

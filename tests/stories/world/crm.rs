@@ -12,7 +12,7 @@ use super::door::Door;
 use super::patience::eventually;
 use super::program::bellhop;
 use super::wire::Wire;
-use super::{World, port, within};
+use super::{World, port, whatsapp, within};
 
 /// What the company's requests carry; no log, database or answer may ever show it.
 pub const TOKEN: &str = "canary-9c41f0-crm-token-that-nobody-may-see";
@@ -35,6 +35,7 @@ impl StandIn {
         let port = port::free();
         let listen = format!("127.0.0.1:{port}");
         let words = ["standin", "--listen", &listen, "--crm-token", TOKEN, "--chat-token", "T2", "--bot-token", "T3"];
+        let words = [&words[..], &["--whatsapp-token", whatsapp::TOKEN, "--whatsapp-app-secret", whatsapp::APP_SECRET]].concat();
         let words = [&words, more].concat();
         let log = fs::File::create(folder.join("standin.log")).unwrap();
         let child = bellhop(folder, &words).stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn().unwrap();

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod program;
 pub mod small_disk;
 pub mod told;
+pub mod whatsapp;
 pub mod wire;
 
 use std::fs;

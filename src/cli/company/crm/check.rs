@@ -15,7 +15,7 @@ use super::super::find;
 /// A look at any company's CRM, with a way out of its own.
 pub fn looker(store: &Store) -> Result<QontakCrm, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    Ok(build_outside(store, &clock)?.0)
+    Ok(build_outside(store, &clock, None)?.0)
 }
 
 pub async fn run(context: &Context, store: &Store, company: &str) -> Outcome {

@@ -1,0 +1,2 @@
+DROP TABLE channel_echoes;
+DROP TABLE channel_media;

@@ -1,0 +1,132 @@
+//! The request that hands the conversation over may say goodbye once; no other call may, and not once a person is there by
+//! their own doing.
+
+use super::*;
+use crate::room::{ChannelKind, Control, FileEntry, FileKey, Format};
+
+const OTHER: &str = r#"{"attachment":"price-list"}"#;
+pub(super) const FILE: &str = r#"{"attachment":"brochure","caption":"Goodbye, Ana goes on from here."}"#;
+
+pub(super) fn with_files() -> Scene {
+    let mut scene = Scene::new();
+    let file = |key: &str| FileEntry {
+        key: FileKey::new(key).unwrap(),
+        version: 1,
+        description: "".into(),
+        sha256: key.into(),
+        size: 1_000,
+        format: Format::of_mime("application/pdf").unwrap(),
+        filename: format!("{key}.pdf").into(),
+    };
+    scene.company.files = [file("brochure"), file("price-list")].into();
+    scene
+}
+
+pub(super) fn sends(id: &'static str, file: &'static str) -> (&'static str, &'static str, &'static str) {
+    (id, "send_attachment", file)
+}
+
+/// Whether the store would still let this call's effect begin.
+fn may_begin(scene: &Scene, id: &str) -> bool {
+    let effect = scene.room.effect(&CallId::trusted(id)).unwrap();
+    let leave = effect.plan.leave.as_ref().filter(|leave| scene.now <= leave.until);
+    effect.epoch == scene.room.epoch || leave.is_some_and(|leave| leave.assignment == scene.room.assignment)
+}
+
+pub(super) fn sent(scene: &Scene) -> usize {
+    scene.room.outside.as_ref().map_or(0, |outside| outside.sent.len())
+}
+
+#[test]
+fn the_request_that_hands_over_sends_one_more_thing() {
+    let mut scene = with_files();
+    scene.post(&[ASSIGN, sends("s1", FILE), sends("s2", OTHER)]);
+    assert_eq!(scene.answer("s1").0, CallStatus::Succeeded);
+    assert_eq!(scene.answer("s2"), (CallStatus::Refused, "human_in_control".into()), "once");
+    assert_eq!((sent(&scene), &scene.room.goodbye), (1, &None), "and it is said");
+    // The customer still waits for somebody, and another request has no leave.
+    scene.post(&[sends("s3", OTHER)]);
+    assert_eq!(scene.answer("s3"), (CallStatus::Refused, "human_in_control".into()));
+    scene.offer();
+    scene.post(&[sends("s4", OTHER)]);
+    assert_eq!(scene.answer("s4").1, "human_in_control");
+}
+
+#[test]
+fn a_goodbye_that_is_refused_leaves_leave_to_the_next() {
+    let mut scene = with_files();
+    scene.post(&[ASSIGN, sends("s1", r#"{"attachment":"nothing"}"#), sends("s2", FILE)]);
+    assert_eq!(scene.answer("s1").1, "unknown_attachment");
+    assert_eq!(scene.answer("s2").0, CallStatus::Succeeded);
+}
+
+#[test]
+fn leave_is_for_who_looked_when_the_request_began() {
+    for (behind, status) in [(0, CallStatus::Succeeded), (1, CallStatus::Refused)] {
+        let mut scene = with_files();
+        let agent = AgentId::trusted("agt_1");
+        scene.tell(Command::TakeOver { agent, agent_name: "Ana".into(), how: TakenBy::Takeover }).unwrap();
+        scene.tell(Command::GiveBack { of: None, reason: None }).unwrap();
+        let assign = scene.admitted(ASSIGN.0, ASSIGN.1, ASSIGN.2);
+        let mut send = scene.admitted("s1", "send_attachment", FILE);
+        send.call.seen.epoch = Some(scene.room.epoch - behind);
+        scene.step(|turn| {
+            turn.request_is(&[assign.clone(), send.clone()]);
+            turn.call(&assign);
+            turn.call(&send);
+        });
+        assert_eq!(scene.answer("s1").0, status, "{behind} behind");
+    }
+}
+
+#[test]
+fn what_was_asked_for_before_the_hand_over_is_the_last_word() {
+    let mut scene = with_files();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.post(&[sends("s1", FILE), ASSIGN, sends("s2", OTHER)]);
+    assert!(may_begin(&scene, "s1"), "control moved by its own request");
+    assert_eq!(scene.answer("s2").1, "human_in_control");
+    // The assignment comes about, as it was asked for.
+    scene.room.control = Control::Person { agent: AgentId::trusted("agt_1"), assignment: scene.room.assignment };
+    scene.room.epoch += 1;
+    assert!(may_begin(&scene, "s1"));
+    scene.now = scene.now.plus_ms(crate::room::goodbye::LEAVE_MS + 1);
+    assert!(!may_begin(&scene, "s1"), "too late to be a goodbye");
+}
+
+#[test]
+fn a_person_who_comes_by_themselves_ends_it() {
+    let agent = || AgentId::trusted("agt_1");
+    let takes_over = Command::TakeOver { agent: agent(), agent_name: "Ana".into(), how: TakenBy::Takeover };
+    let writes =
+        Command::Message { message_id: "by-ana".into(), from: Writer::Agent, agent_id: Some(agent()), text: "Ana here".into() };
+    for (given_first, command) in [(false, takes_over.clone()), (true, writes.clone()), (false, writes)] {
+        let mut scene = with_files();
+        scene.company.channel = ChannelKind::Qontak;
+        scene.post(&[ASSIGN, sends("s1", FILE)]);
+        assert!(may_begin(&scene, "s1"));
+        if given_first {
+            let (call_id, came_about) = (CallId::trusted("a1"), given_to_ana());
+            let settlement = crate::room::Settlement::done(&crate::room::ResultJson("{}".into()), came_about);
+            scene.tell(Command::EffectSettled { call_id, settlement }).unwrap();
+            assert_eq!(scene.room.assignee(), Some(&agent()));
+            assert!(may_begin(&scene, "s1"), "who was given it has said nothing yet");
+        }
+        scene.tell(command).unwrap();
+        assert!(!may_begin(&scene, "s1") && scene.room.goodbye.is_none());
+        assert_eq!(scene.room.assignee(), Some(&agent()));
+    }
+}
+
+fn given_to_ana() -> crate::room::CameAbout {
+    crate::room::CameAbout::Assigned { agent_id: AgentId::trusted("agt_1"), agent_name: "Ana".into(), because: None }
+}
+
+#[test]
+fn a_takeover_gives_no_leave() {
+    let mut scene = with_files();
+    let agent = AgentId::trusted("agt_1");
+    scene.tell(Command::TakeOver { agent, agent_name: "Ana".into(), how: TakenBy::Takeover }).unwrap();
+    scene.post(&[ASSIGN, sends("s1", FILE)]);
+    assert_eq!(scene.answer("s1").1, "human_in_control");
+}

@@ -1,0 +1,227 @@
+//! Webhooks of the Cloud API: one may tell of many messages and statuses, each of another room, so each is kept as a sheet of its
+//! own. A customer's room is named by the business's number and theirs; a status belongs to the room that its reference names.
+//! Pure. What nobody documented is kept and moves nothing.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::actors::inbox::{Echo, Heard, InboxRow, Label, Sheet};
+use crate::room::ids::hash16;
+use crate::room::{By, ChannelKind, Command, CompanyNo, Customer, Moves, RoomId, Timestamp, Writer};
+
+use super::reference::Reference;
+use crate::channel::inbound::MOST_TEXT;
+
+/// Longest name of a customer.
+const MOST_NAME: usize = 256;
+/// Sheets of one webhook; Meta puts at most some hundred events into one.
+const MOST_SHEETS: usize = 1_000;
+/// A sender's clock may be ahead of ours by this much.
+const MOST_AHEAD_MS: i64 = 5_000;
+
+/// What is known of a conversation, beside its room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Known {
+    name: Option<String>,
+    /// When the customer wrote last, in microseconds, as the channel says.
+    wrote: i64,
+}
+
+/// `None`: it is no webhook of the Cloud API.
+pub fn sheets(company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
+    let webhook: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
+    let mut sheets = vec![];
+    let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+    for change in list(&webhook, "entry").iter().flat_map(|entry| list(entry, "changes")) {
+        let value = &change["value"];
+        let phone = value["metadata"]["phone_number_id"].as_str().unwrap_or_default();
+        let contacts = list(value, "contacts");
+        for message in list(value, "messages") {
+            let from = text(&message, "from").unwrap_or_default();
+            let contact = contacts.iter().find(|contact| contact["wa_id"].as_str() == Some(from));
+            let identity = text(&message, "id").map(|id| format!("message\n{id}"));
+            let room = room_of(phone, from);
+            sheets.push(sheet(company, identity, room, None, &json!({"contact": contact, "message": message})));
+        }
+        for status in list(value, "statuses") {
+            let (id, step) = (text(&status, "id"), text(&status, "status"));
+            let identity = id.zip(step).map(|(id, step)| format!("status\n{id}\n{step}"));
+            let reference = text(&status, "biz_opaque_callback_data").and_then(Reference::of);
+            let room = match &reference {
+                Some(reference) => Some(reference.room.clone()),
+                None => room_of(phone, text(&status, "recipient_id").unwrap_or_default()),
+            };
+            let echo = reference.zip(id).map(|(reference, id)| Echo {
+                effect: reference.effect,
+                part: reference.part,
+                message_id: id.to_owned(),
+            });
+            sheets.push(sheet(company, identity, room, echo, &json!({ "status": status })));
+        }
+    }
+    sheets.truncate(MOST_SHEETS);
+    if sheets.is_empty() {
+        sheets.push(sheet(company, None, None, None, &webhook));
+    }
+    Some(sheets)
+}
+
+/// Only what is kept: one message or one status.
+fn sheet(company: CompanyNo, identity: Option<String>, room: Option<RoomId>, echo: Option<Echo>, body: &Value) -> Sheet {
+    let body = body.to_string();
+    let source = ChannelKind::WhatsappCloud.as_str().as_bytes();
+    let key = match &identity {
+        Some(identity) => hash16(b"webhook", company, &[source, identity.as_bytes()]),
+        None => hash16(b"webhook as it is", company, &[source, body.as_bytes()]),
+    };
+    Sheet { label: Label { key, room }, body, echo }
+}
+
+/// A customer's room here.
+pub fn room_of(phone: &str, customer: &str) -> Option<RoomId> {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if number(phone) && number(customer) { RoomId::new(&format!("wa-{phone}-{customer}")).ok() } else { None }
+}
+
+pub fn hear(row: &InboxRow, known: Option<&str>) -> Heard {
+    let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
+    if body["message"].is_object() {
+        return message(&body, row, known);
+    }
+    let kind = if body["status"].is_object() { "status" } else { "unknown" };
+    Heard { kind, ..Heard::default() }
+}
+
+fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
+    let kind = "message_from_customer";
+    let said = &body["message"];
+    let (Some(id), Some(from)) = (text(said, "id").filter(|id| id.len() <= RoomId::MAX_BYTES), text(said, "from")) else {
+        return Heard { kind: "unknown", ..Heard::default() };
+    };
+    let before: Known = known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let name = text(&body["contact"]["profile"], "name").map(|name| cut(name, MOST_NAME)).or_else(|| before.name.clone());
+    let at = time(said).filter(|at| *at <= row.received_at.plus_ms(MOST_AHEAD_MS)).unwrap_or(row.received_at);
+    let mut tells = vec![];
+    if known.is_none() || name != before.name {
+        let customer = Customer { handle: from.to_owned(), name: name.clone() };
+        let channel = ChannelKind::WhatsappCloud.as_str().to_owned();
+        tells.push((By::System, Command::Describe { channel, customer }));
+    }
+    // Overtaken by a later one, it is kept and moves nothing more.
+    let moves = if at.0 < before.wrote { Moves::Nothing } else { Moves::Everything };
+    let heard = Command::Heard { message_id: id.to_owned(), from: Writer::Customer, agent_id: None, text: words(said), moves };
+    tells.push((By::Customer, heard));
+    let after = Known { name, wrote: before.wrote.max(at.0) };
+    let known = (known.is_none() || after != before).then(|| serde_json::to_string(&after).ok()).flatten();
+    Heard { kind, tells, known }
+}
+
+/// What the customer wrote, or what stands in for it: `[image: bill]`.
+fn words(message: &Value) -> String {
+    let kind = text(message, "type").unwrap_or("message");
+    let part = &message[kind];
+    let said = match kind {
+        "text" => text(part, "body"),
+        "button" => text(part, "text"),
+        "interactive" => ["button_reply", "list_reply"].into_iter().find_map(|of| text(&part[of], "title")),
+        _ => None,
+    };
+    let beside = ["caption", "filename", "name", "emoji"].into_iter().find_map(|key| text(part, key));
+    match (said, beside) {
+        (Some(said), _) => cut(said, MOST_TEXT),
+        (None, Some(beside)) => format!("[{}: {}]", cut(kind, 40), cut(beside, MOST_TEXT - 64)),
+        (None, None) => format!("[{}]", cut(kind, 40)),
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value[key].as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn cut(text: &str, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text[..end.unwrap_or_default()].to_owned()
+}
+
+/// Seconds since 1970, as a text.
+fn time(value: &Value) -> Option<Timestamp> {
+    let seconds: i64 = value["timestamp"].as_str().and_then(|text| text.parse().ok()).or_else(|| value["timestamp"].as_i64())?;
+    seconds.checked_mul(1_000_000).filter(|at| *at > 0).map(Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::CallKey;
+
+    fn webhook(value: &Value) -> Vec<u8> {
+        let mut value = value.clone();
+        value["metadata"] = json!({"phone_number_id": "106"});
+        json!({"object": "whatsapp_business_account", "entry": [{"changes": [{"value": value, "field": "messages"}]}]})
+            .to_string()
+            .into_bytes()
+    }
+
+    fn row(sheet: &Sheet) -> InboxRow {
+        let (body, room) = (sheet.body.as_str().into(), sheet.label.room.clone());
+        let received_at = Timestamp(2_000_000_000_000_000);
+        let source = ChannelKind::WhatsappCloud;
+        InboxRow { position: 1, company: CompanyNo(1), source, room, body, received_at, emails: vec![] }
+    }
+
+    #[test]
+    fn a_webhook_of_many_is_a_sheet_for_each() {
+        let message =
+            |id: &str, from: &str| json!({"from": from, "id": id, "timestamp": "1", "type": "text", "text": {"body": "hi"}});
+        let contacts = json!([{"profile": {"name": "Rina"}, "wa_id": "62812"}]);
+        let body = webhook(&json!({"contacts": contacts, "messages": [message("a", "62812"), message("b", "62813")]}));
+        let all = sheets(CompanyNo(1), &body).unwrap();
+        let rooms: Vec<&str> = all.iter().map(|sheet| sheet.label.room.as_ref().unwrap().as_str()).collect();
+        assert_eq!(rooms, ["wa-106-62812", "wa-106-62813"]);
+        let heard = hear(&row(&all[0]), None);
+        let customer = Customer { handle: "62812".into(), name: Some("Rina".into()) };
+        assert_eq!(heard.tells[0].1, Command::Describe { channel: "whatsapp_cloud".into(), customer });
+        assert!(matches!(&heard.tells[1].1, Command::Heard { text, moves: Moves::Everything, .. } if text == "hi"));
+        // Known by now, and told again.
+        assert_eq!(hear(&row(&all[0]), heard.known.as_deref()).tells.len(), 1);
+        assert_eq!(sheets(CompanyNo(1), &body).unwrap()[0].label, all[0].label);
+        assert_ne!(sheets(CompanyNo(2), &body).unwrap()[0].label.key, all[0].label.key);
+    }
+
+    #[test]
+    fn what_was_overtaken_moves_nothing() {
+        let message = |seconds: &str| json!({"from": "62812", "id": "a", "timestamp": seconds, "type": "image", "image": {"caption": "bill"}});
+        let of = |seconds: &str| sheets(CompanyNo(1), &webhook(&json!({"messages": [message(seconds)]}))).unwrap().remove(0);
+        let heard = hear(&row(&of("1900000000")), None);
+        let late = hear(&row(&of("1800000000")), heard.known.as_deref());
+        assert!(matches!(&late.tells[0].1, Command::Heard { text, moves: Moves::Nothing, .. } if text == "[image: bill]"));
+    }
+
+    #[test]
+    fn a_status_belongs_to_the_room_its_reference_names() {
+        let reference = Reference { effect: CallKey([3; 16]), retries: 0, part: 1, room: RoomId::new("order-7").unwrap() };
+        let of = |callback: &str| {
+            let status =
+                json!({"id": "wamid.1", "status": "sent", "recipient_id": "62812", "biz_opaque_callback_data": callback});
+            sheets(CompanyNo(1), &webhook(&json!({ "statuses": [status] }))).unwrap().remove(0)
+        };
+        let ours = of(&reference.to_text());
+        assert_eq!(ours.label.room.unwrap().as_str(), "order-7");
+        assert_eq!(ours.echo, Some(Echo { effect: CallKey([3; 16]), part: 1, message_id: "wamid.1".into() }));
+        let theirs = of("somebody else's");
+        assert_eq!((theirs.label.room.unwrap().as_str(), theirs.echo), ("wa-106-62812", None));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_kept_and_moves_nothing() {
+        for body in [&b""[..], b"[]", b"7", b"\xff"] {
+            assert!(sheets(CompanyNo(1), body).is_none());
+        }
+        for body in ["{}", r#"{"entry":7}"#, r#"{"entry":[{"changes":[{"value":{"messages":[{}]}}]}]}"#] {
+            let all = sheets(CompanyNo(1), body.as_bytes()).unwrap();
+            assert_eq!((all.len(), &all[0].label.room), (1, &None), "{body}");
+            assert!(hear(&row(&all[0]), None).tells.is_empty());
+        }
+    }
+}

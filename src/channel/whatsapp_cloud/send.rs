@@ -1,0 +1,130 @@
+//! Sends a message, once, and says what that came to. What may have happened is never sent again from here. Before the part is
+//! marked its file lies ready there, so that between the mark and the answer only the message itself is under way.
+
+use std::sync::Arc;
+
+use crate::actors::inbox::UploadedMedia;
+use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
+use crate::outbound::Stop;
+use crate::outbound::{Body, Class, Inner, Outcome, Slot, backoff_ms, sort};
+use crate::room::{CallStatus, Refusal, Settlement};
+
+use super::WhatsappCloud;
+use super::envelope::{self, Meaning};
+use super::part::Message;
+use super::session::{Session, not_connected};
+use super::wire::CREDENTIALS_MS;
+
+/// Where a company's messages go.
+const MESSAGES: &str = "messages";
+
+/// What lies ready before a part is marked.
+enum Ready {
+    Go {
+        slot: Slot,
+        media: Option<UploadedMedia>,
+    },
+    /// What `write` is to say without sending anything.
+    No(Refusal),
+}
+
+impl WhatsappCloud {
+    /// The file's media id and a slot of the company's.
+    pub(super) async fn make_ready(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
+        let company = job.address.company;
+        loop {
+            let ready = async {
+                let session = self.session(company).await?;
+                let media = match &job.plan.file {
+                    Some(file) => Some(self.media(job, &session, file).await?),
+                    None => None,
+                };
+                let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+                Ok((session, slot, media))
+            };
+            match ready.await {
+                Ok((session, slot, media)) => match self.session(company).await {
+                    // The wait may have been long.
+                    Ok(now) if same(&now, &session) => return Ok(Permit(Box::new(Ready::Go { slot, media }))),
+                    Ok(_) | Err(_) => drop(slot),
+                },
+                Err(Stop::Later { why, .. }) => return Err(why),
+                Err(Stop::Refuse(refusal)) => return Ok(Permit(Box::new(Ready::No(refusal)))),
+            }
+        }
+    }
+
+    pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
+        let message = Message::of(part)?;
+        let Ok(ready) = permit.0.downcast::<Ready>() else { return Err("this permit is not the channel's".into()) };
+        let (slot, media) = match *ready {
+            Ready::Go { slot, media } => (slot, media),
+            Ready::No(refusal) => return Ok(refused(&refusal)),
+        };
+        let session = match self.session(job.address.company).await {
+            Ok(session) => session,
+            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
+            Err(Stop::Refuse(_)) => return Ok(refused(&not_connected())),
+        };
+        if slot.host() != session.api.host {
+            return Ok(not_done(0, false, "the company's channel has moved"));
+        }
+        let body = message.body(media.as_ref().map(|media| media.id.as_str()), part.reference.as_deref());
+        let body = Body::Bytes("application/json", body.into_bytes());
+        let request = self.request(&session, "POST", &format!("/{}/{MESSAGES}", session.account), Some(body));
+        let reply = self.outbound.send(slot, request).await;
+        let complete = |body: &[u8]| if envelope::message_id(body).is_some() { Inner::Complete } else { Inner::Unreadable };
+        Ok(match sort(reply, true, complete) {
+            Outcome::Success { body } => match envelope::message_id(&body) {
+                Some(record) => Sent::Done(PartDone { record, answer: String::new() }),
+                None => Sent::Doubtful { why: "the answer cannot be read".into() },
+            },
+            Outcome::Refused { status, body } => self.said_no(job, &session, status, &body, media).await,
+            Outcome::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
+            Outcome::Credentials { status } => {
+                not_done(CREDENTIALS_MS, false, format!("the channel refuses the token ({status})"))
+            }
+            Outcome::Ambiguous { why } => Sent::Doubtful { why: why.into() },
+        })
+    }
+
+    async fn said_no(&self, job: &EffectJob, session: &Session, status: u16, body: &[u8], media: Option<UploadedMedia>) -> Sent {
+        let wrong = envelope::wrong(body);
+        tracing::info!(event = "channel.refused", status, code = wrong.code, "the channel refused a message");
+        match wrong.meaning() {
+            Meaning::Throttled => {
+                not_done(backoff_ms(4, self.chance()).max(1_000), true, "the channel takes no more messages now")
+            }
+            Meaning::Credentials => match self.refused_token(session, job) {
+                Stop::Later { after_ms, why } => not_done(after_ms, false, why),
+                Stop::Refuse(refusal) => refused(&refusal),
+            },
+            Meaning::UnknownMedia => self.forgets(job, session, media).await,
+            Meaning::No(refusal) => refused(&refusal),
+        }
+    }
+
+    /// The channel does not know the file any more: it is uploaded once again, and a second "unknown" is believed.
+    async fn forgets(&self, job: &EffectJob, session: &Session, media: Option<UploadedMedia>) -> Sent {
+        let (Some(media), Some(file)) = (media, &job.plan.file) else { return refused(&envelope::media_refused()) };
+        if media.uploaded_at > job.since {
+            return refused(&envelope::media_refused());
+        }
+        match self.memory.forget_media(job.address.company, &session.account, &file.sha256, &media.id).await {
+            Ok(()) => not_done(0, true, "the channel does not know the file any more"),
+            Err(why) => not_done(1_000, true, why),
+        }
+    }
+}
+
+fn same(one: &Session, other: &Session) -> bool {
+    one.api.host == other.api.host && one.account == other.account
+}
+
+fn refused(refusal: &Refusal) -> Sent {
+    Sent::Refused(Settlement::error(CallStatus::Refused, refusal))
+}
+
+fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
+    Sent::NotDone { after_ms, counts, why: why.into() }
+}

@@ -1,0 +1,98 @@
+//! An AI agent that hands the conversation over may say goodbye once, in the very request that does so; the customer hears that,
+//! and then people.
+
+use serde_json::{Value, json};
+
+use crate::world::channel::RAKA;
+use crate::world::file::{pdf, png};
+use crate::world::{Call, Room, World, assign_to, assign_to_anyone, calls, eventually};
+
+on_both_databases!(one_more_thing_and_then_people, the_goodbye_reaches_the_channel, a_person_who_comes_first_is_not_talked_over);
+
+const ROOM: &str = "7b000000-0000-4000-8000-0000000000bb";
+
+fn sends(file: &str) -> Call {
+    calls("send_attachment", json!({ "attachment": file }))
+}
+
+/// Two files that the company's AI agents may send, known to a running server.
+fn files(world: &World, robot: &Room) {
+    assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(4_000, 1)).http < 300);
+    assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
+    eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
+}
+
+fn a_conversation(world: &mut World) -> (Room, Room) {
+    world.has_a_channel();
+    world.crm().conversation(ROOM, "6281200000010");
+    world.crm().customer_says(ROOM, "I want to talk to somebody");
+    let (room, robot) = (world.admin().room(ROOM), world.ai_agent().room(ROOM));
+    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    files(world, &robot);
+    (room, robot)
+}
+
+fn arrived(world: &World) -> Vec<Value> {
+    let messages = world.crm().records("messages").into_iter();
+    messages
+        .filter(|message| message["room_id"] == ROOM && message["file"].is_object())
+        .map(|it| it["file"]["filename"].clone())
+        .collect()
+}
+
+pub fn one_more_thing_and_then_people(world: &mut World) {
+    let (room, robot) = (world.a_room("web-1"), world.ai_agent().room("web-1"));
+    files(world, &robot);
+    world.admin().an_agent("Ana", 5, &[]);
+    let both = [assign_to_anyone().id("a1"), sends("brochure").id("s1"), sends("map").id("s2")];
+    let answer = robot.gets_all(&both);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded", "refused"], "{answer:?}");
+    assert_eq!(answer.calls()[2]["error"]["code"], "human_in_control");
+    assert_eq!(room.facts("goodbye_granted").len(), 1);
+    assert_eq!(robot.gets(sends("map").id("s3")).code(), "human_in_control", "not from a later request");
+    // Asked again by their ids, all of them are what they were.
+    let again = robot.gets_all(&both);
+    assert_eq!((again.statuses(), again.replayed()), (answer.statuses(), true));
+    assert_eq!(room.facts("attachment_sent").len(), 1);
+
+    // Nobody is free: the customer waits for somebody, and hears nothing from the AI agent but its goodbye.
+    let (room, robot) = (world.a_room("web-2"), world.ai_agent().room("web-2"));
+    let answer = robot.gets_all(&[assign_to("nobody").id("b0"), sends("map").id("t0")]);
+    assert_eq!(answer.statuses(), ["refused", "succeeded"], "nothing was handed over: {answer:?}");
+    world.admin().an_agent("Budi", 0, &[]);
+    let answer = robot.gets_all(&[assign_to("Budi").id("b1"), sends("brochure").id("t1")]);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded"], "{answer:?}");
+    assert_eq!(room.now()["control"], "queue");
+    let waits = robot.gets(calls("send_attachment", json!({"attachment": "brochure", "repeat": true})).id("t2"));
+    assert_eq!(waits.code(), "human_in_control");
+}
+
+pub fn the_goodbye_reaches_the_channel(world: &mut World) {
+    let (room, robot) = a_conversation(world);
+    // Whatever their order: when the first of them reaches the channel, control has moved already.
+    let answer = robot.gets_all(&[sends("map").id("s1"), assign_to("Raka Umpama").id("a1"), sends("brochure").id("s2")]);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded", "refused"], "{answer:?}");
+    assert_eq!(answer.calls()[2]["error"]["code"], "human_in_control");
+    assert_eq!((arrived(world), &room.now()["assignee"]), (vec![json!("map.png")], &json!(RAKA)));
+    assert_eq!(room.door.send("POST", &room.path("/return"), Some(&json!({}))).http, 200);
+    let answer = robot.gets_all(&[assign_to("Tari Rekaan").id("a2"), sends("brochure").id("s3")]);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded"], "{answer:?}");
+    assert_eq!(arrived(world), [json!("map.png"), json!("brochure.pdf")]);
+    room.timeline();
+}
+
+pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
+    let (room, robot) = a_conversation(world);
+    let ana = world.admin().an_agent("Ana", 5, &[]);
+    // Between the request and its goodbye lies this write.
+    let slow = json!({"route": "POST /api/open/v1/rooms/{id}/agents/{user}", "fault": "slow", "rate": 1.0, "ms": 1_500});
+    world.crm().has_exactly(&slow);
+    let asked = robot.getting(&[assign_to("Raka Umpama").id("a1"), sends("map").id("s1")]);
+    let under_way = robot.door.begins(asked);
+    world.crm().is_at_it();
+    assert_eq!(room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana}))).http, 200);
+    let answer = under_way.answer().expect("an answer");
+    let send = &answer.calls()[1];
+    assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");
+    assert_eq!((arrived(world).len(), &room.now()["control"]), (0, &json!("person")), "whoever has it is a person");
+}

@@ -1,0 +1,198 @@
+//! A file reaches the customer on WhatsApp: uploaded once, named by its id, once in their conversation. What was lost on the way
+//! is found again by the reference that each status brings back; where the channel keeps silent, nothing is sent again.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::world::call::Answer;
+use crate::world::file::{pdf, png, sha256};
+use crate::world::whatsapp::{APP_SECRET, MEDIA, MESSAGES, PHONE, TOKEN};
+use crate::world::{Call, Room, World, calls, eventually, within};
+
+on_both_databases!(
+    the_very_picture_reaches_the_customer,
+    a_lost_answer_is_found_again_by_its_status,
+    where_the_channel_keeps_silent_nothing_is_sent_again,
+);
+
+on_sqlite_alone!(
+    media_that_is_forgotten_is_uploaded_once_more,
+    what_only_waits_is_sent_and_what_is_refused_is_said,
+    who_does_not_sign_tells_us_nothing,
+    operators_and_the_doctor_see_the_number,
+);
+
+const RINA: &str = "6281200000009";
+const BUDI: &str = "6281200000010";
+
+fn sends(file: &str) -> Call {
+    calls("send_attachment", json!({ "attachment": file }))
+}
+
+fn sends_again(file: &str) -> Call {
+    calls("send_attachment", json!({"attachment": file, "repeat": true}))
+}
+
+/// A company on WhatsApp with two files in its library, and Rina, who wrote.
+fn a_conversation(world: &mut World) -> Room {
+    world.has_whatsapp();
+    assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(40_000, 1)).http < 300);
+    assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
+    let robot = world.customer_on_whatsapp(RINA);
+    // The library is the company's, and a running server follows within a second.
+    eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
+    robot
+}
+
+fn ends(room: &Room, call_id: &str) -> Answer {
+    eventually("the call ends", || {
+        let call = room.door.call(call_id);
+        let open = ["accepted", "running", "parked", "scheduled", "unknown"];
+        (!open.contains(&call.body["status"].as_str().unwrap_or("accepted"))).then_some(call)
+    })
+}
+
+pub fn the_very_picture_reaches_the_customer(world: &mut World) {
+    let robot = a_conversation(world);
+    let room = world.admin().room(&robot.id).now();
+    assert_eq!((&room["channel"], &room["customer"]["handle"]), (&json!("whatsapp_cloud"), &json!(RINA)));
+    assert_eq!(room["customer"]["name"], "Rina");
+    let sent = robot.gets(calls("send_attachment", json!({"attachment": "map", "caption": "We are here"})).id("s1"));
+    assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    let got = world.crm().got_on_whatsapp(RINA);
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert_eq!((&got[0]["media"]["sha256"], &got[0]["type"]), (&json!(sha256(&png(7))), &json!("image")));
+    assert_eq!(got[0]["text"], "We are here", "a caption stands in the message");
+
+    // The same file for somebody else is not uploaded again.
+    let budi = world.customer_on_whatsapp(BUDI);
+    assert_eq!(budi.gets(sends("map").id("s2")).result()["status"], "accepted");
+    assert_eq!(world.crm().got_on_whatsapp(BUDI)[0]["media"]["id"], got[0]["media"]["id"]);
+    assert_eq!(budi.gets(sends("brochure").id("s3")).result()["kind"], "document");
+    let document = &world.crm().got_on_whatsapp(BUDI)[1];
+    assert_eq!((&document["filename"], &document["media"]["sha256"]), (&json!("brochure.pdf"), &json!(sha256(&pdf(40_000, 1)))));
+
+    // A sound carries no words: they come before it.
+    let sound = [b"ID3\x03\x00\x00\x00\x00\x00\x00".as_slice(), &[0xff, 0xfb, 0x90, 0x00], &[7; 600]].concat();
+    assert!(world.admin().adds_file("jingle", "jingle.mp3", &sound).http < 300);
+    let call = calls("send_attachment", json!({"attachment": "jingle", "caption": "Listen"}));
+    let sent = eventually("the jingle is known", || {
+        let answer = robot.gets(call.clone());
+        (answer.statuses() == ["succeeded"]).then_some(answer)
+    });
+    assert_eq!(sent.result()["kind"], "audio");
+    let got = world.crm().got_on_whatsapp(RINA);
+    let kinds: Vec<&str> = got.iter().filter_map(|message| message["type"].as_str()).collect();
+    assert_eq!((kinds, &got[1]["text"], &got[2]["text"]), (vec!["image", "text", "audio"], &json!("Listen"), &Value::Null));
+    assert_eq!(world.crm().was_told("POST", "/media").len(), 3, "each file once");
+    world.crm().knew_every_key();
+    let log = world.log();
+    assert!(!log.contains(TOKEN) && !log.contains(APP_SECRET), "a secret was logged");
+}
+
+pub fn a_lost_answer_is_found_again_by_its_status(world: &mut World) {
+    let robot = a_conversation(world);
+    world.crm().has_once(MESSAGES, "lose_answer");
+    let sent = robot.gets_within(20, sends("map").id("s1"));
+    assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 1, "it is there once");
+    // Also when nobody was alive to hear it.
+    world.crm().has_once(MESSAGES, "lose_answer");
+    world.crm().knobs(&json!({"webhook_delay_ms": 700}));
+    let under_way = robot.door.begins(robot.getting(&[sends("brochure").id("s2")]));
+    eventually("it is there", || (world.crm().got_on_whatsapp(RINA).len() == 2).then_some(()));
+    world.dies_and_comes_back();
+    drop(under_way.answer());
+    let room = world.admin().room(&robot.id);
+    assert_eq!(ends(&room, "s2").body["status"], "succeeded");
+    assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 2);
+}
+
+pub fn where_the_channel_keeps_silent_nothing_is_sent_again(world: &mut World) {
+    let robot = a_conversation(world);
+    world.is_told_whatsapp(600);
+    world.crm().has_once(MESSAGES, "lose_answer");
+    world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
+    let _ = robot.gets_within(2, sends("map").id("s1"));
+    let end = ends(&world.admin().room(&robot.id), "s1");
+    assert_eq!((&end.body["status"], &end.body["result"]["code"]), (&json!("unresolved"), &json!("outcome_unknown")), "{end:?}");
+    assert_eq!(robot.gets(sends("map").id("s2")).code(), "waits_for_colleague");
+    assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 1);
+}
+
+pub fn media_that_is_forgotten_is_uploaded_once_more(world: &mut World) {
+    let robot = a_conversation(world);
+    assert_eq!(robot.gets(sends("map").id("s1")).result()["status"], "accepted");
+    world.crm().forgets_all_media();
+    assert_eq!(robot.gets(sends_again("map").id("s2")).result()["status"], "accepted");
+    assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 2);
+    let tries = world.crm().was_asked("POST", "/messages");
+    assert_eq!((tries, world.crm().was_asked("POST", "/media")), (3, 2));
+    // A process that comes back knows the id.
+    world.dies_and_comes_back();
+    let robot = world.ai_agent().room(&robot.id);
+    assert_eq!(robot.gets(sends_again("map").id("s3")).result()["status"], "accepted");
+    assert_eq!(world.crm().was_asked("POST", "/media"), 2);
+}
+
+pub fn what_only_waits_is_sent_and_what_is_refused_is_said(world: &mut World) {
+    let robot = a_conversation(world);
+    let crm = world.crm();
+    crm.has_exactly(&json!({"route": MESSAGES, "fault": "status_429", "times": 1, "retry_after_s": 0}));
+    crm.has_exactly(&json!({"route": MEDIA, "fault": "status_429", "times": 1, "retry_after_s": 0}));
+    assert_eq!(robot.gets_within(20, sends("map").id("s1")).result()["status"], "accepted");
+    crm.is_well_again();
+    crm.has_exactly(&json!({"route": MEDIA, "fault": "lose_answer", "times": 2}));
+    assert_eq!(robot.gets_within(20, sends("brochure").id("s2")).result()["status"], "accepted");
+    assert_eq!(crm.got_on_whatsapp(RINA).len(), 2, "an upload may be repeated, a message may not");
+    crm.is_well_again();
+    crm.has_exactly(&json!({"route": MESSAGES, "fault": "unauthorized_once", "times": 1}));
+    let _ = robot.gets_within(1, sends_again("map").id("s3"));
+    assert_eq!(robot.door.call("s3").body["status"], "running", "a refused token is an operator's to mend");
+    assert_eq!(ends(&robot, "s3").body["status"], "succeeded");
+
+    // A handle that is no number.
+    let room = world.admin().room("order-7");
+    let named = json!({"channel": "whatsapp_cloud", "customer": {"handle": "customer-7"}});
+    assert_eq!(room.door.send("PUT", &room.path(""), Some(&named)).http, 201);
+    assert_eq!(world.ai_agent().room("order-7").gets(sends("map").id("s4")).code(), "recipient_unreachable");
+    assert_eq!(crm.got_on_whatsapp(RINA).len(), 3);
+}
+
+pub fn who_does_not_sign_tells_us_nothing(world: &mut World) {
+    let path = world.has_whatsapp();
+    let said = json!({"from": BUDI, "id": "wamid.x", "timestamp": "1", "type": "text", "text": {"body": "hi"}});
+    let value = json!({"metadata": {"phone_number_id": PHONE}, "messages": [said]});
+    let body = json!({"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": value}]}]});
+    let outside = world.outside();
+    let wrong = format!("sha256={}", "0".repeat(64));
+    for headers in [vec![], vec![("x-hub-signature-256", wrong.as_str())], vec![("x-hub-signature-256", "sha256=")]] {
+        assert_eq!(outside.try_send("POST", &path, Some(&body), &headers).unwrap().http, 403);
+    }
+    let secret = path.rsplit('/').next().unwrap();
+    let greets = |token: &str, challenge: &str| {
+        outside.get(&format!("{path}?hub.mode=subscribe&hub.challenge={challenge}&hub.verify_token={token}"))
+    };
+    let greeted = greets(secret, "1158201444");
+    assert_eq!((greeted.http, &greeted.body), (200, &json!(1_158_201_444)));
+    assert_eq!((greets("guess", "1").http, greets(secret, "%3Cscript%3E").http), (403, 404));
+    assert_eq!(outside.get(&path.replace("whatsapp_cloud", "qontak")).http, 404);
+    let room = format!("/v1/rooms/wa-{PHONE}-{BUDI}");
+    assert_eq!(world.admin().get(&room).http, 404, "nothing was heard");
+}
+
+pub fn operators_and_the_doctor_see_the_number(world: &mut World) {
+    let robot = a_conversation(world);
+    robot.gets(sends("map"));
+    let seen = world.admin().get("/v1/channel").body;
+    assert_eq!((&seen["kind"], &seen["token"]), (&json!("whatsapp_cloud"), &json!("valid")), "{seen}");
+    let (listen, url) = (format!("127.0.0.1:{}", crate::world::port::free()), world.database().url());
+    let doctor = world.runs(&["doctor", "--listen", &listen, "--database-url", &url, "--json"]).json();
+    let line = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "channel").cloned().unwrap();
+    assert_eq!(line["status"], "ok", "{line}");
+    // Tags and people live here: WhatsApp has no inbox.
+    assert_eq!(robot.gets(crate::world::create_tag(&["vip"])).result()["added"], json!(["vip"]));
+    let settled = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+    within(Duration::from_secs(5), settled).expect("statuses are brought to their rooms");
+}
