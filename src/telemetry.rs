@@ -17,6 +17,10 @@ pub mod span {
     pub const ROOM_PASSIVATE: &str = "room.passivate";
     pub const ROOM_STEP: &str = "room.step";
     pub const JOURNAL_COMMIT: &str = "journal.commit";
+    /// One effect, from its first look to its end: the root of what is done out there for a call, which it names.
+    pub const EFFECT_CARRY: &str = "effect.carry";
+    /// One attempt of one part; inside it the requests, each an `OUTBOUND_ATTEMPT`.
+    pub const EFFECT_PART: &str = "effect.part";
     pub const OUTBOUND_ATTEMPT: &str = "outbound.attempt";
 }
 
@@ -39,11 +43,14 @@ pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_secon
 pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
 pub const STORE_POSITION: &str = "bellhop_store_position";
 pub const OUTBOUND_ATTEMPTS: &str = "bellhop_outbound_attempts_total";
+pub const OUTBOUND_REPEATS: &str = "bellhop_outbound_repeats_total";
 pub const OUTBOUND_ATTEMPT_DURATION: &str = "bellhop_outbound_attempt_duration_seconds";
 pub const OUTBOUND_WAITING: &str = "bellhop_outbound_waiting";
 pub const OUTBOUND_WAIT_DURATION: &str = "bellhop_outbound_wait_duration_seconds";
 pub const OUTBOUND_THROTTLED: &str = "bellhop_outbound_throttled_total";
 pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
+pub const OUTBOUND_CIRCUIT_TURNS: &str = "bellhop_outbound_circuit_turns_total";
+pub const EFFECTS_SETTLED: &str = "bellhop_effects_settled_total";
 pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
 pub const MEDIA_UPLOADS: &str = "bellhop_media_uploads_total";
 pub const WEBHOOKS: &str = "bellhop_webhooks_total";
@@ -80,11 +87,14 @@ const HELP: &[(&str, Kind, &str)] = &[
     (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
     (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
     (OUTBOUND_ATTEMPTS, Kind::Counter, "Requests sent to outside systems, by class of endpoint and outcome at sight."),
+    (OUTBOUND_REPEATS, Kind::Counter, "Requests that were asked again, by class of endpoint."),
     (OUTBOUND_ATTEMPT_DURATION, Kind::Histogram, "Seconds of one attempt, by class of endpoint."),
     (OUTBOUND_WAITING, Kind::Gauge, "Requests that wait for credentials, circuit or token bucket."),
     (OUTBOUND_WAIT_DURATION, Kind::Histogram, "Seconds a request waited for its slot."),
     (OUTBOUND_THROTTLED, Kind::Counter, "Answers 429."),
     (OUTBOUND_CIRCUITS_OPEN, Kind::Gauge, "Circuits that are not closed, by class of endpoint."),
+    (OUTBOUND_CIRCUIT_TURNS, Kind::Counter, "Times a circuit opened, failed its probe or closed, by class of endpoint."),
+    (EFFECTS_SETTLED, Kind::Counter, "Effects carried to their end, by action and status. Alert on unresolved and dead."),
     (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
     (MEDIA_UPLOADS, Kind::Counter, "Files uploaded to a channel before a message names them."),
     (WEBHOOKS, Kind::Counter, "Webhooks brought to their rooms, by kind."),

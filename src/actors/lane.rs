@@ -10,8 +10,9 @@ use tracing::Instrument;
 
 use crate::room::outbox::{Came, Carriage, End, Move};
 use crate::room::{CallStatus, Settlement, Timestamp};
+use crate::telemetry::{self, span};
 
-use super::outside::{Counterpart, EffectJob, Found, Outbox, Part, PartDone, PartRow, Planned, Sent, Started};
+use super::outside::{Counterpart, EffectJob, Found, Outbox, Part, PartDone, PartRow, Permitted, Planned, Sent, Started};
 use super::ports::Clock;
 
 /// The outside and where it is written down; clones are the same.
@@ -42,8 +43,14 @@ pub async fn carry(
     job: &EffectJob,
     doubted: impl Fn(),
 ) -> Option<Settlement> {
-    let span = tracing::info_span!("effect.carry", call_id = %job.call.call_id, room = %job.address.room, action = job.call.name);
-    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], given: None, attempt_ms: i64::MAX };
+    let span = tracing::info_span!(
+        span::EFFECT_CARRY,
+        call_id = %job.call.call_id,
+        room = %job.address.room,
+        action = job.call.name,
+        retries = job.retries
+    );
+    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], outdated: false, given: None, attempt_ms: i64::MAX };
     lane.run().instrument(span).await
 }
 
@@ -55,6 +62,8 @@ struct Lane<'a, D> {
     doubted: D,
     /// Those that were started, in order; the last one may be under way.
     parts: Vec<PartRow>,
+    /// The open part must be planned anew: what it would change has changed.
+    outdated: bool,
     /// The end, as the other side said it.
     given: Option<Settlement>,
     /// After this time a request that was marked must not leave any more.
@@ -103,7 +112,7 @@ impl<D: Fn()> Lane<'_, D> {
     }
 
     async fn plan(&mut self, named: &mut Option<Part>) -> Came {
-        if let Some(row) = self.parts.iter().find(|row| row.done.is_none()) {
+        if let Some(row) = self.open_row().filter(|_| !self.outdated) {
             let rule = row.part.rule;
             if !row.idle {
                 return Came::PartStarted(rule, row.started_at);
@@ -112,8 +121,10 @@ impl<D: Fn()> Lane<'_, D> {
             return Came::Part(rule);
         }
         let _turn = self.at_once.acquire().await;
-        match self.ports.counterpart.plan(self.job, &self.parts).await {
+        let done = self.parts.partition_point(|row| row.done.is_some());
+        match self.ports.counterpart.plan(self.job, &self.parts[..done]).await {
             Ok(Planned::Write(part)) => {
+                self.outdated = false;
                 let rule = part.rule;
                 *named = Some(part);
                 Came::Part(rule)
@@ -138,9 +149,20 @@ impl<D: Fn()> Lane<'_, D> {
         let Some(part) = named.clone().or_else(|| self.open_row().map(|row| row.part.clone())) else {
             return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: true });
         };
+        let attempt = self.parts.iter().find(|row| row.part.no == part.no).map_or(0, |row| row.attempts);
+        let span = tracing::info_span!(span::EFFECT_PART, part = part.name, attempt);
+        self.attempt(carriage, named, part, attempt).instrument(span).await
+    }
+
+    async fn attempt(&mut self, carriage: &mut Carriage, named: &mut Option<Part>, part: Part, attempt: u32) -> Option<Came> {
         // The permit first: lanes that wait for an open circuit must not keep others from looking theirs up.
-        let permit = match self.ports.counterpart.permit(self.job).await {
-            Ok(permit) => permit,
+        let permit = match self.ports.counterpart.permit(self.job, &part, attempt).await {
+            Ok(Permitted::Go(permit)) => permit,
+            Ok(Permitted::Changed) => {
+                tracing::info!("what is to be changed was changed by somebody else meanwhile");
+                self.outdated = true;
+                return Some(Came::Changed);
+            }
             Err(why) => {
                 tracing::warn!(%why, "no request may leave now");
                 return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
@@ -226,6 +248,8 @@ impl<D: Fn()> Lane<'_, D> {
             (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
         };
         self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
+        let (action, status) = (self.job.call.name, settlement.status.as_str());
+        metrics::counter!(telemetry::EFFECTS_SETTLED, "action" => action, "status" => status).increment(1);
         Some(settlement)
     }
 
@@ -236,7 +260,7 @@ impl<D: Fn()> Lane<'_, D> {
     fn row_started(&mut self, part: &Part, at: Timestamp) {
         match self.parts.iter_mut().find(|row| row.part.no == part.no) {
             Some(row) => {
-                (row.started_at, row.idle) = (at, false);
+                (row.part, row.started_at, row.idle) = (part.clone(), at, false);
                 row.attempts += 1;
             }
             None => self.parts.push(PartRow { part: part.clone(), started_at: at, attempts: 1, done: None, idle: false }),

@@ -181,8 +181,9 @@ pub trait Counterpart: Send + Sync + 'static {
     fn patience(&self, company: CompanyNo) -> OutsideFuture<'_, Patience>;
     /// Only reads. `ended`: the parts that are done, in order. Asked anew after every part and after every restart.
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned>;
-    /// Waits until a request of this company may leave. Taken before the part is marked started, used by `write`.
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit>;
+    /// Waits until this part may leave, and looks once more whether it still fits what it changes. Taken before the part is
+    /// marked started, used by `write`. `attempt`: how often it was started before.
+    fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted>;
     /// Sends the part, once.
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent>;
     /// Looks whether the part, started at `started_at`, was done.
@@ -195,6 +196,15 @@ pub trait Counterpart: Send + Sync + 'static {
     }
     /// How the company's CRM stands now. Never waits.
     fn view(&self, company: CompanyNo) -> LineView;
+}
+
+/// What `Counterpart::permit` came to.
+#[derive(Debug)]
+pub enum Permitted {
+    Go(Permit),
+    /// What the part would change is not as it was when the part was planned: it must be planned anew, or it would undo what
+    /// somebody else did.
+    Changed,
 }
 
 /// The right to send one request now. Holds whatever the adapter needs.

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use crate::actors::inbox::{Doorkeeper, Ears, Heard, InboxRow, People, Sheet};
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, Settlement, Timestamp};
@@ -85,8 +85,8 @@ impl Counterpart for Channels {
         Box::pin(async move { self.of(job.address.company).await?.plan(job, ended).await })
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        Box::pin(async move { self.of(job.address.company).await?.permit(job).await })
+    fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(async move { self.of(job.address.company).await?.permit(job, part, attempt).await })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {

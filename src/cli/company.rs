@@ -2,7 +2,7 @@
 
 pub mod channel;
 pub mod crm;
-mod reach;
+pub mod reach;
 
 use clap::Subcommand;
 use serde_json::{Map, Value};

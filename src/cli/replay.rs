@@ -45,7 +45,7 @@ pub struct ReplayArgs {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=30))]
     wait_s: u16,
     /// A `bellhop standin` that is the company's channel and CRM: the conversations are made there too, and in the end what came
-    /// there is held against what the calls were told
+    /// there is held against what the calls were told [default: the company's channel, if it is one on this machine]
     #[arg(long, value_name = "URL")]
     standin: Option<String>,
 }
@@ -56,7 +56,10 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     let file = open(&args.file)?;
     reach(&client).await?;
     let mut tally = Tally::default();
-    let beside = args.standin.as_deref().map(Beside::at).transpose()?;
+    let beside = match &args.standin {
+        Some(url) => Some(Beside::at(url)?),
+        None => Beside::of(&client).await,
+    };
     if args.set_up {
         set_up::make(&client, &divisions(&args.file)?, &mut tally).await?;
     }

@@ -118,6 +118,7 @@ impl QontakCrm {
             path: "/contacts".into(),
             body: written::body(&body).map_err(Stop::store)?,
             record: None,
+            updated_at: None,
             changes: vec![],
             view: Record::new(),
             warnings: vec![],

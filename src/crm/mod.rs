@@ -2,7 +2,7 @@
 //! company. What is publicly known of the vendor's API stands in the project's `qontak-api.md`; comments here name its sections.
 //!
 //! `plan` finds the next writing part (`target`, `contact`, `shelf` read; `choose`, `custom_fields`, `draft`, `required` are
-//! pure), `send` sends it once, `look_up` finds out whether it was done, `answer` says it in the model's words. `session`
+//! pure), `permit` looks whether it still fits and waits for its turn, `send` sends it once, `look_up` finds out whether it was done, `answer` says it in the model's words. `session`
 //! keeps the company's access, `wire` speaks its dialect.
 //!
 //! **Invariant:** a token never leaves `desk`, `session` and `wire` but through `outbound` on the wire, and to the vault.
@@ -19,6 +19,7 @@ mod draft;
 mod envelope;
 mod handle;
 mod look_up;
+mod permit;
 mod plan;
 mod record;
 mod reference;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
@@ -90,8 +91,8 @@ impl Counterpart for QontakCrm {
         Box::pin(self.next(job, ended))
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        Box::pin(self.slot_for(job))
+    fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(self.permitted(job, part, attempt))
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {

@@ -21,29 +21,6 @@ use crate::outbound::Stop;
 const CREDENTIALS_MS: i64 = 5_000;
 
 impl QontakCrm {
-    /// A slot of the company's; without a CRM none is needed, because nothing will be sent.
-    pub(super) async fn slot_for(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
-        let company = job.address.company;
-        loop {
-            let session = match self.fresh(company).await {
-                Ok(session) => session,
-                Err(Stop::Later { why, .. }) => return Err(why),
-                Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
-            };
-            let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
-            // The wait may have been long: a token that ends while the request is under way is worse than waiting again.
-            match self.session(company).await {
-                Ok(now) if now.api.host == session.api.host && !now.credentials.is_stale(self.clock.now()) => {
-                    return Ok(Permit(Box::new(Some(slot))));
-                }
-                Ok(now) if now.api.host == session.api.host && now.access.version == session.access.version => {
-                    return Ok(Permit(Box::new(Some(slot))));
-                }
-                Ok(_) | Err(_) => drop(slot),
-            }
-        }
-    }
-
     pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
         let company = job.address.company;
         let written = Written::parse(&part.request)?;

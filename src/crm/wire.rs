@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Body, Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{Ask, Body, Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
@@ -48,7 +48,7 @@ impl QontakCrm {
         let mut refreshed = false;
         loop {
             let session = self.fresh(company).await?;
-            let slot = self.outbound.slot(company, &session.api.host, Class::Read).await;
+            let slot = self.outbound.slot_as(company, &session.api.host, Class::Read, Ask::of(repeats)).await;
             let request = self.request(&session, "GET", path, None);
             let reply = self.outbound.send(slot, request).await;
             self.hear_inside(company, &session, Class::Read, &reply);

@@ -19,6 +19,9 @@ pub struct Written {
     /// Id of the record that is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<i64>,
+    /// When the record that is changed was changed last, as it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
     pub changes: Vec<Change>,
     /// The record as we expect it, in a result's words; what the CRM shows goes on top.
     pub view: Record,

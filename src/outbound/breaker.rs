@@ -113,6 +113,16 @@ pub enum Turn {
     Closed,
 }
 
+impl Turn {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::StaysOpen => "stays_open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The circuit of one class of endpoint of one host, for one company.
 pub struct Circuit {
     latch: Latch,

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::breaker::{Circuit, Gate, Health, Pass, Turn, Way};
+use super::retry_budget::RetryBudget;
 use super::token_bucket::TokenBucket;
-use super::wire::{Budget, Class};
+use super::wire::{Ask, Budget, Class};
 
 struct Waiter {
     id: u64,
     class: Class,
+    ask: Ask,
     since: i64,
     bell: Arc<Notify>,
 }
@@ -68,12 +70,15 @@ pub struct Turned {
 pub struct Line {
     pub bucket: TokenBucket,
     pub gate: Gate,
+    retries: RetryBudget,
     circuits: [Circuit; 3],
     queue: VecDeque<Waiter>,
     next_id: u64,
     /// The bucket's promise to whoever is first.
     reserved: Option<i64>,
     pub throttled: u64,
+    /// Requests that were asked again.
+    pub repeats: u64,
     pub attempts: BTreeMap<&'static str, u64>,
     /// When each class was last asked for, to tell the host in use from a former one.
     pub asked_at: [i64; 3],
@@ -84,11 +89,13 @@ impl Line {
         Self {
             bucket: TokenBucket::new(budget, now),
             gate: Gate::new(),
+            retries: RetryBudget::new(budget, now),
             circuits: [Circuit::new(), Circuit::new(), Circuit::new()],
             queue: VecDeque::new(),
             next_id: 0,
             reserved: None,
             throttled: 0,
+            repeats: 0,
             attempts: BTreeMap::new(),
             asked_at: [i64::MIN; 3],
         }
@@ -98,11 +105,16 @@ impl Line {
         &self.circuits[class as usize]
     }
 
-    /// Takes a place at the end; `leave` it, or `step` until `Go`.
-    pub fn join(&mut self, class: Class, bell: Arc<Notify>, now: i64) -> u64 {
+    /// Takes a place; `leave` it, or `step` until `Go`.
+    pub fn join(&mut self, class: Class, ask: Ask, bell: Arc<Notify>, now: i64) -> u64 {
         self.next_id += 1;
         self.asked_at[class as usize] = now;
-        self.queue.push_back(Waiter { id: self.next_id, class, since: now, bell });
+        let waiter = Waiter { id: self.next_id, class, ask, since: now, bell };
+        if ask == Ask::Ahead {
+            self.queue.push_front(waiter)
+        } else {
+            self.queue.push_back(waiter)
+        }
         self.next_id
     }
 
@@ -127,11 +139,22 @@ impl Line {
         }
     }
 
-    /// What the waiter does now. Only the first whose way is free waits for the bucket; the first of each other class waits for
-    /// its circuit, everybody else for the bell.
+    /// When the way of a waiter is free, as far as anybody can tell; a repeat's may not be before its budget allows it.
+    fn way_of(&self, ways: &[Way; 3], (class, ask): (Class, Ask), now: i64) -> Way {
+        let may_at = if ask == Ask::Again { self.retries.may_at(now) } else { now };
+        match ways[class as usize] {
+            Way::Free if may_at > now => Way::At(may_at),
+            Way::At(at) => Way::At(at.max(may_at)),
+            way => way,
+        }
+    }
+
+    /// What the waiter does now. Only the first whose way is free waits for the bucket; the first of each other class, and the
+    /// first repeat, wait for their time, everybody else for the bell.
     pub fn step(&mut self, id: u64, now: i64) -> Step {
         let ways = Class::ALL.map(|class| self.way(class, now));
-        let next = self.queue.iter().position(|waiter| ways[waiter.class as usize] == Way::Free);
+        let is_free = |waiter: &Waiter| self.way_of(&ways, (waiter.class, waiter.ask), now) == Way::Free;
+        let next = self.queue.iter().position(is_free);
         if let Some(place) = next
             && self.queue[place].id == id
         {
@@ -140,29 +163,40 @@ impl Line {
                 return Step::Until(at);
             }
             self.reserved = None;
-            let class = self.queue[place].class;
+            let Waiter { class, ask, .. } = self.queue[place];
             self.queue.remove(place);
+            match ask {
+                Ask::First => self.retries.first(),
+                Ask::Again => {
+                    self.repeats += 1;
+                    self.retries.repeats(now);
+                }
+                Ask::Ahead => {}
+            }
             let gate = (class != Class::Token).then(|| self.gate.enter());
             let grant = Grant { class, circuit: self.circuits[class as usize].enter(), gate };
             self.ring();
             return Step::Go(grant);
         }
         let Some(me) = self.queue.iter().find(|waiter| waiter.id == id) else { return Step::Parked };
-        match ways[me.class as usize] {
-            Way::At(at) if self.first_of(me.class) == Some(id) => Step::Until(at),
+        match self.way_of(&ways, (me.class, me.ask), now) {
+            Way::At(at) if self.first_of(me.class, me.ask).is_some_and(|first| first.id == id) => Step::Until(at),
             _ => Step::Parked,
         }
     }
 
-    fn first_of(&self, class: Class) -> Option<u64> {
-        self.queue.iter().find(|waiter| waiter.class == class).map(|waiter| waiter.id)
+    fn first_of(&self, class: Class, ask: Ask) -> Option<&Waiter> {
+        let again = |ask: Ask| ask == Ask::Again;
+        self.queue.iter().find(|waiter| waiter.class == class && again(waiter.ask) == again(ask))
     }
 
-    /// Wakes the first of each class: only they can have something new to do.
+    /// Wakes the first of each class, and the first repeat of each: only they can have something new to do.
     fn ring(&self) {
         for class in Class::ALL {
-            if let Some(first) = self.queue.iter().find(|waiter| waiter.class == class) {
-                first.bell.notify_one();
+            for ask in [Ask::First, Ask::Again] {
+                if let Some(first) = self.first_of(class, ask) {
+                    first.bell.notify_one();
+                }
             }
         }
     }
@@ -187,6 +221,7 @@ impl Line {
             self.bucket.give_back(now);
         }
         self.bucket.set(budget, now);
+        self.retries.set(budget);
         self.ring();
     }
 

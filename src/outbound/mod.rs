@@ -12,6 +12,7 @@ mod headers;
 mod line;
 mod outcome;
 mod reach;
+mod retry_budget;
 mod sign;
 mod slot;
 mod stop;
@@ -44,7 +45,7 @@ pub use outcome::{Inner, Outcome, backoff_ms, sort};
 pub use reach::{Blocked, Reach};
 pub use slot::Slot;
 pub use stop::{Step, Stop};
-pub use wire::{Answer, Body, Budget, Class, MOST_BODY, Reply, Request};
+pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.
 #[derive(Clone)]
@@ -84,7 +85,12 @@ impl Outbound {
     /// bucket, first come, first served. However long that takes; drop it to give up. A host without a budget has the default one.
     /// Whoever holds a slot must not wait for another of the same host: the first may be the probe that the second waits for.
     pub async fn slot(&self, company: CompanyNo, host: &str, class: Class) -> Slot {
-        self.lane(company, host, Budget::default()).slot(class).await
+        self.slot_as(company, host, class, Ask::First).await
+    }
+
+    /// As `slot`, with another place among those who wait.
+    pub async fn slot_as(&self, company: CompanyNo, host: &str, class: Class, ask: Ask) -> Slot {
+        self.lane(company, host, Budget::default()).slot(class, ask).await
     }
 
     /// Sends the request, once. The URL must be of the slot's host. Feeds circuit, bucket and gate with what came of it.

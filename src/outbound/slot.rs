@@ -10,7 +10,7 @@ use crate::telemetry;
 
 use super::breaker::Turn;
 use super::line::{Grant, Line, Shown, Step, Turned};
-use super::wire::{Budget, Class};
+use super::wire::{Ask, Budget, Class};
 
 pub struct Lane {
     /// scheme://host:port
@@ -38,8 +38,8 @@ impl Lane {
     }
 
     /// Waits for the right to send one request.
-    pub async fn slot(self: Arc<Self>, class: Class) -> Slot {
-        let place = Place::take(&self, class);
+    pub async fn slot(self: Arc<Self>, class: Class, ask: Ask) -> Slot {
+        let place = Place::take(&self, class, ask);
         let begun = Instant::now();
         loop {
             let step = {
@@ -49,6 +49,9 @@ impl Lane {
             match step {
                 Step::Go(grant) => {
                     metrics::histogram!(telemetry::OUTBOUND_WAIT_DURATION).record(begun.elapsed());
+                    if ask == Ask::Again {
+                        metrics::counter!(telemetry::OUTBOUND_REPEATS, "class" => class.as_str()).increment(1);
+                    }
                     drop(place);
                     return Slot { lane: self, grant: Some(grant) };
                 }
@@ -69,6 +72,9 @@ impl Lane {
         let class = class.as_str();
         let host = &*self.host;
         let open = metrics::gauge!(telemetry::OUTBOUND_CIRCUITS_OPEN, "class" => class);
+        if let Some(turn) = turned.circuit {
+            metrics::counter!(telemetry::OUTBOUND_CIRCUIT_TURNS, "class" => class, "to" => turn.as_str()).increment(1);
+        }
         match turned.circuit {
             Some(Turn::Opened) => {
                 open.increment(1.0);
@@ -100,10 +106,10 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn take(lane: &'a Lane, class: Class) -> Self {
+    fn take(lane: &'a Lane, class: Class, ask: Ask) -> Self {
         let bell = Arc::new(Notify::new());
         let now = lane.now();
-        let id = lane.line().join(class, Arc::clone(&bell), now);
+        let id = lane.line().join(class, ask, Arc::clone(&bell), now);
         metrics::gauge!(telemetry::OUTBOUND_WAITING).increment(1.0);
         Self { lane, id, bell }
     }

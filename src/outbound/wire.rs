@@ -27,6 +27,24 @@ impl Default for Budget {
     }
 }
 
+/// Where among those who wait a request takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Behind them.
+    First,
+    /// Behind them, and within the retry budget: the same was asked before and came to nothing.
+    Again,
+    /// Ahead of them: the second of two requests that belong together, whose first has waited its turn.
+    Ahead,
+}
+
+impl Ask {
+    /// The `attempt`-th of the same, from 0.
+    pub const fn of(attempt: u32) -> Self {
+        if attempt == 0 { Self::First } else { Self::Again }
+    }
+}
+
 /// Class of endpoint: each has a circuit of its own, so that slow reads do not stop writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {

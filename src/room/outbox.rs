@@ -93,6 +93,8 @@ pub enum Came {
     Part(Rule),
     /// From `Plan`: a part of which a start (at this time) is on record, without an outcome.
     PartStarted(Rule, Timestamp),
+    /// From `Send`: what the part would change is not any more as it was when the part was planned. Nothing was sent.
+    Changed,
     /// From `Plan` or `Send`: finished or refused; the lane has the answer.
     End,
     /// From `Send` or `LookUp`: the part is done.
@@ -151,6 +153,11 @@ impl Carriage {
                 // Whoever sent it may have died in the next moment: its request may land as late as one that was listened to.
                 // The time to find out runs from here: after a long darkness it has to be looked up all the same.
                 self.doubt(rule, now.max(started_at.plus_ms(self.patience.attempt_ms)), now);
+            }
+            Came::Changed => {
+                // Bounded as every attempt is: somebody may change it again and again.
+                self.attempts += 1;
+                self.phase = Phase::Planning;
             }
             Came::End => self.phase = Phase::Over,
             Came::Done => {
@@ -277,6 +284,20 @@ mod tests {
             let next = if attempt < attempts { Move::Send } else { Move::Settle(End::Dead) };
             assert_eq!(carriage.next(at(deadline_ms)), next);
             carriage.started();
+        }
+    }
+
+    #[test]
+    fn what_changed_meanwhile_is_planned_anew_and_not_for_ever() {
+        let attempts = Patience::default().attempts;
+        let mut carriage = Carriage::new(Patience::default(), NOW, false);
+        for attempt in 1..=attempts {
+            assert_eq!(carriage.next(NOW), Move::Plan);
+            carriage.came(Came::Part(Rule::Absolute), NOW);
+            assert_eq!(carriage.next(NOW), Move::Send);
+            carriage.came(Came::Changed, NOW);
+            let next = if attempt < attempts { Move::Plan } else { Move::Settle(End::Dead) };
+            assert_eq!(carriage.next(NOW), next);
         }
     }
 

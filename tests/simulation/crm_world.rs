@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bellhop::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
 };
 use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{CallKey, CallStatus, CompanyNo, Next, Refusal, ResultJson, RoomAddress, Settlement, Timestamp};
@@ -190,8 +190,12 @@ impl Counterpart for Process {
         })
     }
 
-    fn permit<'a>(&'a self, _: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        Box::pin(async { Ok(Permit(Box::new(()))) })
+    fn permit<'a>(&'a self, _: &'a EffectJob, part: &'a Part, _: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(async move {
+            // Somebody else changes records too.
+            let changed = part.rule == Rule::Absolute && self.world.roll(5) == 0;
+            Ok(if changed { Permitted::Changed } else { Permitted::Go(Permit(Box::new(()))) })
+        })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Permit) -> OutsideFuture<'a, Sent> {

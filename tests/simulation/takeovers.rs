@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bellhop::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
+    Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
 };
 use bellhop::actors::ports::{Clock, Memory};
 use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads, clock};
@@ -83,10 +83,10 @@ impl Counterpart for There {
         })
     }
 
-    fn permit<'a>(&'a self, _: &'a EffectJob) -> OutsideFuture<'a, Permit> {
+    fn permit<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: u32) -> OutsideFuture<'a, Permitted> {
         Box::pin(async move {
             self.lag().await;
-            Ok(Permit(Box::new(())))
+            Ok(Permitted::Go(Permit(Box::new(()))))
         })
     }
 

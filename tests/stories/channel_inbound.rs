@@ -341,7 +341,6 @@ pub fn the_path_stays_until_a_new_one_is_asked_for(world: &mut World) {
     let shown = world.command(&["company", "channel", "show", "acme"]);
     assert!(shown["webhook_url"].as_str().unwrap().ends_with(&path));
     assert_eq!((&shown["token"], &shown["bot_token"]), (&json!("sealed"), &json!("sealed")));
-    assert!(!shown.to_string().contains("\"T2\"") && !shown.to_string().contains("\"T3\""));
     let new = world.is_told_the_channel("acme", &["--new-secret"]);
     assert_ne!(new, path);
     eventually("the old one ends", || (world.outside().send("POST", &path, Some(&json!({}))).http == 404).then_some(()));

@@ -12,6 +12,9 @@ on_sqlite_alone!(
     two_contacts_with_one_telephone_are_nobody,
     a_template_that_changed_since_is_read_again,
     an_update_that_is_answered_with_nothing_is_read_back,
+    a_tickets_names_and_owners_are_as_strict_as_a_deals,
+    what_a_stage_requires_of_a_change_is_asked_for_before_it_is_sent,
+    whatever_is_answered_to_a_read_or_a_change_harms_no_room,
 );
 
 fn goes_on(room: &Room) {
@@ -125,5 +128,91 @@ pub fn an_update_that_is_answered_with_nothing_is_read_back(world: &mut World) {
     assert!(changed.result().get("warnings").is_none(), "{changed:?}");
     assert_eq!(changed.result()["deal"]["stage"], "Qualified");
     assert!(world.crm().was_told("GET", "/api/v3.1/deals/").len() >= reads + 2, "read before and after");
+    goes_on(&room);
+}
+
+pub fn a_tickets_names_and_owners_are_as_strict_as_a_deals(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    let made = room.gets(calls("create_ticket", json!({"name": "A", "description": "d"})));
+    let (id, number) = (made.result()["ticket"]["id"].clone(), made.result()["ticket"]["number"].clone());
+    let writes = || world.crm().was_told("POST", "/api/v3.1/").len() + world.crm().was_told("PUT", "/api/v3.1/").len();
+    let before = writes();
+    for (field, given) in [
+        ("pipeline", json!("No such pipeline")),
+        ("stage", json!("No such stage")),
+        ("assignee", json!("Nobody at all")),
+        ("priority", json!("Whenever")),
+        ("category", json!("No such category")),
+        ("custom_fields", json!([{"field": "No such field", "value": "1"}])),
+    ] {
+        for (action, mut arguments) in
+            [("create_ticket", json!({"name": "B", "description": "d"})), ("update_ticket", json!({"description": "e"}))]
+        {
+            arguments[field] = given.clone();
+            let answer = room.gets(calls(action, arguments));
+            assert!(answer.code().starts_with("unknown_"), "{action} {field}: {answer:?}");
+            let error = &answer.only()["error"];
+            let named = |list: &str| error[list].as_array().is_some_and(|list| !list.is_empty());
+            assert!(error["next"] == "fix_and_retry" && (named("candidates") || named("allowed")), "{field}: {answer:?}");
+        }
+    }
+    // Another customer's, by either of its names, is as unknown as none at all.
+    let stranger = world.a_room("web-2");
+    let asks = |ticket: &serde_json::Value| stranger.gets(calls("update_ticket", json!({"ticket": ticket, "description": "e"})));
+    let unknown = asks(&json!("999999"));
+    for ticket in [&id, &number] {
+        assert_eq!(asks(ticket).only()["error"], unknown.only()["error"], "a stranger cannot tell it from none");
+    }
+    assert_eq!(writes(), before, "nothing of it was sent");
+    goes_on(&room);
+}
+
+pub fn what_a_stage_requires_of_a_change_is_asked_for_before_it_is_sent(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    room.gets(calls("create_deal", json!({"name": "A", "pipeline": "Sales"}))).result();
+    let refused = room.gets(calls("update_deal", json!({"stage": "Proposal"})));
+    assert_eq!((refused.code(), &refused.only()["error"]["missing"]), ("missing_fields", &json!(["Proposal number"])));
+    assert!(world.crm().was_told("PUT", "/api/v3.1/deals/").is_empty());
+    let given = json!({"stage": "Proposal", "custom_fields": [{"field": "Proposal number", "value": "P-1"}]});
+    assert_eq!(room.gets(calls("update_deal", given)).result()["deal"]["stage"], "Proposal");
+    goes_on(&room);
+}
+
+pub fn whatever_is_answered_to_a_read_or_a_change_harms_no_room(world: &mut World) {
+    const NONSENSE: [&str; 6] = ["status_502_html", "huge", "empty", "wrong_json", "redirect", "status_500_html"];
+    world.has_a_crm();
+    // To the very first looks, which nobody can do without.
+    for (route, fault) in [
+        ("GET /api/v3.1/deals/info", "huge"),
+        ("GET /api/v3.1/pipelines", "wrong_json"),
+        ("GET /api/v3.1/contacts", "status_502_html"),
+        ("GET /api/v3.1/tickets/info", "redirect"),
+        ("GET /api/v3.1/tickets/ticket_pipelines", "empty"),
+    ] {
+        world.crm().has_once(route, fault);
+    }
+    let room = world.admin().room("web-1");
+    assert_eq!(room.is_with("6281200000001").http, 201);
+    room.gets_within(20, calls("create_deal", json!({"name": "Ten tents", "amount": 1}))).result();
+    for (n, fault) in NONSENSE.iter().enumerate() {
+        let amounts = [10 + n, 20 + n];
+        for (route, amount) in ["PUT /api/v3.1/deals/{id}", "GET /api/v3.1/deals/{id}"].iter().zip(amounts) {
+            world.crm().has_once(route, fault);
+            let changed = room.gets_within(20, calls("update_deal", json!({"amount": amount})));
+            assert_eq!(changed.result()["changed"][0]["to"], amount, "{route} {fault}: {changed:?}");
+            let [record] = &world.crm().named("deals", "Ten tents")[..] else { panic!("not one deal") };
+            assert_eq!(record["size"].to_string().trim_matches('"').parse::<f64>().ok(), Some(amount as f64), "{record}");
+        }
+        world.crm().has_once("POST /api/v3.1/tickets", fault);
+        let name = format!("Ticket {n}");
+        let made = room.gets_within(20, calls("create_ticket", json!({"name": name, "description": "d"})));
+        assert_eq!(made.only()["status"], "succeeded", "{fault}: {made:?}");
+        assert_eq!(world.crm().named("tickets", &name).len(), 1, "{fault}");
+    }
+    let idle = world.crm().faults().into_iter().find(|fault| fault["hits"] == 0);
+    assert!(idle.is_none(), "never met: {idle:?}");
+    assert!(world.crm().journal_of("path=_standin/trap").is_empty(), "a redirect was followed");
     goes_on(&room);
 }

@@ -12,6 +12,7 @@ use crate::world::{Call, Room, World, calls, create_tag, eventually, within};
 on_both_databases!(who_asks_again_for_what_nobody_knows_makes_no_second, what_a_person_settled_keeps_nobody_else_in_doubt,);
 
 on_sqlite_alone!(
+    what_a_colleague_changed_meanwhile_is_not_undone,
     a_paused_room_ends_what_is_under_way_and_begins_nothing,
     what_runs_cannot_be_cancelled,
     a_crm_that_is_cleared_ends_what_was_open,
@@ -153,6 +154,27 @@ pub fn a_retry_and_a_word_of_how_it_ended_do_not_both_count(world: &mut World) {
     assert_eq!(heard, HashMap::from([(200, 1), (409, 1)]), "one decision counts");
     eventually("it ends", || ["failed", "unresolved"].contains(&status_of(world, unknown).as_str()).then_some(()));
     assert_eq!(world.crm().named("deals", "Two boats").len(), before, "and it was looked up, not sent again");
+}
+
+pub fn what_a_colleague_changed_meanwhile_is_not_undone(world: &mut World) {
+    world.has_a_crm();
+    let room = world.a_room("web-1");
+    let made = room.gets(calls("create_deal", json!({"name": "Ten tents", "amount": 5})));
+    let id: i64 = made.result()["deal"]["id"].as_str().unwrap().parse().unwrap();
+    let path = format!("/deals/{id}");
+    let reads = || world.crm().was_asked("GET", &path);
+    let before = reads();
+    // From now on every request waits a second for its turn.
+    world.is_told_the_token(TOKEN, &["--per-second", "1", "--per-minute", "6000", "--burst", "1"]);
+    room.gets_within(0, calls("update_deal", json!({"amount": 7})).id("c1"));
+    eventually("the deal is read", || (reads() > before).then_some(()));
+    world.crm().somebody_changes("deals", id, &json!({"name": "Twelve tents", "start_date": "2027-03-01"}));
+    is(world, "c1", "succeeded");
+    let [record] = &world.crm().named("deals", "Twelve tents")[..] else { panic!("the colleague's name is gone") };
+    assert_eq!(record["size"].to_string().trim_matches('"').parse::<f64>().unwrap(), 7.0, "{record}");
+    assert!(record["start_date"].as_str().is_some_and(|day| day.starts_with("2027-03-01")), "{record}");
+    let puts = world.crm().was_told("PUT", &path);
+    assert_eq!(puts.len(), 2, "the colleague's and ours, once: {puts:?}");
 }
 
 pub fn a_paused_room_ends_what_is_under_way_and_begins_nothing(world: &mut World) {

@@ -31,7 +31,7 @@ use dashmap::DashMap;
 
 use crate::actors::inbox::{Inbox, People};
 use crate::actors::outside::{
-    Counterpart, EffectJob, Files, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Files, Found, LineView, Outbox, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::actors::ports::{Clock, Memory};
 use crate::outbound::Outbound;
@@ -93,8 +93,8 @@ impl Counterpart for QontakChannel {
         Box::pin(self.next(job, ended))
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        Box::pin(self.slot_for(job))
+    fn permit<'a>(&'a self, job: &'a EffectJob, _: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(async move { Ok(Permitted::Go(self.slot_for(job, attempt).await?)) })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {

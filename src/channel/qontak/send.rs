@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actors::outside::{EffectJob, Part, Permit, Sent};
-use crate::outbound::{Class, Outcome, Slot, backoff_ms, sort};
+use crate::outbound::{Ask, Class, Outcome, Slot, backoff_ms, sort};
 use crate::room::{CallStatus, Next, Refusal, Settlement};
 
 use super::QontakChannel;
@@ -21,7 +21,7 @@ use crate::outbound::Stop;
 
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.
-    pub(super) async fn slot_for(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
+    pub(super) async fn slot_for(&self, job: &EffectJob, attempt: u32) -> Result<Permit, Arc<str>> {
         let company = job.address.company;
         loop {
             let session = match self.session(company).await {
@@ -29,7 +29,7 @@ impl QontakChannel {
                 Err(Stop::Later { why, .. }) => return Err(why),
                 Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
             };
-            let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+            let slot = self.outbound.slot_as(company, &session.api.host, Class::Write, Ask::of(attempt)).await;
             // The wait may have been long.
             match self.session(company).await {
                 Ok(now) if now.api.host == session.api.host => return Ok(Permit(Box::new(Some(slot)))),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::actors::outside::Secret;
-use crate::outbound::{Body, Class, Credentials, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{Ask, Body, Class, Credentials, Inner, Outcome, Reply, Request, backoff_ms, sort};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
@@ -39,7 +39,7 @@ impl QontakChannel {
         let mut repeats = 0;
         loop {
             let session = self.session(company).await?;
-            let slot = self.outbound.slot(company, &session.api.host, Class::Read).await;
+            let slot = self.outbound.slot_as(company, &session.api.host, Class::Read, Ask::of(repeats)).await;
             let request = self.request(&session, &session.credentials, "GET", path, None);
             let reply = self.outbound.send(slot, request).await;
             self.hear_inside(company, &session, Class::Read, &reply);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::actors::outside::{
-    ChannelAccess, ChannelOptions, Counterpart, CrmAccess, CrmDialect, EffectJob, Found, OutsideFuture, Part, PartRow, Planned,
-    Secret, Sent, Vault,
+    ChannelAccess, ChannelOptions, Counterpart, CrmAccess, CrmDialect, EffectJob, Found, OutsideFuture, Part, PartRow, Permitted,
+    Planned, Secret, Sent, Vault,
 };
 use crate::actors::ports::{Clock, DueTimer, HeldRoom, Memory, PortFuture};
 use crate::channel::QontakChannel;
@@ -264,7 +264,7 @@ impl Scene {
     }
 
     pub async fn send(&self, job: &EffectJob, part: &Part) -> Sent {
-        let permit = self.channel.permit(job).await.unwrap();
+        let Permitted::Go(permit) = self.channel.permit(job, part, 0).await.unwrap() else { panic!("nothing changes there") };
         self.channel.write(job, part, permit).await.unwrap()
     }
 

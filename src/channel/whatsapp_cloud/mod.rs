@@ -25,7 +25,7 @@ use dashmap::DashMap;
 
 use crate::actors::inbox::ChannelMemory;
 use crate::actors::outside::{
-    Counterpart, EffectJob, Files, Found, LineView, OutsideFuture, Part, PartRow, Permit, Planned, Sent, Vault,
+    Counterpart, EffectJob, Files, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
@@ -70,8 +70,8 @@ impl Counterpart for WhatsappCloud {
         Box::pin(self.next(job, ended))
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        Box::pin(self.make_ready(job))
+    fn permit<'a>(&'a self, job: &'a EffectJob, _: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(async move { Ok(Permitted::Go(self.make_ready(job, attempt).await?)) })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::Stop;
-use crate::outbound::{Body, Class, Inner, Outcome, Slot, backoff_ms, sort};
+use crate::outbound::{Ask, Body, Class, Inner, Outcome, Slot, backoff_ms, sort};
 use crate::room::{CallStatus, Refusal, Settlement};
 
 use super::WhatsappCloud;
@@ -30,7 +30,7 @@ enum Ready {
 
 impl WhatsappCloud {
     /// The file's media id and a slot of the company's.
-    pub(super) async fn make_ready(&self, job: &EffectJob) -> Result<Permit, Arc<str>> {
+    pub(super) async fn make_ready(&self, job: &EffectJob, attempt: u32) -> Result<Permit, Arc<str>> {
         let company = job.address.company;
         loop {
             let ready = async {
@@ -39,7 +39,7 @@ impl WhatsappCloud {
                     Some(file) => Some(self.media(job, &session, file).await?),
                     None => None,
                 };
-                let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+                let slot = self.outbound.slot_as(company, &session.api.host, Class::Write, Ask::of(attempt)).await;
                 Ok((session, slot, media))
             };
             match ready.await {

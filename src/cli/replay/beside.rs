@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::conversation::Conversation;
 use crate::cli::Failure;
+use crate::cli::company::reach::is_here;
 use crate::cli::http::{Client, Request};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +41,15 @@ pub struct Beside {
 impl Beside {
     pub fn at(url: &str) -> Result<Self, Failure> {
         Ok(Self { client: Client::new(url, None)?, told: RefCell::default() })
+    }
+
+    /// The company's own channel, where that is a stand-in on this machine; no other machine is asked whether it is one.
+    pub async fn of(server: &Client) -> Option<Self> {
+        let channel = server.ask(&Request::get(&["v1", "channel"])).await.ok()?.body;
+        let url = channel["base_url"].as_str().filter(|url| channel["kind"] == "qontak" && is_here(url))?;
+        let beside = Self::at(url).ok()?;
+        beside.client.ask(&Request::get(&["_standin", "knobs"])).await.ok()?;
+        Some(beside)
     }
 
     /// Divisions that conversations assign to.

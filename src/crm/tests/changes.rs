@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scene::{LARAS, Scene, Told, custom};
-use crate::actors::outside::EffectJob;
+use crate::actors::outside::{Counterpart, EffectJob, Permitted};
 
 /// An update of the room's own record.
 fn own(scene: &Scene, name: &str, id: &str, arguments: Value) -> EffectJob {
@@ -45,6 +45,42 @@ async fn an_update_changes_what_was_asked_and_keeps_the_rest_whatever_a_put_mean
         }
         assert_eq!(after, before, "nothing else moved ({replaces} {meta_only})");
         scene.heard().await;
+    }
+}
+
+#[actix_web::test]
+async fn what_somebody_else_changed_meanwhile_is_merged_again_and_never_undone() {
+    for replaces in [false, true] {
+        let scene = Scene::new();
+        scene.control("PUT", "knobs", Some(json!({"put_replaces": replaces}))).await;
+        let (id, _) = deal(&scene).await;
+        let job = own(&scene, "update_deal", &id, json!({"amount": 2_500_000}));
+        let part = scene.part(&job).await;
+        let mut change = scene.book("deals").await[0].clone();
+        change["name"] = json!("Solar and wind");
+        change["size"] = json!(3_000);
+        // Written bare, read in an array.
+        for key in ["crm_company_id", "crm_company_name"] {
+            if let Some(alone) = change[key].get(0).cloned() {
+                change[key] = alone;
+            }
+        }
+        for told in ["id", "org", "slug", "created_at", "updated_at", "crm_deal_status"] {
+            change.as_object_mut().unwrap().remove(told);
+        }
+        scene.somebody_changes(&format!("deals/{id}"), change).await;
+        let writes = scene.writes().await;
+        assert!(matches!(scene.crm.permit(&job, &part, 0).await.unwrap(), Permitted::Changed));
+        assert_eq!(scene.writes().await, writes, "what was merged before is not sent");
+        let told = scene.carry(&job).await;
+        assert_eq!(told.result()["changed"], json!([{"field": "amount", "from": 3_000, "to": 2_500_000}]));
+        let after = &scene.book("deals").await[0];
+        assert_eq!((&after["name"], &after["size"]), (&json!("Solar and wind"), &json!("2500000.0")));
+        assert_eq!(after["creator_name"], "Ratri Contoh");
+        // And nobody is in the way of the next one.
+        let next = own(&scene, "update_deal", &id, json!({"amount": 9}));
+        let part = scene.part(&next).await;
+        assert!(matches!(scene.crm.permit(&next, &part, 0).await, Ok(Permitted::Go(_))));
     }
 }
 
@@ -140,7 +176,7 @@ async fn a_ticket_is_found_by_its_number_and_judged_by_the_answer() {
         .iter()
         .filter(|line| line.starts_with("GET") && line.ends_with(&format!("/{}", before["id"])))
         .count();
-    assert_eq!(reads_of_it, 1, "the answer to a ticket's PUT is enough");
+    assert_eq!(reads_of_it, 2, "before the PUT; its answer is enough");
     let told = scene.carry(&scene.job_of("6281200000003", "update_ticket", json!({"ticket": number, "name": "x"}))).await;
     assert_eq!(told.code(), "not_this_customers");
     let told = scene.call("update_ticket", json!({"stage": "done"})).await;

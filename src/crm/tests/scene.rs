@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::actors::outside::{
     ChannelAccess, Claim, Counterpart, CrmAccess, CrmDialect, CrmOptions, EffectJob, Found, Outbox, OutsideFuture, Part,
-    PartDone, PartRow, Planned, Recalled, Secret, Sent, Started, Vault,
+    PartDone, PartRow, Permitted, Planned, Recalled, Secret, Sent, Started, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::crm::QontakCrm;
@@ -204,6 +204,13 @@ impl Scene {
         self.control("POST", "faults", Some(fault)).await;
     }
 
+    /// Somebody else changes a record there.
+    pub async fn somebody_changes(&self, path: &str, change: Value) {
+        let url = format!("{}/api/v3.1/{path}", self.standin.url());
+        let answer = self.client.put(url).bearer_auth(TOKEN).json(&change).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
     /// Requests that were heard, `POST /api/v3.1/deals`; nobody may have sent a key that the vendor does not know.
     pub async fn heard(&self) -> Vec<String> {
         let journal = self.control("GET", "journal", None).await;
@@ -268,8 +275,10 @@ impl Scene {
     }
 
     pub async fn send(&self, job: &EffectJob, part: &Part) -> Sent {
-        let permit = self.crm.permit(job).await.unwrap();
-        self.crm.write(job, part, permit).await.unwrap()
+        match self.crm.permit(job, part, 0).await.unwrap() {
+            Permitted::Go(permit) => self.crm.write(job, part, permit).await.unwrap(),
+            Permitted::Changed => panic!("the record has changed meanwhile"),
+        }
     }
 
     /// Carries the effect to its end, which no test waits for longer than this.
@@ -288,18 +297,25 @@ impl Scene {
             assert!(!part.request.contains("canary"));
             let started_at = self.clock.now();
             let done = loop {
-                match self.send(job, &part).await {
-                    Sent::Done(done) => break done,
+                let permit = match self.crm.permit(job, &part, 0).await.unwrap() {
+                    Permitted::Go(permit) => permit,
+                    Permitted::Changed => break None,
+                };
+                match self.crm.write(job, &part, permit).await.unwrap() {
+                    Sent::Done(done) => break Some(done),
                     Sent::Refused(settlement) => return Told::of(&settlement),
                     Sent::NotDone { .. } => continue,
                     Sent::Doubtful { .. } => match self.crm.look_up(job, &part, started_at).await.unwrap() {
-                        Found::Done(done) => break done,
+                        Found::Done(done) => break Some(done),
                         Found::Absent => continue,
                         other => panic!("{other:?}"),
                     },
                 }
             };
-            ended.push(PartRow { part, started_at, attempts: 1, done: Some(done), idle: false });
+            // Else it is planned anew.
+            if done.is_some() {
+                ended.push(PartRow { part, started_at, attempts: 1, done, idle: false });
+            }
         }
         panic!("this effect has no end")
     }

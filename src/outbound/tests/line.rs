@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::super::breaker::Health;
 use super::super::line::{Grant, Line, Shown, Step, Wishes};
-use super::super::wire::{Budget, Class};
+use super::super::wire::{Ask, Budget, Class};
 
 const S: i64 = 1_000_000;
 
@@ -15,7 +15,7 @@ fn line() -> Line {
 }
 
 fn join(line: &mut Line, class: Class) -> u64 {
-    line.join(class, Arc::new(Notify::new()), 0)
+    line.join(class, Ask::First, Arc::new(Notify::new()), 0)
 }
 
 fn go(line: &mut Line, id: u64, now: i64) -> Option<Grant> {
@@ -94,7 +94,7 @@ fn a_place_given_up_is_the_next_ones() {
     let mut line = line();
     let bell = Arc::new(Notify::new());
     let first = join(&mut line, Class::Write);
-    let second = line.join(Class::Write, Arc::clone(&bell), 0);
+    let second = line.join(Class::Write, Ask::First, Arc::clone(&bell), 0);
     assert_eq!(until(&mut line, first, 0), Some(S));
     line.leave(first, 0);
     assert_eq!(until(&mut line, second, 0), Some(S), "in the same instant");
@@ -122,7 +122,7 @@ fn a_pause_moves_who_is_first() {
 fn who_waits_longest_is_known() {
     let mut line = line();
     assert_eq!(line.oldest(), None);
-    line.join(Class::Write, Arc::new(Notify::new()), 3 * S);
-    line.join(Class::Write, Arc::new(Notify::new()), 5 * S);
+    line.join(Class::Write, Ask::First, Arc::new(Notify::new()), 3 * S);
+    line.join(Class::Write, Ask::First, Arc::new(Notify::new()), 5 * S);
     assert_eq!((line.oldest(), line.waiting()), (Some(3 * S), 2));
 }

@@ -8,4 +8,5 @@ mod line;
 mod outcome;
 mod peer;
 mod pressure;
+mod retries;
 mod sockets;

@@ -12,8 +12,8 @@ use super::patience::eventually;
 use super::{World, within};
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
-const TOKEN: &str = "T2";
-const BOT_TOKEN: &str = "T3";
+pub const TOKEN: &str = "canary-5d1c77-chat-token";
+pub const BOT_TOKEN: &str = "canary-b0e2a9-bot-token";
 /// People there, as the stand-in is seeded.
 pub const RAKA: &str = "5f000000-0000-4000-8000-000000000003";
 pub const TARI: &str = "5f000000-0000-4000-8000-000000000004";
@@ -67,6 +67,10 @@ impl World {
         .concat();
         let set = self.command(&words);
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
+        for name in ["chat-token", "bot-token"] {
+            let _ = fs::remove_file(self.folder().join(name));
+        }
+        self.given.lock().unwrap().push(path.rsplit_once('/').unwrap().1.to_owned());
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
         within(Duration::from_secs(2), known).expect("a channel is known to a running server within a second");
         path

@@ -12,7 +12,7 @@ use super::door::Door;
 use super::patience::eventually;
 use super::program::bellhop;
 use super::wire::Wire;
-use super::{World, port, whatsapp, within};
+use super::{World, channel, port, whatsapp, within};
 
 /// What the company's requests carry; no log, database or answer may ever show it.
 pub const TOKEN: &str = "canary-9c41f0-crm-token-that-nobody-may-see";
@@ -34,7 +34,8 @@ impl StandIn {
     fn starts(folder: &Path, more: &[&str], door: impl Fn(u16) -> Door) -> Self {
         let port = port::free();
         let listen = format!("127.0.0.1:{port}");
-        let words = ["standin", "--listen", &listen, "--crm-token", TOKEN, "--chat-token", "T2", "--bot-token", "T3"];
+        let [chat, bot] = [channel::TOKEN, channel::BOT_TOKEN];
+        let words = ["standin", "--listen", &listen, "--crm-token", TOKEN, "--chat-token", chat, "--bot-token", bot];
         let words = [&words[..], &["--whatsapp-token", whatsapp::TOKEN, "--whatsapp-app-secret", whatsapp::APP_SECRET]].concat();
         let words = [&words, more].concat();
         let log = fs::File::create(folder.join("standin.log")).unwrap();

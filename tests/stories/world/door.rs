@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::call::{Answer, Call};
+use super::canary;
 use super::patience::eventually;
 
 /// A caller with a key, of one running server. Cheap to clone, usable from any thread.
@@ -44,6 +45,10 @@ impl Door {
         let answer = request.send().await.inspect_err(gone).ok()?;
         let (http, headers): (u16, HeaderMap) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await.inspect_err(gone).ok()?;
+        // The stand-in's own controls may say what it gave out.
+        if !path.starts_with("/_standin") {
+            canary::is_not_in(path, format!("{headers:?} {text}").as_bytes());
+        }
         Some(Answer { http, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 

@@ -2,6 +2,7 @@
 //! with real keys. Everything ends with the world, by its own process id, also when the story fails.
 
 pub mod call;
+pub mod canary;
 pub mod channel;
 pub mod conversation;
 pub mod crm;
@@ -21,6 +22,7 @@ pub mod wire;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -84,16 +86,20 @@ pub struct World {
     pub port: u16,
     pub admin_key: String,
     pub agent_key: String,
+    /// Every key and webhook's secret that was given out.
+    given: Mutex<Vec<String>>,
 }
 
 impl Drop for World {
-    /// A story that fails shows what the server said last.
+    /// A story that fails shows what the server said last; of one that does not, what it leaves is looked through.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = fs::read_to_string(program::log_of(self.folder.path())).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("the server's last words:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+            return;
         }
+        self.leaves_no_secret();
     }
 }
 
@@ -118,8 +124,19 @@ impl World {
     fn of(database: Database, disk: Option<SmallDisk>, folder: TempDir) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (admin_key, agent_key) = (String::new(), String::new());
-        let mut world =
-            Self { server: None, crm: None, database, _disk: disk, folder, runtime, port: port::free(), admin_key, agent_key };
+        let given = Mutex::default();
+        let mut world = Self {
+            server: None,
+            crm: None,
+            database,
+            _disk: disk,
+            folder,
+            runtime,
+            port: port::free(),
+            admin_key,
+            agent_key,
+            given,
+        };
         world.a_company("acme");
         world.admin_key = world.a_key("acme", "admin").0;
         world.agent_key = world.a_key("acme", "agent").0;
@@ -129,12 +146,17 @@ impl World {
     /// Runs a command of the program on this world's database; its JSON.
     pub fn command(&self, words: &[&str]) -> Value {
         let url = self.database.url();
-        program::run_json(self.folder.path(), &[words, &["--database-url", &url, "--json"]].concat())
+        let said = program::run_json(self.folder.path(), &[words, &["--database-url", &url, "--json"]].concat());
+        canary::is_not_in("what a command says", said.to_string().as_bytes());
+        said
     }
 
     /// Runs a command of the program in this world's folder, as given.
     pub fn runs(&self, words: &[&str]) -> program::Ended {
-        program::run(self.folder.path(), words)
+        let ended = program::run(self.folder.path(), words);
+        canary::is_not_in("what a command says", ended.said.as_bytes());
+        canary::is_not_in("what a command complains of", ended.complained.as_bytes());
+        ended
     }
 
     pub fn a_company(&self, name: &str) -> String {
@@ -151,6 +173,7 @@ impl World {
         }
         let made = self.command(&words);
         let (key, id) = (made["key"].as_str().unwrap().to_owned(), made["key_id"].as_str().unwrap().to_owned());
+        self.given.lock().unwrap().push(key.clone());
         if self.server.is_some() {
             let known = || (self.caller(&key).get("/v1/rooms").http != 401).then_some(());
             within(Duration::from_secs(1), known).expect("a new key is known to a running server within a second");

@@ -93,8 +93,34 @@ pub fn run_sql(url: &str, sql: &str) {
         let _ = connection.await;
         done
     };
-    // A thread of its own: the caller may already be inside a runtime.
-    let result = thread::scope(|scope| {
+    if let Err(problem) = in_a_thread(work) {
+        panic!("{sql}: {problem:?}");
+    }
+}
+
+/// Every row of every table as text, by table. Bytes are hexadecimal.
+pub fn everything(url: &str) -> Vec<(String, String)> {
+    let work = async {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        let connection = tokio::spawn(connection);
+        let mut all = vec![];
+        for row in
+            client.query("SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'", &[]).await?
+        {
+            let table: String = row.get(0);
+            let rows = client.query(&format!("SELECT t::text FROM \"{table}\" t"), &[]).await?;
+            all.push((table, rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")));
+        }
+        drop(client);
+        let _ = connection.await;
+        Ok::<_, tokio_postgres::Error>(all)
+    };
+    in_a_thread(work).unwrap_or_else(|problem| panic!("reading all tables: {problem:?}"))
+}
+
+/// A thread of its own: the caller may already be inside a runtime.
+fn in_a_thread<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    thread::scope(|scope| {
         scope
             .spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -102,10 +128,7 @@ pub fn run_sql(url: &str, sql: &str) {
             })
             .join()
             .unwrap()
-    });
-    if let Err(problem) = result {
-        panic!("{sql}: {problem:?}");
-    }
+    })
 }
 
 /// Tables that nobody else can write to, or writers that wait.

@@ -49,7 +49,11 @@ impl World {
             &["--status-wait-ms", &wait],
         ];
         let set = self.command(&words.concat());
+        for file in &files {
+            fs::remove_file(file).unwrap();
+        }
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
+        self.given.lock().unwrap().push(path.rsplit_once('/').unwrap().1.to_owned());
         // Whoever does not sign is turned away only once the path is known.
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 403).then_some(());
         within(Duration::from_secs(2), known).expect("a channel is known to a running server within a second");
