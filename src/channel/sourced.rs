@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Planned, Sent,
+    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
 };
 use crate::actors::ports::Clock;
 use crate::catalog::sourced::not_allowed;
@@ -217,12 +217,12 @@ impl Counterpart for Sourced {
         }
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob) -> OutsideFuture<'a, Permit> {
-        // What stays here waits for nobody outside.
-        if job.plan.source.as_ref().is_some_and(|source| source.here) {
-            return Box::pin(async { Ok(Permit(Box::new(()))) });
+    fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        // What is fetched already waits for nobody outside.
+        if part.name == FETCH {
+            return Box::pin(async { Ok(Permitted::Go(Permit(Box::new(())))) });
         }
-        self.channels.permit(job)
+        self.channels.permit(job, part, attempt)
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {
