@@ -21,6 +21,7 @@ pub mod media;
 pub mod outbox;
 pub mod policy;
 pub mod refusal;
+pub mod source;
 pub mod state;
 pub mod tag;
 pub mod window;
