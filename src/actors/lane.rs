@@ -39,7 +39,7 @@ const ASK_AGAIN_MS: i64 = 1_000;
 #[derive(Debug)]
 pub enum Submission {
     Go,
-    No(Settlement),
+    No(Box<Settlement>),
     /// The room cannot say now.
     Later,
 }
@@ -185,7 +185,7 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
             match (self.submits)().await {
                 Submission::Go => {}
                 Submission::No(settlement) => {
-                    self.given = Some(settlement);
+                    self.given = Some(*settlement);
                     return Some(Came::End);
                 }
                 Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),

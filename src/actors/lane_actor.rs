@@ -193,7 +193,7 @@ async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob) -> Submission {
     match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
         CommandOutcome::Done { .. } => Submission::Go,
         CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => Submission::Later,
-        CommandOutcome::Refused(refusal) => Submission::No(Settlement::error(CallStatus::Refused, &refusal)),
+        CommandOutcome::Refused(refusal) => Submission::No(Box::new(Settlement::error(CallStatus::Refused, &refusal))),
         CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable | CommandOutcome::OutcomeUnknown => {
             Submission::Later
         }
