@@ -141,7 +141,7 @@ fn posts(client: usize, wanted: usize, doors: &[Room], acknowledged: &AtomicUsiz
             let arguments = json!({"attachment": format!("file-{}", file_of(room, n)), "repeat": true});
             let call = calls("send_attachment", arguments).id(&call_id(room, n));
             eventually("an answer", || {
-                let answer = door.door.begins(door.getting_within(1, &[call.clone()])).answer()?;
+                let answer = door.door.begins(door.getting_within(1, std::slice::from_ref(&call))).answer()?;
                 match answer.http {
                     200 | 202 => Some(()),
                     429 | 503 => None,
