@@ -132,7 +132,9 @@ impl Room {
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
-                outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
+                let intent =
+                    outside.effect(call_id).and_then(|effect| effect.plan.intent.clone().filter(|intent| *intent != sha256));
+                outside.sent.push(Sent { sha256, intent, at: event.at, last_inbound_seq, result: result.clone() });
                 let surplus = outside.sent.len().saturating_sub(Outside::MOST_SENT);
                 outside.sent.drain(..surplus);
                 if self.lifecycle == Lifecycle::Open {

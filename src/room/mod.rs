@@ -19,6 +19,7 @@ pub mod media;
 pub mod outbox;
 pub mod policy;
 pub mod refusal;
+pub mod source;
 pub mod state;
 pub mod tag;
 
