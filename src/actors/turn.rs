@@ -15,7 +15,7 @@ use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::dead_letter::POISON;
 use crate::room::{
     Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall, ParkedOn,
-    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
+    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, deliveries, tag,
 };
 
 use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
@@ -118,6 +118,8 @@ impl<'a> Turn<'a> {
         {
             return Ok(CommandAnswer::default());
         }
+        let better = deliveries::known_better(&self.room, command, &self.ground);
+        let command = better.as_ref().unwrap_or(command);
         let (events_before, letter) = (self.events.len(), self.dead_letter(command));
         for fact in command::decide(&self.room, command, &self.ground)? {
             self.record(fact, by, cause);
@@ -149,7 +151,11 @@ impl<'a> Turn<'a> {
             Command::EffectSettled { call_id, settlement } => {
                 let waiting = |parked: &&ParkedCall| parked.call_id == *call_id && parked.on == ParkedOn::Effect;
                 if let Some(parked) = self.room.parked.iter().find(waiting).cloned() {
-                    self.end(&parked, answer_of(settlement), None);
+                    let (mut answer, pending) = (answer_of(settlement), self.room.pending_effects(call_id));
+                    if let Some(body) = catalog::resolve_conversation::with_pending(&answer.body, &pending) {
+                        answer.body = body.into();
+                    }
+                    self.end(&parked, answer, None);
                 }
             }
             Command::EffectDoubted { call_id } if self.events.len() > events_before => {
@@ -249,7 +255,7 @@ impl<'a> Turn<'a> {
         loop {
             let ready = |parked: &&ParkedCall| match parked.on {
                 ParkedOn::Pause => !self.room.paused,
-                ParkedOn::Offer => self.room.wanted().is_none(),
+                ParkedOn::Offer => !self.room.is_assigning(),
                 ParkedOn::Effect => false,
                 ParkedOn::Deal => !self.room.is_making(RecordKind::Deal),
                 ParkedOn::Ticket => !self.room.is_making(RecordKind::Ticket),

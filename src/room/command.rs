@@ -2,10 +2,12 @@
 
 use super::company::Ground;
 use super::courtesy::is_courtesy;
+use super::deliveries;
+use super::delivery::DeliveryWord;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
-use super::hand_over;
+use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
 use super::state::{CallStatus, Control, Lifecycle, Room};
@@ -31,6 +33,8 @@ pub enum Command {
         agent_id: Option<AgentId>,
         text: String,
         moves: Moves,
+        /// When it was written, as the channel says; `None`: now.
+        said_at: Option<Timestamp>,
     },
     Pause {
         reason: Option<String>,
@@ -72,6 +76,14 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
+    /// The lane is about to send a message of this call's file: whether it may go now. Refused, it does not.
+    Submit {
+        call_id: CallId,
+        /// How often a person had it tried again.
+        attempt: u32,
+    },
+    /// The channel says what became of a message.
+    DeliveryTold(Box<DeliveryWord>),
     /// A person has a dead letter tried again; what was started before is looked up first.
     RetryEffect {
         call_id: CallId,
@@ -187,12 +199,12 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             {
                 return Err(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent."));
             }
-            message(room, (message_id, *from, agent_id.clone(), text), Moves::Everything, ground)
+            message(room, (message_id, *from, agent_id.clone(), text), (Moves::Everything, None), ground)
         }
-        Command::Heard { message_id, from, agent_id, text, moves } => {
+        Command::Heard { message_id, from, agent_id, text, moves, said_at } => {
             // Whoever is not in our directory still wrote it; the event's actor says who.
             let known = agent_id.clone().filter(|agent| ground.company.agent(agent).is_some());
-            message(room, (message_id, *from, known, text), *moves, ground)
+            message(room, (message_id, *from, known, text), (*moves, *said_at), ground)
         }
         Command::Pause { .. } if room.paused => vec![],
         Command::Pause { reason } => vec![Fact::RoomPaused { reason: reason.clone() }],
@@ -230,10 +242,12 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::Submit { call_id, attempt } => deliveries::submitted(room, call_id, *attempt, ground)?,
+        Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
-        Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref())?,
+        Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref(), ground.company)?,
         Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
         Command::PersonIdle => hand_over::person_idle(room, ground),
         Command::PersonSilent => hand_over::person_silent(room, ground),
@@ -242,9 +256,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Untag { tags } => hand_over::untag(room, tags),
         // The effect says so itself, with its own reason.
         Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => vec![],
-        Command::Resolve { reason_code, note } => hand_over::resolve(room, reason_code, note.as_deref()),
+        Command::Resolve { reason_code, note } => {
+            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call: None }, ground.company)
+        }
         Command::BarrierOverdue => match &room.barrier {
-            Some(barrier) if barrier.until <= ground.now && !barrier.waits_for.is_empty() => {
+            Some(barrier) if barrier.until <= ground.now && !barrier.lifted => {
                 vec![Fact::BarrierLifted { call_id: barrier.call_id.clone() }]
             }
             _ => vec![],
@@ -292,7 +308,10 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             message_id: message_id.clone(),
             result: result.clone(),
         }],
-        Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
+        Some(CameAbout::Resolved { reason_code, note }) => {
+            let by_call = Some(&effect.call_id);
+            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call }, ground.company)
+        }
         None => {
             let mut facts = linked(&effect.call_id, settlement);
             let asked = room.awaited().filter(|wanted| wanted.there && nothing && effect.is_for(wanted.assignment));
@@ -320,9 +339,17 @@ fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
 
 type Written<'a> = (&'a str, Writer, Option<AgentId>, &'a str);
 
-fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: Moves, ground: &Ground<'_>) -> Vec<Fact> {
+/// What it moves, and when it was written if not now.
+type How = (Moves, Option<Timestamp>);
+
+fn message(
+    room: &Room,
+    (message_id, from, agent_id, text): Written<'_>,
+    (moves, said_at): How,
+    ground: &Ground<'_>,
+) -> Vec<Fact> {
     let people = &ground.company.settings.people;
-    let mut facts = vec![];
+    let (mut facts, mut goes_to) = (vec![], None);
     if !room.exists() {
         facts.push(Fact::RoomCreated { channel: "unknown".into(), customer: Customer::default() });
     }
@@ -330,7 +357,9 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
     if let (Writer::Customer, Lifecycle::Resolved { at }, false) = (from, room.lifecycle, late) {
         let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
         if !thanks {
-            facts.push(Fact::RoomReopened { episode: room.episode + 1 });
+            let anew = hand_over::begins_anew(at, ground);
+            facts.push(Fact::RoomReopened { episode: room.episode + 1, anew });
+            goes_to = hand_over::goes_on_with(room, anew, ground);
         }
     }
     let resolved = matches!(room.lifecycle, Lifecycle::Resolved { .. });
@@ -349,8 +378,10 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
         let name = |id: &AgentId| ground.company.agent(id).map_or_else(|| id.to_string(), |agent| agent.name.clone());
         facts.extend(goodbye::ended_by_words(room, name));
     }
-    facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
+    let (message_id, text) = (message_id.to_owned(), text.to_owned());
+    facts.push(Fact::MessageReceived { message_id, from, agent_id, text, late, said_at });
     if from == Writer::Customer && !late {
+        facts.extend(goes_to);
         facts.extend(hand_over::left_alone(room, ground));
     }
     facts

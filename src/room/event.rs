@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::DeliveryWord;
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
@@ -199,10 +200,16 @@ pub enum Fact {
         /// Newer things of the conversation were known already: it is kept and moves nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         late: bool,
+        /// When it was written, as its channel says; absent: then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<Timestamp>,
     },
     /// A customer wrote into a resolved room.
     RoomReopened {
         episode: u32,
+        /// It begins anew: what belonged to the one before stays behind.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// `tags` were added (as they are shown); `created` of them are new to the company.
     TagsAdded {
@@ -217,6 +224,9 @@ pub enum Fact {
         /// Who held the room when it was resolved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         handled_by: Option<AgentId>,
+        /// Calls of the request that resolved it, which had not ended by then: a person looks at what comes of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pending_effects: Vec<CallId>,
     },
     /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
     RoomQueued {
@@ -282,6 +292,18 @@ pub enum Fact {
         message_id: Option<String>,
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
+    },
+    /// The room let a file's message go: from here on it can only be looked up.
+    AttachmentSubmitting {
+        call_id: CallId,
+        attempt: u32,
+    },
+    /// The channel said what became of a message with a file. `call_id`: absent as long as nobody knows whose it is.
+    DeliveryMoved {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<CallId>,
+        #[serde(flatten)]
+        word: DeliveryWord,
     },
     TagsRemoved {
         tags: Vec<String>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
-use super::event::{Fact, RoomEvent, Writer};
+use super::event::{By, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
@@ -15,6 +15,9 @@ impl Room {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
         self.version = event.seq;
         self.last_event_at = event.at;
+        if let Fact::MessageReceived { from: Writer::Customer, said_at, .. } = &event.fact {
+            self.customer_wrote_at = self.customer_wrote_at.max(said_at.unwrap_or(event.at));
+        }
         match &event.fact {
             Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
                 self.channel.clone_from(channel);
@@ -43,8 +46,12 @@ impl Room {
                     self.lifecycle = Lifecycle::Waiting { since: event.at };
                 }
             }
-            Fact::RoomReopened { episode } => {
+            Fact::RoomReopened { episode, anew } => {
                 self.episode = *episode;
+                self.hand_overs = 0;
+                if *anew {
+                    self.leave_behind();
+                }
                 self.lifecycle = Lifecycle::Open;
                 self.resolution = None;
                 self.reassigning = None;
@@ -58,7 +65,7 @@ impl Room {
                     }
                 }
             }
-            Fact::ConversationResolved { reason_code, note, handled_by } => {
+            Fact::ConversationResolved { reason_code, note, handled_by, .. } => {
                 self.lifecycle = Lifecycle::Resolved { at: event.at };
                 self.resolution = Some(Resolution {
                     reason_code: reason_code.clone(),
@@ -71,6 +78,9 @@ impl Room {
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
+                if matches!((&event.by, &self.control), (By::AiAgent(_), Control::Bot)) {
+                    self.hand_overs += 1;
+                }
                 self.assignment = *assignment;
                 let (target, but) = (target.clone(), but.clone());
                 let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there };
@@ -84,12 +94,15 @@ impl Room {
                 if matches!(self.control, Control::Person { .. }) && !leaves {
                     self.reassigning = Some(wanted);
                 } else {
+                    // Whoever was looked for beside the person who had it is what the queue looks for now.
+                    self.reassigning = None;
                     self.move_control(Control::Queue(wanted));
                 }
             }
             Fact::AssignmentDropped { assignment } => {
                 self.reassigning.take_if(|wanted| wanted.assignment == *assignment);
                 if matches!(&self.control, Control::Queue(wanted) if wanted.assignment == *assignment) {
+                    self.hand_overs = self.hand_overs.saturating_sub(1);
                     self.move_control(Control::Bot);
                 }
             }
@@ -118,11 +131,16 @@ impl Room {
                 self.effects_of(call_id).for_each(|effect| effect.plan.leave = Some(leave.clone()));
                 self.goodbye = Some(Box::new(Goodbye { call_id: call_id.clone(), leave }));
             }
-            Fact::AttachmentSent { call_id, file, result, .. } => {
+            Fact::AttachmentSubmitting { call_id, attempt } => self.delivery_submits(call_id, *attempt, event.at),
+            Fact::DeliveryMoved { call_id, word } => self.delivery_moves(call_id.as_ref(), word, event.at),
+            Fact::AttachmentSent { call_id, file, message_id, result, .. } => {
+                self.delivery_is_accepted(call_id, file, message_id.as_deref(), event.at);
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
-                outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
+                let intent =
+                    outside.effect(call_id).and_then(|effect| effect.plan.intent.clone().filter(|intent| *intent != sha256));
+                outside.sent.push(Sent { sha256, intent, at: event.at, last_inbound_seq, result: result.clone() });
                 let surplus = outside.sent.len().saturating_sub(Outside::MOST_SENT);
                 outside.sent.drain(..surplus);
                 if self.lifecycle == Lifecycle::Open {
@@ -136,11 +154,12 @@ impl Room {
             Fact::BarrierRaised { call_id, waits_for, until } => {
                 let (call_id, waits_for) = (call_id.clone(), waits_for.clone());
                 let (last_inbound_seq, epoch) = (self.last_inbound_seq, self.epoch);
-                self.barrier = Some(Box::new(Barrier { call_id, waits_for, until: *until, last_inbound_seq, epoch }));
+                self.barrier =
+                    Some(Box::new(Barrier { call_id, waits_for, lifted: false, until: *until, last_inbound_seq, epoch }));
             }
             Fact::BarrierLifted { call_id } => {
                 if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.call_id == *call_id) {
-                    barrier.waits_for.clear();
+                    barrier.lifted = true;
                 }
             }
             Fact::CallApproved { call_id, arguments } => {
@@ -178,6 +197,9 @@ impl Room {
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if !stranded {
+                    self.delivery_ends(call_id);
+                }
                 if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
                     outside.effects.retain(|effect| effect.call_id != *call_id);
                 }
@@ -196,10 +218,14 @@ impl Room {
                     doubtful: false,
                     retries: 0,
                 };
+                if let Some(file) = &plan.file {
+                    self.delivery_begins(call_id, file, event.at);
+                }
                 self.outside.get_or_insert_default().effects.push(effect);
             }
             Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
             Fact::EffectRetried { call_id, .. } => {
+                self.delivery_begins_again(call_id, event.at);
                 for effect in self.effects_of(call_id) {
                     (effect.stranded, effect.doubtful) = (false, false);
                     effect.retries += 1;
@@ -210,6 +236,15 @@ impl Room {
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
         self.keep_leave();
+    }
+
+    /// The conversation begins anew: tags, people and records of the one before are not its own. What is on its way goes on.
+    fn leave_behind(&mut self) {
+        (self.tags, self.staffed) = (Arc::default(), None);
+        if let Some(outside) = &mut self.outside {
+            outside.links.clear();
+            outside.sent.clear();
+        }
     }
 
     fn move_control(&mut self, to: Control) {

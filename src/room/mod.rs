@@ -8,6 +8,8 @@ pub mod company;
 pub mod courtesy;
 pub mod dead_letter;
 pub mod decision;
+pub mod deliveries;
+pub mod delivery;
 pub mod effect;
 pub mod event;
 mod fold;
@@ -19,8 +21,10 @@ pub mod media;
 pub mod outbox;
 pub mod policy;
 pub mod refusal;
+pub mod source;
 pub mod state;
 pub mod tag;
+pub mod window;
 
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer, Moves};
@@ -36,7 +40,7 @@ pub use ids::{
     Timestamp,
 };
 pub use media::{FileEntry, Format, MediaKind};
-pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, WhilePerson};
+pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Staffed, Tag, Wanted};
 
