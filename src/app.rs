@@ -18,14 +18,20 @@ use crate::actors::ports::Clock;
 use crate::actors::postman::take_inbox;
 use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
-use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, WhatsappCloud};
+use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, Sourced, WhatsappCloud};
 use crate::config::Config;
 use crate::crm::QontakCrm;
-use crate::library::{Clamd, Library, Links, Refused, Scan, Who};
+use crate::library::{Library, Refused};
 use crate::outbound::Outbound;
 use crate::room::CompanyNo;
-use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions, link_key};
+use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
+
+mod files;
+
+pub use files::open_library;
+
+use files::Files;
 
 /// How often a running server looks whether a command beside it changed a company or a key.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
@@ -57,17 +63,6 @@ pub fn store_options(config: &Config, migrate: bool) -> Result<StoreOptions, Sto
         journal_queue: config.journal_queue,
         pepper,
     })
-}
-
-/// The folder of files, `files` in the data folder, with the scanner that is set.
-pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {
-    let scan = config.scan.clone().map(|address| Arc::new(Clamd(address)) as Arc<dyn Scan>);
-    Library::open(&config.data_dir.join("files"), who, scan)
-}
-
-/// Links to files that were sent, as these settings have them.
-pub fn links(config: &Config, pepper: &Pepper) -> Links {
-    Links::new(&link_key(pepper), config.public_url.as_deref().unwrap_or_default(), config.link_lifetime_s)
 }
 
 /// A server that answers.
@@ -103,12 +98,12 @@ impl Running {
     async fn serve(config: &Config, store: Store, pepper: Pepper) -> Result<Self, StartError> {
         let metrics = Metrics::start();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let library = Arc::new(open_library(config, Who::Serve)?);
-        let (router, threads, channel) = build_router(config, &store, clock.clone(), library.clone())?;
+        let files = Files::build(config, &pepper)?;
+        let (router, threads, channel) = build_router(config, &store, clock.clone(), &files)?;
         let ready = Arc::new(AtomicBool::new(false));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
-        let api = build_api(&store, &router, (library, links(config, &pepper)), pepper, ready.clone(), &metrics, clock);
+        let api = build_api(&store, &router, files, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
@@ -233,10 +228,12 @@ fn build_router(
     config: &Config,
     store: &Store,
     clock: Arc<dyn Clock>,
-    library: Arc<Library>,
+    files: &Files,
 ) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
-    let (crm, channel) = build_outside(store, &clock, Some(library))?;
+    let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
     let channel = Arc::new(channel);
+    let (library, fetcher) = (files.library.clone(), files.fetcher.clone());
+    let sourced = Sourced::new(channel.clone(), store.outbox(), fetcher, library, clock.clone());
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {
@@ -244,7 +241,7 @@ fn build_router(
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
         crm: Some(LanePorts { counterpart: Arc::new(crm), outbox: store.outbox() }),
-        channel: Some(LanePorts { counterpart: channel.clone(), outbox: store.outbox() }),
+        channel: Some(LanePorts { counterpart: Arc::new(sourced), outbox: store.outbox() }),
     };
     Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel))
 }
@@ -261,7 +258,7 @@ fn join_thread(threads: &Threads) {
 fn build_api(
     store: &Store,
     router: &RoomRouter,
-    (library, links): (Arc<Library>, Links),
+    files: Files,
     pepper: Pepper,
     ready: Arc<AtomicBool>,
     metrics: &Metrics,
@@ -271,8 +268,9 @@ fn build_api(
         router: router.clone(),
         queries: store.queries(),
         directory: store.directory(),
-        library,
-        links,
+        library: files.library,
+        links: files.links,
+        fetchable: Arc::new(move |url| files.fetcher.admits(url).map_err(|why| why.to_string())),
         key_ring: Arc::new(KeyRing::default()),
         pepper,
         ready,

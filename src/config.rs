@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::library::ScanAddress;
+use crate::outbound::Reach;
 use crate::store::{StoreError, StoreUrl};
 
 /// One setting that exists.
@@ -39,6 +40,11 @@ pub const KEYS: &[Key] = &[
     key("readers", "2", "threads that read the store, 1 to 64"),
     key("journal_queue", "4096", "commits waiting for the write lane before rooms answer busy, 16 to 1048576"),
     key("scan", "off", "virus scanner asked about every file: off, or clamd at tcp://host:port or unix:/path"),
+    key(
+        "files_private_allow",
+        "",
+        "hosts, addresses and networks with commas between, that are not public but files are fetched from",
+    ),
     key("public_url", "", "address customers reach this server at, for links to files: https://…; empty: links begin with /"),
     key("link_lifetime_s", "604800", "seconds a link to a file that was sent opens it, 1 to 31536000"),
     key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
@@ -149,6 +155,8 @@ pub struct Config {
     pub stop_within_s: u32,
     /// `None`: files are not scanned.
     pub scan: Option<ScanAddress>,
+    /// What files may be fetched from beside the public internet.
+    pub files_private_allow: Reach,
     /// Without a slash at its end. `None`: links to files begin with a slash.
     pub public_url: Option<String>,
     pub link_lifetime_s: u32,
@@ -258,8 +266,12 @@ impl Values {
             }
             _ => return self.invalid("public_url", "an address like https://chat.example.com"),
         };
+        let Ok(files_private_allow) = self.take("files_private_allow").0.parse() else {
+            return self.invalid("files_private_allow", "hosts, addresses or networks, like files.intranet,10.1.0.0/16");
+        };
         Ok(Config {
             scan,
+            files_private_allow,
             public_url,
             link_lifetime_s: self.number("link_lifetime_s", 1, 31_536_000)?,
             listen,

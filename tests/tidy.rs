@@ -120,7 +120,7 @@ fn may_import(part: &str) -> Option<&'static [&'static str]> {
         "console" => &["console", "room", "catalog", "actors", "store", "telemetry"],
         // A server of its own: what it shared with us could be wrong on both sides.
         "standin" => &["standin"],
-        "config" | "telemetry" => &["config", "telemetry", "store", "library", "room"],
+        "config" | "telemetry" => &["config", "telemetry", "store", "library", "outbound", "room"],
         _ => return None,
     })
 }

@@ -149,7 +149,11 @@ impl<'a> Turn<'a> {
             Command::EffectSettled { call_id, settlement } => {
                 let waiting = |parked: &&ParkedCall| parked.call_id == *call_id && parked.on == ParkedOn::Effect;
                 if let Some(parked) = self.room.parked.iter().find(waiting).cloned() {
-                    self.end(&parked, answer_of(settlement), None);
+                    let (mut answer, pending) = (answer_of(settlement), self.room.pending_effects(call_id));
+                    if let Some(body) = catalog::resolve_conversation::with_pending(&answer.body, &pending) {
+                        answer.body = body.into();
+                    }
+                    self.end(&parked, answer, None);
                 }
             }
             Command::EffectDoubted { call_id } if self.events.len() > events_before => {
@@ -249,7 +253,7 @@ impl<'a> Turn<'a> {
         loop {
             let ready = |parked: &&ParkedCall| match parked.on {
                 ParkedOn::Pause => !self.room.paused,
-                ParkedOn::Offer => self.room.wanted().is_none(),
+                ParkedOn::Offer => !self.room.is_assigning(),
                 ParkedOn::Effect => false,
                 ParkedOn::Deal => !self.room.is_making(RecordKind::Deal),
                 ParkedOn::Ticket => !self.room.is_making(RecordKind::Ticket),

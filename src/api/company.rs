@@ -75,6 +75,8 @@ pub struct SettingsView {
     pub max_tags_per_company: u32,
     /// 1 to 50 of `[a-z0-9_]{1,40}`.
     pub resolve_reasons: Vec<String>,
+    /// Hosts from which AI agents may have files fetched by their address; at most 50. Empty: from none.
+    pub file_hosts: Vec<String>,
     pub people: People,
 }
 
@@ -95,6 +97,7 @@ impl From<Settings> for SettingsView {
             max_tags_per_call: settings.max_tags_per_call,
             max_tags_per_company: settings.max_tags_per_company,
             resolve_reasons: settings.resolve_reasons,
+            file_hosts: settings.file_hosts,
             people: settings.people,
         }
     }
@@ -110,6 +113,7 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
         max_tags_per_call: view.max_tags_per_call,
         max_tags_per_company: view.max_tags_per_company,
         resolve_reasons: view.resolve_reasons,
+        file_hosts: view.file_hosts,
         people: view.people,
     };
     match settings.check() {

@@ -10,6 +10,7 @@ use super::auth::Access;
 use super::openapi::Schema;
 use super::problem::{Kind, OK, Problem};
 use super::table::TABLE;
+use super::table::files::FILES;
 use super::visit::turn_away;
 
 /// The methods routes have.
@@ -115,7 +116,7 @@ impl Route {
 
 /// Every route there is.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    TABLE.iter()
+    TABLE.iter().chain(FILES)
 }
 
 /// The value of `Allow` for a path.

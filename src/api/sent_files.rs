@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::library::{Links, SentAt};
+use crate::room::source::BY_ADDRESS;
 use crate::room::{CallStatus, CompanyNo, Fact, FileKey, RoomId, Timestamp};
 use crate::store::StoredEvent;
 
@@ -68,11 +69,16 @@ async fn behind(api: &Api, secret: &str) -> Result<(SentAt, std::sync::Arc<crate
     if api.queries.revoked_links(at.company, &at.room).await?.contains(call_id.as_str()) {
         return Err(Problem::not_found());
     }
-    let key = FileKey::new(&file.attachment).map_err(|_| Problem::not_found())?;
-    match api.queries.file(at.company, &key).await? {
-        Some(row) if row.archived_at.is_none() => Ok((at, file)),
-        _ => Err(Problem::not_found()),
+    if stands(api, at.company, &file.attachment).await? { Ok((at, file)) } else { Err(Problem::not_found()) }
+}
+
+/// Whether what is called so is offered still. What was named by its address alone has no name to archive.
+async fn stands(api: &Api, company: CompanyNo, attachment: &str) -> Result<bool, Problem> {
+    let Ok(key) = FileKey::new(attachment) else { return Ok(attachment == BY_ADDRESS) };
+    if let Some(row) = api.queries.file(company, &key).await? {
+        return Ok(row.archived_at.is_none());
     }
+    Ok(api.queries.file_source(company, &key).await?.is_some_and(|row| row.archived_at.is_none()))
 }
 
 pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {

@@ -17,12 +17,17 @@ use crate::store::{Directory, Pepper, Queries};
 use super::auth::KeyRing;
 use super::routes;
 
+/// Says why nothing may be fetched from an address; `Err` ends a sentence.
+pub type Fetchable = dyn Fn(&str) -> Result<(), String> + Send + Sync;
+
 /// Everything handlers use. One per process, shared by all web workers.
 pub struct Api {
     pub router: RoomRouter,
     pub queries: Queries,
     pub directory: Directory,
     pub library: Arc<Library>,
+    /// Whether files may be fetched from an address at all, and why not.
+    pub fetchable: Arc<Fetchable>,
     /// Makes the links to files that were sent, and reads them.
     pub links: Links,
     pub key_ring: Arc<KeyRing>,

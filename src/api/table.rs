@@ -4,15 +4,15 @@
 use crate::store::Role;
 
 use super::auth::Access;
-use super::handlers::{to, to_link, to_open, to_secret};
+use super::handlers::{to, to_open, to_secret};
 use super::openapi::{CallsAnswer, CallsBody, list, schema};
 use super::page::PAGE;
-use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, PARTIAL_CONTENT, SEE_OTHER};
+use super::problem::{ACCEPTED, CREATED, Kind, NO_CONTENT, OK, SEE_OTHER};
 use super::routes::Method::{Delete, Get, Patch, Post, Put};
 use super::routes::Route;
 use super::{
-    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, files, hand_over, machine, people, rooms,
-    sent_files, view, webhooks,
+    actor, call_reads, calls, channel, company, crm, decisions, divisions, events, hand_over, machine, people, rooms, view,
+    webhooks,
 };
 
 /// Whose webhooks they are says the path.
@@ -25,6 +25,8 @@ const BUILDERS: Access = Access::Roles(&[Role::Builder]);
 /// Reading is the operator's, so of the directory too; writing it is the builder's.
 const STAFF: Access = Access::Roles(&[Role::Operator, Role::Builder]);
 const WAITING: &[Kind] = &[Kind::Busy];
+
+pub(super) mod files;
 
 pub(super) static TABLE: &[Route] = &[
     Route::new(
@@ -103,17 +105,6 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<decisions::RejectBody>)
     .answers(&[(OK, Some(schema::<view::CallView>))])
     .problems(&[Kind::AlreadyFinal, Kind::Busy]),
-    Route::new(
-        Post,
-        "/v1/function-calls/{call_id}/revoke-link",
-        OPERATORS,
-        ("revoke_link", "No link to the file this call sent opens any more"),
-        to!(sent_files::revoke),
-    )
-    .answers(&[(OK, Some(schema::<sent_files::RevokedView>))])
-    .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/sent-files/{secret}", Access::Path, ("get_sent_file", "A file, by its link"), to_link!(sent_files::get))
-        .answers(&[(OK, None), (PARTIAL_CONTENT, None)]),
     Route::new(Post, WEBHOOK, Access::Path, ("receive_webhook", "What a channel tells us"), to_secret!(webhooks::receive))
         .answers(&[(OK, Some(schema::<webhooks::KeptView>))]),
     Route::new(Get, WEBHOOK, Access::Path, ("greet_webhook", "A channel's handshake"), to_secret!(webhooks::greet))
@@ -300,42 +291,6 @@ pub(super) static TABLE: &[Route] = &[
     )
     .answers(&[(NO_CONTENT, None)])
     .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/files", STAFF, ("list_files", "List the files that may be sent"), to!(files::list))
-        .query(files::FILTERS)
-        .answers(&[(OK, Some(list::<files::FileView>))]),
-    Route::new(Post, "/v1/files", BUILDERS, ("post_file", "Add a file"), to!(files::post))
-        .upload(schema::<files::FileForm>)
-        .answers(&[(CREATED, Some(schema::<files::FileView>))])
-        .problems(&[Kind::Conflict]),
-    Route::new(Get, "/v1/files/{file_key}", STAFF, ("get_file", "A file and its versions"), to!(files::get))
-        .answers(&[(OK, Some(schema::<files::FileDetail>))]),
-    Route::new(
-        Put,
-        "/v1/files/{file_key}",
-        BUILDERS,
-        ("put_file", "Add a version of a file, or change what is said about it"),
-        to!(files::put),
-    )
-    .body(schema::<files::FilePatch>)
-    .upload(schema::<files::FileForm>)
-    .answers(&[(OK, Some(schema::<files::FileView>)), (CREATED, Some(schema::<files::FileView>))])
-    .problems(&[Kind::Conflict]),
-    Route::new(
-        Post,
-        "/v1/files/{file_key}/archive",
-        BUILDERS,
-        ("archive_file", "Offer a file to nobody any more"),
-        to!(files::archive),
-    )
-    .answers(&[(OK, Some(schema::<files::FileView>))]),
-    Route::new(
-        Get,
-        "/v1/files/{file_key}/content",
-        STAFF,
-        ("get_file_content", "The bytes of a file, or of one of its versions"),
-        to!(files::content),
-    )
-    .query(&["version"]),
     Route::new(Get, "/v1/settings", STAFF, ("get_settings", "The company's policies, with an ETag"), to!(company::get_settings))
         .answers(&[(OK, Some(schema::<company::SettingsView>))]),
     Route::new(

@@ -81,6 +81,11 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
     }
     let (assignment, reason) = (room.assignment + 1, arguments.reason.clone());
     let queued = Fact::RoomQueued { target: target.clone(), assignment, reason, leaves: false, but: None, there };
+    let named = target != AssignTarget::Auto || arguments.wanted == Wanted::Auto;
+    if there && named && room.is_assigning() && room.awaited().is_some_and(|wanted| wanted.there && wanted.target == target) {
+        // The channel is being told just that: what comes of it answers this call as well.
+        return Decision::Parked { facts: vec![], on: ParkedOn::Offer };
+    }
     if there {
         // From now on the AI agent may start nothing else that a person would not want; its own assignment may.
         let asked = record::requested(

@@ -16,6 +16,7 @@ pub mod json;
 pub mod nearest;
 mod people;
 mod record;
+pub mod sourced;
 pub mod ticket;
 
 mod call_api;
@@ -41,7 +42,7 @@ pub enum Needs {
     Nothing,
     /// The company's CRM.
     Crm,
-    /// At least one file an AI agent may send.
+    /// At least one file an AI agent may send, or may have fetched.
     Files,
     /// Something this program does not have yet, as it is called in a sentence.
     Unbuilt(&'static str),
@@ -68,7 +69,7 @@ pub struct Has {
 
 impl Has {
     pub fn of(company: &crate::room::Company) -> Self {
-        Self { crm: company.crm, files: !company.files.is_empty() }
+        Self { crm: company.crm, files: company.has_files() }
     }
 }
 

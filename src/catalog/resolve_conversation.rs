@@ -3,12 +3,14 @@
 
 use serde::Serialize;
 
+use crate::room::hand_over::{self, Resolving};
 use crate::room::{
-    Decision, EffectKind, EffectPlan, Fact, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson, Room, Timestamp,
+    CallId, Decision, EffectKind, EffectPlan, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson, Room,
+    Timestamp,
 };
 
 use super::Needs;
-use super::arguments::{Checked, Field, Kind, invalid, optional, required};
+use super::arguments::{Checked, Field, Kind, invalid, missing_refusal, optional, required};
 use super::fence::{self, Class};
 use super::record;
 
@@ -40,6 +42,9 @@ struct Resolved<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     handled_by: Option<&'a str>,
     resolved_at: String,
+    /// Calls of its own request that had not ended.
+    #[serde(skip_serializing_if = "<[CallId]>::is_empty")]
+    pending_effects: &'a [CallId],
 }
 
 #[derive(Serialize)]
@@ -78,37 +83,50 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
         let refusal = invalid("reason_code", format!("must be one of: {}", reasons.join(", ")));
         return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
     }
+    if ground.company.settings.people.resolve_needs_note && arguments.note.is_none() {
+        return Decision::Refused(missing_refusal("resolve_conversation", &["note"]));
+    }
     if ground.company.tells_channel(room) {
         let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground)));
         return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
     }
-    let handled_by = room.assignee();
-    let result = resolved(arguments, handled_by.map(|agent| agent.as_str()), ground.now);
-    let fact = Fact::ConversationResolved {
-        reason_code: arguments.reason_code.clone(),
-        note: arguments.note.clone(),
-        handled_by: handled_by.cloned(),
-    };
-    Decision::Done { facts: vec![fact], result }
+    let (handled_by, pending) = (room.assignee().map(|agent| agent.as_str()), room.pending_effects(&call.call_id));
+    let result = told(true, arguments, handled_by, ground.now, &pending);
+    let how = Resolving { reason_code: &arguments.reason_code, note: arguments.note.as_deref(), by_call: Some(&call.call_id) };
+    Decision::Done { facts: hand_over::resolve(room, how, ground.company), result }
 }
 
 /// The answer once it is resolved.
 pub fn resolved(arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
-    told(true, arguments, handled_by, at)
+    told(true, arguments, handled_by, at, &[])
 }
 
 /// The answer when it was found resolved in its channel, which does not say why.
 pub fn found_resolved(arguments: &ResolveConversation, at: Timestamp) -> ResultJson {
-    told(false, arguments, None, at)
+    told(false, arguments, None, at, &[])
 }
 
-fn told(changed: bool, arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
+/// The channel's answer to a resolve, with the calls of its request that had not ended when it came.
+pub fn with_pending(body: &str, pending: &[CallId]) -> Option<String> {
+    let head = body.strip_suffix("}}").filter(|head| !pending.is_empty() && head.starts_with("{\"result\":{"))?;
+    let ids: Vec<String> = pending.iter().map(|id| format!("\"{id}\"")).collect();
+    Some(format!("{head},\"pending_effects\":[{}]}}}}", ids.join(",")))
+}
+
+fn told(
+    changed: bool,
+    arguments: &ResolveConversation,
+    handled_by: Option<&str>,
+    at: Timestamp,
+    pending_effects: &[CallId],
+) -> ResultJson {
     ResultJson::of(&Resolved {
         changed,
         reason_code: &arguments.reason_code,
         note: arguments.note.as_deref(),
         handled_by,
         resolved_at: at.to_text(),
+        pending_effects,
     })
 }
 

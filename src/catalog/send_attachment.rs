@@ -15,15 +15,16 @@ use super::Needs;
 use super::arguments::{Checked, Field, Kind, invalid, optional, required};
 use super::fence::{self, Class};
 use super::nearest::{nearest, shown};
-use super::record;
+use super::{record, sourced};
 
 pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name. The file itself is sent, not a \
     link. Do not send the same file twice.";
 pub const NEEDS: Needs = Needs::Files;
 pub const CLASS: Class = Class::Send;
 pub const FIELDS: &[Field] = &[
-    required("attachment", Kind::Line(128), "Name of a file in the company's library. Never a link."),
+    required("attachment", Kind::Line(2_048), "Name of a file in the company's library. Never a link."),
     optional("caption", Kind::Text(4_096), "Text sent with it. At most 4,096 characters."),
+    optional("parameters", Kind::Pairs(10), "Only for a file that is made on request: what it asks for, each {field, value}."),
     optional("repeat", Kind::Flag, "True only if the customer asks for the same file again."),
 ];
 
@@ -37,11 +38,14 @@ pub struct SendAttachment {
     pub attachment: String,
     pub caption: Option<String>,
     pub repeat: bool,
+    /// For a file that is made on request.
+    pub parameters: Vec<(String, String)>,
 }
 
 pub fn read(arguments: Checked<'_>) -> Result<SendAttachment, Refusal> {
     let (attachment, repeat) = (arguments.required_line("attachment"), arguments.flag("repeat"));
-    Ok(SendAttachment { attachment, caption: arguments.owned("caption"), repeat })
+    let parameters = arguments.pairs("parameters");
+    Ok(SendAttachment { attachment, caption: arguments.owned("caption"), repeat, parameters })
 }
 
 pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Decision {
@@ -50,8 +54,12 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         return Decision::Refused(Refusal::new("room_resolved", Next::DoNotRetry, message));
     }
     let Some(file) = ground.company.file(&arguments.attachment) else {
-        return Decision::Refused(unknown(&arguments.attachment, ground));
+        let sourced = sourced::decide(room, call, arguments, ground);
+        return sourced.unwrap_or_else(|| Decision::Refused(unknown(&arguments.attachment, ground)));
     };
+    if !arguments.parameters.is_empty() {
+        return Decision::Refused(invalid("parameters", "belongs to files that are made on request; leave it out for this one"));
+    }
     let through = ground.company.sends_through(room);
     let channel = through.unwrap_or(Channel::WebChat);
     let takes = match fits(channel, file.format, file.size) {
@@ -63,7 +71,7 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         return Decision::Refused(invalid("caption", format!("may have {most} characters in this channel")));
     }
     if !arguments.repeat
-        && let Some(decision) = again(room, file, ground)
+        && let Some(decision) = again(room, &file.sha256, ground)
     {
         return decision;
     }
@@ -85,13 +93,15 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     Decision::Done { facts: vec![sent], result }
 }
 
-/// The same file, with nothing said by the customer in between.
-fn again(room: &Room, file: &FileEntry, ground: &Ground<'_>) -> Option<Decision> {
+/// The same file, with nothing said by the customer in between. `intent`: its hash, or the address it is fetched from.
+pub(super) fn again(room: &Room, intent: &str, ground: &Ground<'_>) -> Option<Decision> {
     let outside = room.outside.as_ref()?;
-    let same = |sha256: &str| *sha256 == *file.sha256;
+    let same = |other: &str| other == intent;
     let recent = outside.sent.iter().rev().find(|sent| {
         let unanswered = sent.last_inbound_seq == room.last_inbound_seq;
-        same(&sent.sha256) && unanswered && ground.now.ms_since(sent.at) < SAME_FILE_MS
+        (same(&sent.sha256) || sent.intent.as_deref().is_some_and(same))
+            && unanswered
+            && ground.now.ms_since(sent.at) < SAME_FILE_MS
     });
     if let Some(sent) = recent {
         return Some(Decision::Done { facts: vec![], result: ResultJson(record::already_existed(&sent.result)) });
@@ -136,7 +146,8 @@ pub fn accepted(file: &SentFile, caption: Option<&str>, as_of: String) -> Result
 }
 
 fn unknown(name: &str, ground: &Ground<'_>) -> Refusal {
-    let keys = || ground.company.files.iter().map(|file| file.key.as_str());
+    let made = ground.company.sources.iter().map(|source| source.key.as_str());
+    let keys = || ground.company.files.iter().map(|file| file.key.as_str()).chain(made.clone());
     let mut candidates: Vec<String> = nearest(name, keys(), OFFERED).into_iter().map(str::to_owned).collect();
     candidates.extend(keys().map(str::to_owned));
     let mut offered: Vec<String> = vec![];
@@ -149,7 +160,7 @@ fn unknown(name: &str, ground: &Ground<'_>) -> Refusal {
     Refusal::new("unknown_attachment", Next::FixAndRetry, message).with_candidates(offered)
 }
 
-fn unfit(misfit: &Misfit) -> Refusal {
+pub fn unfit(misfit: &Misfit) -> Refusal {
     let message = format!("{misfit} Nothing was sent; choose another file, or tell the customer that it cannot be sent here.");
     Refusal::new(misfit.code(), Next::FixAndRetry, message)
 }

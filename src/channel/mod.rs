@@ -9,10 +9,12 @@ pub mod echo;
 pub mod hearing;
 pub mod inbound;
 mod qontak;
+mod sourced;
 #[cfg(test)]
 mod tests;
 mod whatsapp_cloud;
 
 pub use channels::{ChannelEars, Channels, Signatures};
 pub use qontak::{CheckProblem, CheckReport, QontakChannel};
+pub use sourced::Sourced;
 pub use whatsapp_cloud::WhatsappCloud;

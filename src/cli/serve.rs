@@ -40,6 +40,9 @@ pub struct ServeArgs {
     /// Virus scanner: off, or clamd at tcp://host:port or unix:/path [env: BELLHOP_SCAN] [default: off]
     #[arg(long)]
     scan: Option<String>,
+    /// Hosts and networks that are not public but files are fetched from [env: BELLHOP_FILES_PRIVATE_ALLOW]
+    #[arg(long)]
+    files_private_allow: Option<String>,
     /// Address that customers reach this server at, for links to files [env: BELLHOP_PUBLIC_URL]
     #[arg(long)]
     public_url: Option<String>,
@@ -64,6 +67,7 @@ pub async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ("readers", args.readers),
         ("journal_queue", args.journal_queue),
         ("scan", args.scan),
+        ("files_private_allow", args.files_private_allow),
         ("public_url", args.public_url),
         ("link_lifetime_s", args.link_lifetime_s),
         ("stop_within_s", args.stop_within_s),

@@ -182,6 +182,15 @@ pub struct Kept {
 }
 
 impl Ready {
+    /// Told by its bytes.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    pub fn size(&self) -> u64 {
+        self.whole.size
+    }
+
     /// It is not wanted: nothing of it is left when this returns.
     pub async fn discard(self) {
         self.whole.discard().await;

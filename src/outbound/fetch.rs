@@ -71,6 +71,8 @@ pub enum NotFetched {
     Compressed,
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
+    #[error("too many are being fetched")]
+    Busy,
 }
 
 /// One per process; works on any tokio runtime.
@@ -119,11 +121,11 @@ impl Fetcher {
         self.reach.judge(url, http)
     }
 
-    /// The beginning of the answer, when it is one of a file. Waits for its turn first; the clock runs from then on.
+    /// The beginning of the answer, when it is one of a file. Waits for nobody's place: who finds none comes again.
     pub async fn open(&self, company: CompanyNo, wish: &Wish) -> Result<Incoming, NotFetched> {
         let own = Arc::clone(&self.companies.entry(company).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
-        let turn = |places: Arc<Semaphore>| async { places.acquire_owned().await.map_err(|_| NotFetched::TooSlow) };
-        let places = [turn(own).await?, turn(self.all.clone()).await?];
+        let place = |places: Arc<Semaphore>| places.try_acquire_owned().map_err(|_| NotFetched::Busy);
+        let places = [place(own)?, place(self.all.clone())?];
         let until = Instant::now() + self.times.total;
         let mut url = super::reach::read(&wish.url)?;
         self.judge(&url, wish.http)?;

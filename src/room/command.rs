@@ -5,7 +5,7 @@ use super::courtesy::is_courtesy;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
-use super::hand_over;
+use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
 use super::state::{CallStatus, Control, Lifecycle, Room};
@@ -233,7 +233,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
-        Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref())?,
+        Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref(), ground.company)?,
         Command::Requeue { agent, why } => hand_over::requeue(room, agent, why, ground.company),
         Command::PersonIdle => hand_over::person_idle(room, ground),
         Command::PersonSilent => hand_over::person_silent(room, ground),
@@ -242,9 +242,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Untag { tags } => hand_over::untag(room, tags),
         // The effect says so itself, with its own reason.
         Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => vec![],
-        Command::Resolve { reason_code, note } => hand_over::resolve(room, reason_code, note.as_deref()),
+        Command::Resolve { reason_code, note } => {
+            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call: None }, ground.company)
+        }
         Command::BarrierOverdue => match &room.barrier {
-            Some(barrier) if barrier.until <= ground.now && !barrier.waits_for.is_empty() => {
+            Some(barrier) if barrier.until <= ground.now && !barrier.lifted => {
                 vec![Fact::BarrierLifted { call_id: barrier.call_id.clone() }]
             }
             _ => vec![],
@@ -292,7 +294,10 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             message_id: message_id.clone(),
             result: result.clone(),
         }],
-        Some(CameAbout::Resolved { reason_code, note }) => hand_over::resolve(room, reason_code, note.as_deref()),
+        Some(CameAbout::Resolved { reason_code, note }) => {
+            let by_call = Some(&effect.call_id);
+            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call }, ground.company)
+        }
         None => {
             let mut facts = linked(&effect.call_id, settlement);
             let asked = room.awaited().filter(|wanted| wanted.there && nothing && effect.is_for(wanted.assignment));
@@ -322,7 +327,7 @@ type Written<'a> = (&'a str, Writer, Option<AgentId>, &'a str);
 
 fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: Moves, ground: &Ground<'_>) -> Vec<Fact> {
     let people = &ground.company.settings.people;
-    let mut facts = vec![];
+    let (mut facts, mut goes_to) = (vec![], None);
     if !room.exists() {
         facts.push(Fact::RoomCreated { channel: "unknown".into(), customer: Customer::default() });
     }
@@ -330,7 +335,9 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
     if let (Writer::Customer, Lifecycle::Resolved { at }, false) = (from, room.lifecycle, late) {
         let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
         if !thanks {
-            facts.push(Fact::RoomReopened { episode: room.episode + 1 });
+            let anew = hand_over::begins_anew(at, ground);
+            facts.push(Fact::RoomReopened { episode: room.episode + 1, anew });
+            goes_to = hand_over::goes_on_with(room, anew, ground);
         }
     }
     let resolved = matches!(room.lifecycle, Lifecycle::Resolved { .. });
@@ -351,6 +358,7 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
     }
     facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
     if from == Writer::Customer && !late {
+        facts.extend(goes_to);
         facts.extend(hand_over::left_alone(room, ground));
     }
     facts

@@ -10,6 +10,7 @@ use super::hours::Hours;
 use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
 use super::media::FileEntry;
 use super::policy::People;
+use super::source::SourceEntry;
 
 /// What happens when a call names a tag the company does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub max_tags_per_company: u32,
     /// The reason codes an AI agent may resolve with; 1 to 50 of `[a-z0-9_]{1,40}`.
     pub resolve_reasons: Vec<String>,
+    /// Hosts from which an AI agent may have files fetched by their address; empty: from none. At most 50 names.
+    pub file_hosts: Vec<String>,
     pub people: People,
 }
 
@@ -46,6 +49,7 @@ impl Default for Settings {
             resolve_reasons: ["answered", "no_reply", "spam", "duplicate", "escalated_elsewhere", "other"]
                 .map(String::from)
                 .to_vec(),
+            file_hosts: vec![],
             people: People::default(),
         }
     }
@@ -78,6 +82,16 @@ impl Settings {
         if !(1..=50).contains(&reasons.len()) || !reasons.iter().enumerate().all(fits) {
             let rule = "must be 1 to 50 different codes, each 1 to 40 of a-z, 0-9 and _".into();
             return Err(BadSetting { name: "resolve_reasons", rule });
+        }
+        let name = |host: &String| {
+            let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            (1..=253).contains(&host.len()) && host.bytes().all(part)
+        };
+        if self.file_hosts.len() > 50 || !self.file_hosts.iter().all(name) {
+            return Err(BadSetting {
+                name: "file_hosts",
+                rule: "must be at most 50 names of hosts, like files.example.com".into(),
+            });
         }
         self.people.check()
     }
@@ -158,6 +172,8 @@ pub struct Company {
     pub tags: HashMap<Arc<str>, Arc<str>>,
     /// What its AI agents may send, by key: neither archived nor kept for people.
     pub files: Arc<[FileEntry]>,
+    /// Addresses its AI agents may have files fetched from, by key.
+    pub sources: Arc<[SourceEntry]>,
     /// Whether its CRM is connected.
     pub crm: bool,
     /// Where its conversations live.
@@ -173,6 +189,7 @@ impl Company {
             divisions: vec![],
             tags: HashMap::new(),
             files: Arc::new([]),
+            sources: Arc::new([]),
             crm: false,
             channel: ChannelKind::Embedded,
         }
@@ -201,6 +218,16 @@ impl Company {
     /// A file an AI agent may send.
     pub fn file(&self, key: &str) -> Option<&FileEntry> {
         self.files.iter().find(|file| file.key.as_str() == key)
+    }
+
+    /// An address an AI agent may have a file fetched from.
+    pub fn source(&self, key: &str) -> Option<&SourceEntry> {
+        self.sources.iter().find(|source| source.key.as_str() == key)
+    }
+
+    /// Whether there is anything its AI agents may send.
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty() || !self.sources.is_empty() || !self.settings.file_hosts.is_empty()
     }
 
     pub fn division(&self, id: &DivisionId) -> Option<&Division> {

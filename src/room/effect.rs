@@ -10,6 +10,7 @@ use super::event::Because;
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
+use super::source::Source;
 use super::state::CallStatus;
 
 /// The kinds of records a room is linked to in the CRM.
@@ -115,6 +116,9 @@ pub struct SentFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     pub sha256: String,
+    /// What its effect meant (`EffectPlan::intent`), where that is not its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
     pub at: Timestamp,
     /// The customer's last message by then.
     pub last_inbound_seq: i64,
@@ -157,6 +161,9 @@ pub struct EffectPlan {
     /// What is sent, as it stood when that was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Arc<SentFile>>,
+    /// Where what is sent has to be fetched first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<Source>>,
     /// Void once control moved after it was asked for, unless it was started by then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fenced: bool,
@@ -171,7 +178,7 @@ pub struct EffectPlan {
 impl EffectPlan {
     /// To bring something about that may be said again without harm, by the call's own arguments.
     pub fn absolute(kind: EffectKind, fenced: bool) -> Self {
-        Self { kind, creates: false, intent: None, target: None, file: None, fenced, leave: None, linked: false }
+        Self { kind, creates: false, intent: None, target: None, file: None, source: None, fenced, leave: None, linked: false }
     }
 }
 

@@ -203,6 +203,9 @@ pub enum Fact {
     /// A customer wrote into a resolved room.
     RoomReopened {
         episode: u32,
+        /// It begins anew: what belonged to the one before stays behind.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// `tags` were added (as they are shown); `created` of them are new to the company.
     TagsAdded {
@@ -217,6 +220,9 @@ pub enum Fact {
         /// Who held the room when it was resolved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         handled_by: Option<AgentId>,
+        /// Calls of the request that resolved it, which had not ended by then: a person looks at what comes of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pending_effects: Vec<CallId>,
     },
     /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
     RoomQueued {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
-use super::event::{Fact, RoomEvent, Writer};
+use super::event::{By, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
@@ -43,8 +43,12 @@ impl Room {
                     self.lifecycle = Lifecycle::Waiting { since: event.at };
                 }
             }
-            Fact::RoomReopened { episode } => {
+            Fact::RoomReopened { episode, anew } => {
                 self.episode = *episode;
+                self.hand_overs = 0;
+                if *anew {
+                    self.leave_behind();
+                }
                 self.lifecycle = Lifecycle::Open;
                 self.resolution = None;
                 self.reassigning = None;
@@ -58,7 +62,7 @@ impl Room {
                     }
                 }
             }
-            Fact::ConversationResolved { reason_code, note, handled_by } => {
+            Fact::ConversationResolved { reason_code, note, handled_by, .. } => {
                 self.lifecycle = Lifecycle::Resolved { at: event.at };
                 self.resolution = Some(Resolution {
                     reason_code: reason_code.clone(),
@@ -71,6 +75,9 @@ impl Room {
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
+                if matches!((&event.by, &self.control), (By::AiAgent(_), Control::Bot)) {
+                    self.hand_overs += 1;
+                }
                 self.assignment = *assignment;
                 let (target, but) = (target.clone(), but.clone());
                 let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there };
@@ -84,12 +91,15 @@ impl Room {
                 if matches!(self.control, Control::Person { .. }) && !leaves {
                     self.reassigning = Some(wanted);
                 } else {
+                    // Whoever was looked for beside the person who had it is what the queue looks for now.
+                    self.reassigning = None;
                     self.move_control(Control::Queue(wanted));
                 }
             }
             Fact::AssignmentDropped { assignment } => {
                 self.reassigning.take_if(|wanted| wanted.assignment == *assignment);
                 if matches!(&self.control, Control::Queue(wanted) if wanted.assignment == *assignment) {
+                    self.hand_overs = self.hand_overs.saturating_sub(1);
                     self.move_control(Control::Bot);
                 }
             }
@@ -122,7 +132,9 @@ impl Room {
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
-                outside.sent.push(Sent { sha256, at: event.at, last_inbound_seq, result: result.clone() });
+                let intent =
+                    outside.effect(call_id).and_then(|effect| effect.plan.intent.clone().filter(|intent| *intent != sha256));
+                outside.sent.push(Sent { sha256, intent, at: event.at, last_inbound_seq, result: result.clone() });
                 let surplus = outside.sent.len().saturating_sub(Outside::MOST_SENT);
                 outside.sent.drain(..surplus);
                 if self.lifecycle == Lifecycle::Open {
@@ -136,11 +148,12 @@ impl Room {
             Fact::BarrierRaised { call_id, waits_for, until } => {
                 let (call_id, waits_for) = (call_id.clone(), waits_for.clone());
                 let (last_inbound_seq, epoch) = (self.last_inbound_seq, self.epoch);
-                self.barrier = Some(Box::new(Barrier { call_id, waits_for, until: *until, last_inbound_seq, epoch }));
+                self.barrier =
+                    Some(Box::new(Barrier { call_id, waits_for, lifted: false, until: *until, last_inbound_seq, epoch }));
             }
             Fact::BarrierLifted { call_id } => {
                 if let Some(barrier) = self.barrier.as_mut().filter(|barrier| barrier.call_id == *call_id) {
-                    barrier.waits_for.clear();
+                    barrier.lifted = true;
                 }
             }
             Fact::CallApproved { call_id, arguments } => {
@@ -210,6 +223,15 @@ impl Room {
             Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
         }
         self.keep_leave();
+    }
+
+    /// The conversation begins anew: tags, people and records of the one before are not its own. What is on its way goes on.
+    fn leave_behind(&mut self) {
+        (self.tags, self.staffed) = (Arc::default(), None);
+        if let Some(outside) = &mut self.outside {
+            outside.links.clear();
+            outside.sent.clear();
+        }
     }
 
     fn move_control(&mut self, to: Control) {

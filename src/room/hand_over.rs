@@ -1,10 +1,10 @@
 //! What people and timers do with control of a conversation: taking it, giving it back, passing it on when somebody is silent or
 //! gone, tagging and resolving by hand. Pure: facts, or a refusal.
 
-use super::company::{Company, Ground, Presence};
-use super::event::{AssignTarget, Fact, TakenBy};
-use super::ids::AgentId;
-use super::policy::OfflinePolicy;
+use super::company::{Agent, Company, Ground, Presence};
+use super::event::{AssignTarget, Fact, TakenBy, Writer};
+use super::ids::{AgentId, CallId, Timestamp};
+use super::policy::{OfflinePolicy, Reopen, ReopenControl};
 use super::refusal::{Next, Refusal};
 use super::state::{Control, Lifecycle, Room};
 use super::tag;
@@ -50,7 +50,8 @@ pub(super) fn take_over(room: &Room, agent: &AgentId, agent_name: &str, how: Tak
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return Err(resolved());
     }
-    if room.assignee() == Some(agent) && room.reassigning.is_none() {
+    // Told again, an assignment is no news, also while somebody else is looked for; a button means it.
+    if room.assignee() == Some(agent) && (room.reassigning.is_none() || how == TakenBy::Assignment) {
         return Ok(vec![]);
     }
     let taken =
@@ -59,7 +60,12 @@ pub(super) fn take_over(room: &Room, agent: &AgentId, agent_name: &str, how: Tak
 }
 
 /// `of`: only if this person has it.
-pub(super) fn give_back(room: &Room, of: Option<&AgentId>, reason: Option<&str>) -> Result<Vec<Fact>, Refusal> {
+pub(super) fn give_back(
+    room: &Room,
+    of: Option<&AgentId>,
+    reason: Option<&str>,
+    company: &Company,
+) -> Result<Vec<Fact>, Refusal> {
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return Err(resolved());
     }
@@ -67,7 +73,52 @@ pub(super) fn give_back(room: &Room, of: Option<&AgentId>, reason: Option<&str>)
     if other || matches!(room.control, Control::Bot) {
         return Ok(vec![]);
     }
+    // That nobody has it any more in the channel is so, whatever we think of it.
+    if of.is_none() && stays_with_people(room, company) {
+        let message = "The AI agent has handed this conversation over as often as the company lets it. It stays with people until \
+            it is resolved.";
+        return Err(Refusal::new("hand_over_loop", Next::WaitForHuman, message));
+    }
     Ok(vec![Fact::RoomReturned { reason: reason.map(str::to_owned) }])
+}
+
+/// The AI agent handed it over again and again: giving it back would only go on so.
+fn stays_with_people(room: &Room, company: &Company) -> bool {
+    let most = company.settings.people.most_hand_overs;
+    most > 0 && room.hand_overs >= most
+}
+
+/// Whether a conversation that was resolved then is another one when its customer writes now.
+pub(super) fn begins_anew(resolved_at: Timestamp, ground: &Ground<'_>) -> bool {
+    let people = &ground.company.settings.people;
+    match people.reopen {
+        Reopen::AlwaysSame => false,
+        Reopen::AlwaysNew => true,
+        Reopen::SameRoom => ground.now.ms_since(resolved_at) >= i64::from(people.reopen_window_h) * 3_600_000,
+    }
+}
+
+/// Whom a conversation that goes on is given to, if not to the AI agent. In the channel's inbox that is the channel's to say.
+pub(super) fn goes_on_with(room: &Room, anew: bool, ground: &Ground<'_>) -> Option<Fact> {
+    let (company, control) = (ground.company, ground.company.settings.people.reopen_control);
+    if anew || control == ReopenControl::Bot || company.tells_channel(room) {
+        return None;
+    }
+    let last = room.resolution.as_ref().and_then(|resolution| resolution.handled_by.as_ref());
+    let last = last.or(room.staffed.as_ref().and_then(|staffed| staffed.last_agent.as_ref()));
+    let last = last.and_then(|id| company.agent(id));
+    let online = |agent: &&Agent| control == ReopenControl::LastAgent && agent.status == Presence::Online;
+    let target = match last.filter(online) {
+        Some(agent) => AssignTarget::Agent { agent: agent.id.clone() },
+        None => last.map_or(AssignTarget::Auto, of_same_division),
+    };
+    let (assignment, reason) = (room.assignment + 1, Some("reopened".to_owned()));
+    Some(Fact::RoomQueued { target, assignment, reason, leaves: true, but: None, there: false })
+}
+
+fn of_same_division(agent: &Agent) -> AssignTarget {
+    let division = agent.divisions.first().cloned();
+    division.map_or(AssignTarget::Auto, |division| AssignTarget::Division { division })
 }
 
 /// The person is gone: whoever else can is looked for, and the room waits in the queue until then. Also for a room that waits
@@ -114,7 +165,7 @@ pub(super) fn person_idle(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
 pub(super) fn person_silent(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
     let bound = i64::from(ground.company.settings.people.return_to_bot_after_s) * 1_000;
     let (Some(_), Some(staffed)) = (room.assignee(), &room.staffed) else { return vec![] };
-    if bound == 0 || ground.now.ms_since(staffed.active_at) < bound {
+    if bound == 0 || ground.now.ms_since(staffed.active_at) < bound || stays_with_people(room, ground.company) {
         return vec![];
     }
     vec![Fact::RoomReturned { reason: Some("silence".into()) }]
@@ -124,10 +175,7 @@ fn queued(room: &Room, agent: &AgentId, why: &str, leaves: bool, but: Option<Age
     let only_them = AssignTarget::Agent { agent: agent.clone() };
     let asked = room.wanted().map(|wanted| wanted.target.clone()).filter(|target| *target != only_them);
     // Whom the room was already being given to; else somebody of the same division.
-    let target = asked.unwrap_or_else(|| {
-        let division = company.agent(agent).and_then(|agent| agent.divisions.first().cloned());
-        division.map_or(AssignTarget::Auto, |division| AssignTarget::Division { division })
-    });
+    let target = asked.unwrap_or_else(|| company.agent(agent).map_or(AssignTarget::Auto, of_same_division));
     let (assignment, reason) = (room.assignment + 1, Some(why.to_owned()));
     Fact::RoomQueued { target, assignment, reason, leaves, but, there: false }
 }
@@ -163,10 +211,33 @@ pub(super) fn untag(room: &Room, tags: &[String]) -> Vec<Fact> {
     if gone.is_empty() { vec![] } else { vec![Fact::TagsRemoved { tags: gone }] }
 }
 
-pub(super) fn resolve(room: &Room, reason_code: &str, note: Option<&str>) -> Vec<Fact> {
+/// How a conversation ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Resolving<'a> {
+    pub reason_code: &'a str,
+    pub note: Option<&'a str>,
+    /// The call that resolves it, if one does.
+    pub by_call: Option<&'a CallId>,
+}
+
+/// What ends it, in order; nothing if it has ended. A room that lives here says goodbye first, as the company wants it.
+pub fn resolve(room: &Room, how: Resolving<'_>, company: &Company) -> Vec<Fact> {
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return vec![];
     }
-    let (reason_code, note) = (reason_code.to_owned(), note.map(str::to_owned));
-    vec![Fact::ConversationResolved { reason_code, note, handled_by: room.assignee().cloned() }]
+    let closing = company.settings.people.closing_message.as_ref().filter(|_| !company.tells_channel(room));
+    let said = closing.map(|text| Fact::MessageReceived {
+        message_id: format!("closing-{}", room.version + 1),
+        from: Writer::AiAgent,
+        agent_id: None,
+        text: text.clone(),
+        late: false,
+    });
+    let resolved = Fact::ConversationResolved {
+        reason_code: how.reason_code.to_owned(),
+        note: how.note.map(str::to_owned),
+        handled_by: room.assignee().cloned(),
+        pending_effects: how.by_call.map_or_else(Vec::new, |call_id| room.pending_effects(call_id)),
+    };
+    said.into_iter().chain([resolved]).collect()
 }

@@ -19,6 +19,7 @@ pub mod media;
 pub mod outbox;
 pub mod policy;
 pub mod refusal;
+pub mod source;
 pub mod state;
 pub mod tag;
 
@@ -36,7 +37,7 @@ pub use ids::{
     Timestamp,
 };
 pub use media::{FileEntry, Format, MediaKind};
-pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, WhilePerson};
+pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
 pub use state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Staffed, Tag, Wanted};
 

@@ -72,6 +72,28 @@ pub enum OfflinePolicy {
     RequeueNow,
 }
 
+/// What becomes of a resolved conversation when its customer writes again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reopen {
+    /// Within `reopen_window_h` it goes on as it was, later it begins anew.
+    #[default]
+    SameRoom,
+    AlwaysSame,
+    AlwaysNew,
+}
+
+/// Who has a conversation that goes on; one that begins anew is the AI agent's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReopenControl {
+    #[default]
+    Bot,
+    /// Who had it last, if they are online; else the queue.
+    LastAgent,
+    Queue,
+}
+
 /// An action that needs a person's yes, always or when one of its numbers is above a bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +136,18 @@ pub struct People {
     pub channel_weights: std::collections::BTreeMap<String, u32>,
     /// A short thank-you so soon after resolving does not open the conversation again; 0: it does. At most 168 h.
     pub courtesy_h: u32,
+    pub reopen: Reopen,
+    /// 1 to 8,760 h.
+    pub reopen_window_h: u32,
+    pub reopen_control: ReopenControl,
+    /// So often in one conversation the AI agent hands over; then it stays with people until it is resolved. 0: no bound. At
+    /// most 100.
+    pub most_hand_overs: u32,
+    /// What the customer is told when a conversation that lives here is resolved; at most 1,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closing_message: Option<String>,
+    /// An AI agent that resolves has to say for its colleagues what came of it.
+    pub resolve_needs_note: bool,
     /// At most 100.
     pub approvals: Vec<ApprovalRule>,
     /// A call that waits for a yes is void after this time; 60 to 604,800 s.
@@ -135,6 +169,12 @@ impl Default for People {
             fallback_divisions: vec![],
             channel_weights: std::collections::BTreeMap::new(),
             courtesy_h: 24,
+            reopen: Reopen::default(),
+            reopen_window_h: 168,
+            reopen_control: ReopenControl::default(),
+            most_hand_overs: 3,
+            closing_message: None,
+            resolve_needs_note: false,
             approvals: vec![],
             approval_expires_s: 86_400,
         }
@@ -150,6 +190,8 @@ impl People {
             ("typing_hold_s", self.typing_hold_s, 0, 60, false),
             ("offline_grace_s", self.offline_grace_s, 0, 3_600, false),
             ("burst_per_minute", self.burst_per_minute, 0, 1_000, false),
+            ("reopen_window_h", self.reopen_window_h, 1, 8_760, false),
+            ("most_hand_overs", self.most_hand_overs, 0, 100, false),
             ("courtesy_h", self.courtesy_h, 0, 168, false),
             ("approval_expires_s", self.approval_expires_s, 60, 604_800, false),
         ];
@@ -167,6 +209,10 @@ impl People {
         ];
         if let Some((name, _, most)) = lists.into_iter().find(|(_, many, most)| many > most) {
             return Err(BadSetting { name, rule: format!("may hold at most {most}") });
+        }
+        let told = |text: &String| (1..=1_000).contains(&text.trim().chars().count()) && !text.contains('\0');
+        if self.closing_message.as_ref().is_some_and(|text| !told(text)) {
+            return Err(BadSetting { name: "closing_message", rule: "must have 1 to 1,000 characters".into() });
         }
         if self.channel_weights.values().any(|weight| *weight > 100) {
             return Err(BadSetting { name: "channel_weights", rule: "must be 0 to 100 each".into() });

@@ -180,8 +180,10 @@ pub struct ParkedCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Barrier {
     pub call_id: CallId,
-    /// Empty: it waits no longer.
     pub waits_for: Vec<CallId>,
+    /// It waits no longer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lifted: bool,
     pub until: Timestamp,
     /// The customer's last message when it was raised: a later one refuses the resolve.
     pub last_inbound_seq: i64,
@@ -273,7 +275,15 @@ pub struct Room {
     /// What it has in the CRM; most rooms have nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Box<Outside>>,
+    /// How often the AI agent handed this conversation over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hand_overs: u32,
     pub last_event_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Default for Room {
@@ -300,6 +310,7 @@ impl Default for Room {
             staffed: None,
             poisoned: vec![],
             outside: None,
+            hand_overs: 0,
             last_event_at: Timestamp(0),
         }
     }
@@ -342,6 +353,19 @@ impl Room {
     /// The effect of this call, open or stranded.
     pub fn effect(&self, call_id: &CallId) -> Option<&OpenEffect> {
         self.outside.as_ref().and_then(|outside| outside.effect(call_id))
+    }
+
+    /// Somebody is being looked for: by the roster, or in the channel as long as that is told.
+    pub fn is_assigning(&self) -> bool {
+        let there = || self.outside.as_ref().is_some_and(|outside| outside.is_under_way(EffectKind::Assignment));
+        self.awaited().is_some_and(|wanted| !wanted.there || there())
+    }
+
+    /// What this resolve waited for and has not ended.
+    pub fn pending_effects(&self, resolve: &CallId) -> Vec<CallId> {
+        let barrier = self.barrier.iter().filter(|barrier| barrier.call_id == *resolve);
+        let waits = |id: &&CallId| self.parked.iter().any(|parked| parked.call_id == **id);
+        barrier.flat_map(|barrier| &barrier.waits_for).filter(waits).cloned().collect()
     }
 
     /// It is being resolved: a resolve waits at its barrier, or the channel is being told.

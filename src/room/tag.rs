@@ -17,6 +17,8 @@ pub enum TagProblem {
     Control,
     Comma,
     Character(char),
+    /// A word of letters that look like those of another script: to the eye it is a tag there already, and to us another one.
+    LookAlike(char),
 }
 
 impl fmt::Display for TagProblem {
@@ -26,6 +28,9 @@ impl fmt::Display for TagProblem {
             Self::TooLong => write!(f, "has at most {MAX_CHARACTERS} characters"),
             Self::Control => f.write_str("cannot contain control characters or line breaks"),
             Self::Comma => f.write_str("cannot contain a comma; give several tags as a list"),
+            Self::LookAlike(c) => {
+                write!(f, "cannot mix scripts in a word; U+{:04X} only looks like another letter", u32::from(*c))
+            }
             Self::Character(c) if c.is_ascii_graphic() => write!(f, "cannot contain `{c}`; {ALLOWED}"),
             Self::Character(c) => write!(f, "cannot contain the character U+{:04X}; {ALLOWED}", u32::from(*c)),
         }
@@ -58,7 +63,23 @@ pub fn clean(name: &str) -> Result<String, TagProblem> {
         }
         before = Some(c);
     }
+    if let Some(c) = shown.split(|c: char| !c.is_alphabetic()).find_map(look_alike) {
+        return Err(TagProblem::LookAlike(c));
+    }
     if shown.is_empty() { Err(TagProblem::Empty) } else { Ok(shown) }
+}
+
+/// Greek letters that have the shape of Latin ones.
+const GREEK_LATIN: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυχι";
+
+/// The first letter of a word that is taken from another script than its neighbours to look like theirs.
+fn look_alike(word: &str) -> Option<char> {
+    if word.is_ascii() {
+        return None;
+    }
+    let latin = word.chars().any(|c| matches!(c, 'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}'));
+    let foreign = |c: &char| matches!(c, '\u{400}'..='\u{52f}') || GREEK_LATIN.contains(*c);
+    word.chars().find(foreign).filter(|_| latin)
 }
 
 /// The identity of a name: two names that fold alike are the same, whatever their case, width or spacing.
@@ -111,6 +132,7 @@ mod tests {
         assert_eq!(clean("R&D/q-1_v2.0:a+b #7").as_deref(), Ok("R&D/q-1_v2.0:a+b #7"));
         assert_eq!(clean("स्वागत").as_deref(), Ok("स्वागत"), "marks belong to their letters");
         assert!(clean(&"é".repeat(50)).is_ok());
+        assert!(["ВИП", "ВИП client", "5 µm", "β-blocker", "naïve"].iter().all(|name| clean(name).is_ok()), "each in its script");
     }
 
     #[test]
@@ -118,6 +140,8 @@ mod tests {
         for (name, why) in [
             ("", TagProblem::Empty),
             (" \u{3000} ", TagProblem::Empty),
+            ("v\u{456}p", TagProblem::LookAlike('\u{456}')),
+            ("ΑBC", TagProblem::LookAlike('Α')),
             ("a\nb", TagProblem::Control),
             ("vip\0", TagProblem::Control),
             ("vip\u{7f}", TagProblem::Control),

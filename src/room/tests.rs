@@ -1,5 +1,6 @@
 //! Stories of a room: what commands lead to, and that the room is nothing but the fold of its journal.
 
+mod again;
 mod people;
 
 use super::command::decide;
@@ -54,7 +55,12 @@ impl Scene {
 
     fn resolve(&mut self) {
         let handled_by = self.room.assignee().cloned();
-        self.happens(Fact::ConversationResolved { reason_code: "answered".into(), note: None, handled_by });
+        self.happens(Fact::ConversationResolved {
+            reason_code: "answered".into(),
+            note: None,
+            handled_by,
+            pending_effects: vec![],
+        });
     }
 
     fn queue(&mut self) -> u64 {
@@ -242,7 +248,7 @@ fn facts_are_written_as_they_always_were() {
             Fact::RoomCreated { channel: "w".into(), customer: Customer::default() },
             r#"{"type":"room_created","channel":"w","customer":{"handle":""}}"#,
         ),
-        (Fact::RoomReopened { episode: 2 }, r#"{"type":"room_reopened","episode":2}"#),
+        (Fact::RoomReopened { episode: 2, anew: false }, r#"{"type":"room_reopened","episode":2}"#),
         (
             Fact::MessageReceived {
                 message_id: "m".into(),
@@ -255,7 +261,12 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Fact::TagsAdded { tags: vec!["a".into()], created: vec![] }, r#"{"type":"tags_added","tags":["a"]}"#),
         (
-            Fact::ConversationResolved { reason_code: "r".into(), note: None, handled_by: Some(agent_id.clone()) },
+            Fact::ConversationResolved {
+                reason_code: "r".into(),
+                note: None,
+                handled_by: Some(agent_id.clone()),
+                pending_effects: vec![],
+            },
             r#"{"type":"conversation_resolved","reason_code":"r","handled_by":"agt_1"}"#,
         ),
         (

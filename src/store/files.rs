@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::conn::{Conn, run};
 use super::directory::{Changed, Directory};
+use super::file_sources;
 use super::open::now;
 use super::queries::Queries;
 use super::schema::{file_versions, files};
@@ -142,6 +143,11 @@ fn find(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<Option<Fil
     Ok(with_versions(conn, company, found)?.into_iter().next())
 }
 
+/// Whether this key is a stored file's.
+pub(super) fn exists(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<bool, StoreError> {
+    Ok(find(conn, company, key)?.is_some())
+}
+
 /// The files, in their order, each with the version that stands now.
 fn with_versions(conn: &mut Conn, company: CompanyNo, found: Vec<FileTuple>) -> Result<Vec<FileRow>, StoreError> {
     let (Some(first), Some(last)) = (found.first().map(|file| file.0.clone()), found.last().map(|file| file.0.clone())) else {
@@ -209,6 +215,9 @@ fn meanwhile(key: &FileKey) -> StoreError {
 /// A file that was not there.
 fn create(conn: &mut Conn, company: CompanyNo, key: &FileKey, change: &FileChange, by: &str) -> Result<String, StoreError> {
     let Some(new) = &change.bytes else { return Err(StoreError::NotFound("file")) };
+    if file_sources::find(conn, company, key)?.is_some() {
+        return Err(StoreError::Conflict(format!("The file {key} is one that is made on request.")));
+    }
     let made = run!(conn, "making a file", |c| diesel::insert_into(files::table)
         .values((
             files::company.eq(company.0),

@@ -56,6 +56,10 @@ tables! {
         company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,
         by: Text,
     }
+    file_sources (company, key) {
+        company: BigInt, key: Text, description: Text, for_agents: Bool, template: Text, filename: Nullable<Text>, created_at: BigInt,
+        archived_at: Nullable<BigInt>,
+    }
     revoked_links (company, room_id, call_id) { company: BigInt, room_id: Text, call_id: Text, revoked_at: BigInt, }
     channel_access (company) {
         company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,

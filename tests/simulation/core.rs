@@ -14,7 +14,8 @@ use bellhop::room::{
 };
 
 use super::dice::Dice;
-use super::events::check_events;
+use super::events::{check_events, check_journal};
+use super::others::{a_person_acts, the_channel_tells};
 use super::world::{self, AGENTS, CAPACITY};
 
 const ROOMS: u64 = 8;
@@ -104,7 +105,10 @@ impl Play {
             works.push(Work::tell(Command::Describe { channel: "web_chat".into(), customer: Customer::default() }));
         }
         for _ in 0..=self.dice.roll(4) {
-            works.push(match self.dice.roll(14) {
+            works.push(match self.dice.roll(18) {
+                14 => Work::tell(Command::Typing { agent: None }),
+                15 => Work::tell(Command::TypingOver),
+                16 | 17 => Work::tell(the_channel_tells(&mut self.dice, &mut self.messages, &mut self.takeovers)),
                 0 => Work::tell(Command::Pause { reason: None }),
                 1 | 2 => Work::tell(Command::Resume),
                 3 | 4 => {
@@ -154,8 +158,9 @@ impl Play {
                     turn.request_is(&[]);
                 }
                 Work::Tell(command) => {
-                    let (by, cause) = (By::System, Cause::Request("req".into()));
-                    let _ = turn.command(command, &by, &cause);
+                    let webhook = matches!(**command, Command::Heard { .. } | Command::TakeOver { how: TakenBy::Assignment, .. });
+                    let cause = if webhook { Cause::Webhook(7) } else { Cause::Request("req".into()) };
+                    let _ = turn.command(command, &By::System, &cause);
                     if let Command::Offer { assignment, .. } = &**command {
                         offers.push(*assignment);
                     }
@@ -166,20 +171,20 @@ impl Play {
         let ask = turn.ask_roster;
         let Turn { room, events, new_calls, ended_calls, opened, .. } = turn;
         let known: Vec<&Admitted> = by_key.values().chain(kept.calls.values().map(|(admitted, _)| admitted)).collect();
-        check_events(&before, &room, &events, &new_calls, &known);
+        check_events(&before, &room, &events, &new_calls, &known, &self.company);
         if !lands {
             return;
         }
         kept.journal.extend(events.iter().cloned());
         for NewCall { call, answer, .. } in new_calls {
             let earlier = kept.calls.insert(call.key, (by_key[&call.key].clone(), answer));
-            assert!(earlier.is_none(), "invariant 4: a call is written once");
+            assert!(earlier.is_none(), "I8: a call is written once");
         }
         let distinct: HashSet<CallKey> = ended_calls.iter().map(|ended| ended.key).collect();
         assert_eq!(distinct.len(), ended_calls.len(), "a commit tells each call's state once: a database may take either");
         for ended in ended_calls {
             let (_, answer) = kept.calls.get_mut(&ended.key).expect("an ended call was written");
-            assert!(!answer.status.is_final(), "a final answer never changes");
+            assert!(!answer.status.is_final(), "I8: a final answer never changes");
             // One that goes on waiting for something else is told as well, and stays open.
             if ended.answer.status.is_final() {
                 kept.open.remove(&ended.key);
@@ -194,6 +199,7 @@ impl Play {
             assert_eq!(!answer.status.is_final(), still.contains(key), "what is open waits in the room, what waits is open");
         }
         kept.room = room;
+        check_journal(&kept.room, &kept.journal);
         self.tell_roster(index, &before, ask, &offers);
     }
 
@@ -328,9 +334,9 @@ impl Play {
             let agent = AgentId::trusted(&format!("agt_{n}"));
             // Whoever takes a conversation may hold more; what the roster gives never leads there.
             let most = CAPACITY as usize + self.takeovers;
-            assert!(self.roster.load(&agent) <= most, "an agent holds more than the capacity");
+            assert!(self.roster.load(&agent) <= most, "I3: an agent holds more than the capacity");
             let held = self.rooms.iter().filter(|kept| given_to(kept) == Some(&agent)).count();
-            assert!(held <= CAPACITY as usize, "the rooms say that an agent was given more than the capacity");
+            assert!(held <= CAPACITY as usize, "I3: the rooms say that an agent was given more than the capacity");
         }
     }
 
@@ -339,10 +345,10 @@ impl Play {
         for n in 0..AGENTS {
             let agent = AgentId::trusted(&format!("agt_{n}"));
             let held = self.rooms.iter().filter(|kept| kept.room.assignee() == Some(&agent)).count();
-            assert_eq!(self.roster.load(&agent), held, "slots are exactly the rooms held");
+            assert_eq!(self.roster.load(&agent), held, "I2: slots are exactly the rooms held");
         }
         let waiting = self.rooms.iter().filter(|kept| kept.room.wanted().is_some()).count();
-        assert_eq!(self.roster.waiting(), waiting, "who waits is in the queue");
+        assert_eq!(self.roster.waiting(), waiting, "I2: who waits is in the queue");
     }
 }
 
@@ -350,24 +356,6 @@ impl Play {
 fn given_to(kept: &Kept) -> Option<&AgentId> {
     let came = kept.journal.iter().rev().find(|event| matches!(event.fact, Fact::AgentAssigned { .. } | Fact::RoomTaken { .. }));
     kept.room.assignee().filter(|_| came.is_some_and(|event| matches!(event.fact, Fact::AgentAssigned { .. })))
-}
-
-fn a_person_acts(dice: &mut Dice, messages: &mut u64, takeovers: &mut usize) -> Command {
-    let agent = AgentId::trusted(&format!("agt_{}", dice.roll(AGENTS)));
-    *messages += 1;
-    match dice.roll(4) {
-        0 => {
-            *takeovers += 1;
-            let message_id = format!("m{messages}");
-            Command::Message { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into() }
-        }
-        1 => Command::Untag { tags: vec![format!("tag {}", dice.roll(4))] },
-        2 => Command::Requeue { agent, why: "offline" },
-        _ => {
-            *takeovers += 1;
-            Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover }
-        }
-    }
 }
 
 enum Work {

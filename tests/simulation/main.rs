@@ -13,6 +13,7 @@ mod dice;
 mod doubt;
 mod events;
 mod lanes;
+mod others;
 mod poison;
 mod takeovers;
 mod world;

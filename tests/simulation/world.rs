@@ -6,7 +6,8 @@ use std::time::Duration;
 use bellhop::catalog::dialect::{self, Dialect};
 use bellhop::catalog::{Admission, Admitted, Has, admit};
 use bellhop::room::{
-    Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, Presence, Room, RoomAddress, RoomId, Seen, Settings,
+    Agent, AgentId, AiAgentId, Company, CompanyNo, Division, DivisionId, FileEntry, FileKey, Format, People, Presence, Room,
+    RoomAddress, RoomId, Seen, Settings,
 };
 use bellhop::store::memory::MemoryStore;
 
@@ -30,8 +31,25 @@ pub fn company() -> Company {
     Company {
         agents: (0..AGENTS).map(agent).collect(),
         divisions: vec![division(0), division(1)],
-        settings: Settings { max_tags_per_room: 8, ..Settings::default() },
+        files: [file("brochure"), file("map")].into(),
+        settings: Settings {
+            max_tags_per_room: 8,
+            people: People { idle_reassign_s: 10, ..People::default() },
+            ..Settings::default()
+        },
         ..Company::empty(COMPANY)
+    }
+}
+
+fn file(key: &str) -> FileEntry {
+    FileEntry {
+        key: FileKey::new(key).expect("a key"),
+        version: 1,
+        description: "".into(),
+        sha256: key.into(),
+        size: 1_000,
+        format: Format::of_mime("application/pdf").expect("a format"),
+        filename: format!("{key}.pdf").into(),
     }
 }
 
@@ -44,7 +62,11 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
     let id = dice.roll(ids);
     // What an id means is fixed by the id in nine of ten cases.
     let mut meaning = Dice::new(if dice.rarely(10) { dice.next() } else { id });
-    let (name, arguments) = match meaning.roll(6) {
+    let (name, arguments) = match meaning.roll(8) {
+        6 | 7 => {
+            let file = ["brochure", "map"][meaning.roll(2) as usize];
+            ("send_attachment", format!(r#"{{"attachment":"{file}","repeat":{}}}"#, meaning.rarely(2)))
+        }
         0 => ("assign_agent", r#"{"mode":"auto"}"#.to_owned()),
         1 => ("assign_agent", format!(r#"{{"mode":"division","division":"Division {}"}}"#, meaning.roll(2))),
         2 => ("resolve_conversation", r#"{"reason_code":"answered"}"#.to_owned()),
@@ -65,7 +87,7 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
         key_id: &key_id,
         turn_id: None,
         seen,
-        has: Has { crm: false, files: false },
+        has: Has { crm: false, files: true },
     };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::kills::{asked, eventually_more};
-use crate::world::{Door, Room, World, assign_to, assign_to_anyone, assign_to_division, eventually, resolve};
+use crate::world::{Door, Room, World, assign_to, assign_to_anyone, assign_to_division, calls, eventually, resolve};
 
 on_both_databases!(
     a_crowd_is_spread_evenly_and_served_in_the_order_of_waiting,
@@ -19,6 +19,7 @@ on_both_databases!(
     who_leaves_leaves_their_rooms_to_others,
     what_somebody_holds_is_shown_without_waking_a_room,
     who_is_asked_for_by_name_is_waited_for,
+    what_cannot_be_done_as_asked_is_said_and_changes_nothing,
 );
 on_sqlite_alone!(hours_that_make_no_sense_are_refused_by_name);
 
@@ -180,6 +181,50 @@ pub fn who_is_asked_for_by_name_is_waited_for(world: &mut World) {
     assert_eq!(admin.send("DELETE", &format!("/v1/agents/{ana}"), None).http, 204);
     assert_eq!(rooms[1].gets(assign_to(&ana).id("c3")).code(), "unknown_agent");
     eventually("both rooms find somebody else", || rooms.iter().all(|room| control(room) == "person").then_some(()));
+}
+
+pub fn what_cannot_be_done_as_asked_is_said_and_changes_nothing(world: &mut World) {
+    let admin = world.admin();
+    let (sales, care) = (admin.a_division("Sales"), admin.a_division("Care"));
+    let (ana, _) = (admin.an_agent("Ana", 1, &[&sales]), admin.an_agent("Budi", 1, &[&care]));
+    admin.an_agent("BUDI", 1, &[&sales]);
+    let gone = admin.an_agent("Citra", 1, &[&care]);
+    assert_eq!(admin.send("DELETE", &format!("/v1/agents/{gone}"), None).http, 204);
+    let (room, robot) = (world.a_room("web-1"), world.ai_agent().room("web-1"));
+    admin.set(&json!({"people": {"resolve_needs_note": true}}));
+    let assign = |arguments: Value| calls("assign_agent", arguments);
+    let many: Vec<String> = (0..10_000).map(|n| format!("tag {n}")).collect();
+    let tags = |names: Value| calls("create_tag", json!({ "tags": names }));
+    let rows = [
+        (assign(json!({"mode": "agent", "agent": "Nobody"})), "unknown_agent"),
+        (assign(json!({"mode": "agent", "agent": "budi"})), "ambiguous_agent"),
+        (assign(json!({"mode": "agent", "agent": gone})), "unknown_agent"),
+        (assign(json!({"mode": "agent", "agent": ana, "division": care})), "argument_invalid"),
+        (assign(json!({"mode": "division", "division": "Kitchen"})), "unknown_division"),
+        (assign(json!({"mode": "division", "division": sales, "agent": ana})), "argument_invalid"),
+        (assign(json!({"mode": "agent"})), "argument_missing"),
+        (assign(json!({"mode": "nearest"})), "argument_invalid"),
+        (resolve("because"), "argument_invalid"),
+        (resolve("answered"), "argument_missing"),
+        (calls("resolve_conversation", json!({})), "argument_missing"),
+        (tags(json!(many[..500])), "tag_limit"),
+        (tags(json!([])), "argument_invalid"),
+        (tags(json!(["  "])), "argument_invalid"),
+        (tags(json!(["x".repeat(51)])), "argument_invalid"),
+        (tags(json!(["x".repeat(60_000)])), "argument_invalid"),
+        (tags(json!(["v\u{456}p"])), "argument_invalid"),
+        (tags(json!(["a\u{202e}b"])), "argument_invalid"),
+    ];
+    let all_of_them = robot.gets(tags(json!(many)).id("bad-many"));
+    assert_eq!((all_of_them.http, all_of_them.code()), (400, "too_many_items"));
+    for (n, (call, code)) in rows.into_iter().enumerate() {
+        let answer = robot.gets(call.id(&format!("bad-{n}")));
+        assert_eq!(answer.code(), code, "row {n}: {answer:?}");
+        let (message, next) = (&answer.only()["error"]["message"], &answer.only()["error"]["next"]);
+        assert!(message.as_str().is_some_and(|text| text.len() > 10) && next.is_string(), "row {n}: {answer:?}");
+    }
+    let now = room.now();
+    assert_eq!((&now["control"], &now["status"], &now["tags"]), (&json!("bot"), &json!("open"), &json!([])));
 }
 
 pub fn hours_that_make_no_sense_are_refused_by_name(world: &mut World) {

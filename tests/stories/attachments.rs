@@ -12,6 +12,7 @@ on_both_databases!(
     a_lost_answer_is_known_by_its_echo,
     a_lost_answer_is_not_sent_again,
     a_forged_echo_settles_nothing,
+    a_kill_in_the_middle_of_sending_ends_by_the_echo,
     what_cannot_be_sent_is_said,
 );
 
@@ -170,6 +171,21 @@ pub fn a_forged_echo_settles_nothing(world: &mut World) {
     assert_eq!(room.facts("attachment_sent").len(), 1);
     // All of it was heard by then, and counted.
     assert_eq!(world.admin().get("/v1/channel").body["webhooks_waiting"], 0);
+}
+
+pub fn a_kill_in_the_middle_of_sending_ends_by_the_echo(world: &mut World) {
+    let robot = a_conversation(world);
+    // Long enough for a new start, and shorter than an echo is waited for.
+    world.crm().has_exactly(&json!({"route": SENDING, "fault": "slow", "rate": 1.0, "times": 1, "ms": 4_500}));
+    let under_way = robot.door.begins(robot.getting(&[sends("map").id("s1")]));
+    world.crm().is_at_it();
+    world.dies_and_comes_back();
+    drop(under_way.answer());
+    let room = world.admin().room(ROOM);
+    assert_eq!(ends(&room, "s1").body["status"], "succeeded");
+    let (files, told) = (arrived(world), room.facts("attachment_sent"));
+    assert_eq!((files.len(), told.len()), (1, 1), "nothing is sent again");
+    assert_eq!(told[0]["message_id"], files[0]["id"]);
 }
 
 pub fn what_cannot_be_sent_is_said(world: &mut World) {

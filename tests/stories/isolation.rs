@@ -22,13 +22,17 @@ fn may(role: &str, method: &str, path: &str) -> Option<bool> {
         "agent" if path == "/v1/rooms/{room_id}" && method == "PUT" => return None,
         "agent" => (method == "POST" && path.ends_with("/function-calls")) || (reads && under(&["/v1/function-calls"])),
         // "Directory, tags, files, AI agents."
-        "builder" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/files", "/v1/ai-agents"]) => true,
+        "builder" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/files", "/v1/file-sources", "/v1/ai-agents"]) => {
+            true
+        }
         "builder" if under(&["/v1/settings"]) => return None,
         "builder" => false,
         // "All reads, messages, people's decisions, actor commands."
         "operator" if reads || path.ends_with("/messages") || path.contains("/actor/") => true,
         "operator" if under(&["/v1/function-calls/"]) => true,
-        "operator" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/files", "/v1/settings"]) => false,
+        "operator" if under(&["/v1/agents", "/v1/divisions", "/v1/tags", "/v1/files", "/v1/file-sources", "/v1/settings"]) => {
+            false
+        }
         "operator" => return None,
         _ => unreachable!("{role}"),
     })
@@ -120,6 +124,8 @@ impl Things {
         let room = world.a_room("acme-room-1");
         room.gets(create_tag(&["seen-by-acme-only"]).id("acme-call-1")).result();
         assert_eq!(admin.adds_file("acme-file-1", "acme-file.png", &crate::world::file::png(1)).http, 201);
+        let source = json!({"url": "https://acme-file.example/x.pdf"});
+        assert_eq!(admin.send("PUT", "/v1/file-sources/acme-file-2", Some(&source)).http, 201);
         let (agent, division) = (admin.an_agent("Acmeana", 5, &[]), admin.a_division("Acmesales"));
         let ids = HashMap::from([
             ("rooms", room.id.clone()),
@@ -129,6 +135,7 @@ impl Things {
             ("tags", "seen-by-acme-only".to_owned()),
             ("ai-agents", "sales".to_owned()),
             ("files", "acme-file-1".to_owned()),
+            ("file-sources", "acme-file-2".to_owned()),
         ]);
         Self { version: room.version(), room, ids }
     }
@@ -177,6 +184,7 @@ fn body_for(path: &str) -> Value {
         }
         _ if place.starts_with("divisions") => json!({"name": "Zoology"}),
         _ if place.starts_with("tags") => json!({"name": "zebra"}),
+        _ if place.starts_with("file-sources/") => json!({"url": "https://zebra.example/x"}),
         _ if place.starts_with("files/") => json!({"description": "Zebras"}),
         _ if place.starts_with("settings") => json!({"max_tags_per_room": 29}),
         _ => json!({}),

@@ -48,6 +48,7 @@ mod people_decide;
 mod replay;
 mod resolve;
 mod settings;
+mod sources;
 mod start;
 mod typing;
 mod whatsapp;

@@ -46,7 +46,7 @@ fn is_under_way(room: &Room, call_id: &CallId) -> bool {
 /// Whether the resolve at the barrier may go on.
 pub(super) fn is_open(room: &Room, call_id: &CallId) -> bool {
     let barrier = room.barrier.as_ref().filter(|barrier| barrier.call_id == *call_id);
-    barrier.is_none_or(|barrier| !barrier.waits_for.iter().any(|other| is_under_way(room, other)))
+    barrier.is_none_or(|barrier| barrier.lifted || !barrier.waits_for.iter().any(|other| is_under_way(room, other)))
 }
 
 /// What became of the room while the resolve waited: its own request may have handed it to a person or their queue, and the

@@ -1,5 +1,6 @@
 //! Stories of one step: the barrier of a resolve, and calls that wait for a person's yes.
 
+mod after_resolve;
 mod goodbye;
 mod typing;
 

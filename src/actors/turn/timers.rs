@@ -40,7 +40,7 @@ impl Turn<'_> {
                 Some((parked.since.plus_ms(OFFER_PATIENCE_MS), assignment))
             }
             TimerKind::Barrier => {
-                let barrier = room.barrier.as_ref().filter(|barrier| !barrier.waits_for.is_empty())?;
+                let barrier = room.barrier.as_ref().filter(|barrier| !barrier.lifted)?;
                 Some((barrier.until, barrier.call_id.to_string()))
             }
             TimerKind::Approval => {

@@ -77,3 +77,12 @@ fn after_control_moved_an_old_view_closes_nothing() {
     scene.seen.epoch = Some(scene.room.epoch);
     assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }));
 }
+
+#[test]
+fn what_the_company_wants_to_know_is_asked_for_before_anything_ends() {
+    let mut scene = Scene::new();
+    scene.company.settings.people.resolve_needs_note = true;
+    let refusal = scene.refused("resolve_conversation", r#"{"reason_code":"answered"}"#);
+    assert_eq!((refusal.code, refusal.missing, refusal.next), ("argument_missing", vec!["note".into()], Next::FixAndRetry));
+    assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }));
+}

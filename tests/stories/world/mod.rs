@@ -9,6 +9,7 @@ pub mod crm;
 pub mod database;
 pub mod door;
 pub mod file;
+pub mod file_host;
 pub mod patience;
 pub mod port;
 pub mod postgres;

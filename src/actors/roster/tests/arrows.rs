@@ -78,7 +78,10 @@ impl Play {
 
     fn resolves(&mut self, n: usize) {
         let handled_by = self.rooms[n].assignee().cloned();
-        self.step(n, vec![Fact::ConversationResolved { reason_code: "answered".into(), note: None, handled_by }]);
+        self.step(
+            n,
+            vec![Fact::ConversationResolved { reason_code: "answered".into(), note: None, handled_by, pending_effects: vec![] }],
+        );
     }
 
     /// One word arrives: the one at `pick`, but never before an earlier one of the same room.
