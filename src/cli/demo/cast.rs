@@ -1,13 +1,15 @@
 //! Who plays in the demo: a company with two keys, a person who answers customers, and the CRM it is connected to. All of it is
 //! there before the server starts, written as the commands would write it.
 
-use super::DIVISION;
+use super::files_story::PICTURE;
+use super::{DIVISION, picture};
 use crate::actors::outside::{CrmDialect, CrmOptions, Secret};
-use crate::app::store_options;
+use crate::app::{open_library, store_options};
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, Presence};
-use crate::store::{Role, Store};
+use crate::library::{Declared, Kept, Who};
+use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, FileKey, Presence};
+use crate::store::{Directory, FileChange, Must, NewBytes, Role, Store};
 
 /// Keys and names made before the server starts.
 pub struct Cast {
@@ -47,6 +49,19 @@ pub async fn assemble(config: &Config, crm_url: &str, crm_token: &str) -> Result
     directory.put_agent(company, agent, "demo").await?;
     let token = Secret::new(crm_token.to_owned());
     directory.set_crm(company, crm_url, CrmDialect::Bearer, &quick(), &token, "demo").await?;
+    add_picture(config, &directory, company).await?;
     store.close();
     Ok(Cast { company, agent_key, admin_key })
+}
+
+/// As `bellhop file add` does it.
+async fn add_picture(config: &Config, directory: &Directory, company: CompanyNo) -> Result<(), Failure> {
+    let library = open_library(config, Who::Command)?;
+    let mut intake = library.take(Declared { filename: "map.png".into(), mime: String::new() }).await?;
+    intake.write(&picture::png()).await?;
+    let Kept { sha256, size, format, filename, .. } = intake.finish().await?.keep(company, PICTURE).await?;
+    let bytes = Some(NewBytes { sha256, size, format, filename });
+    let change = FileChange { bytes, description: Some("The way to us".into()), for_agents: None };
+    directory.put_file(company, &FileKey::trusted(PICTURE), change, Must::BeNew, "demo").await?;
+    Ok(())
 }
