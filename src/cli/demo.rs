@@ -5,8 +5,7 @@
 mod book;
 mod cast;
 mod crm_story;
-mod files_story;
-mod picture;
+mod file_story;
 mod robot;
 mod story;
 mod traffic;
@@ -238,7 +237,7 @@ async fn read_journal(config: &Config, company: CompanyNo, log: &[Ack]) -> Resul
     for room in story::ROOMS
         .iter()
         .chain(&crm_story::ROOMS)
-        .chain(&[files_story::ROOM])
+        .chain(&[file_story::ROOM])
         .map(|room| (*room).to_owned())
         .chain(traffic::rooms())
     {

@@ -7,7 +7,7 @@ use bellhop::actors::ports::{NewCall, StoredAnswer};
 use bellhop::actors::roster::{Ask, Holding, Roster, Word};
 use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
-use bellhop::catalog::Admitted;
+use bellhop::catalog::{Admitted, Has};
 use bellhop::room::{
     AgentId, By, CallKey, Cause, Command, Company, Customer, Fact, Ground, Room, RoomAddress, RoomEvent, TakenBy, Timestamp,
     Writer,
@@ -75,6 +75,15 @@ pub fn play(seed: u64) {
     let _ = play.roster.directory(&play.company, play.now);
     for room in 0..ROOMS {
         play.step(room, true);
+    }
+    // In a third of the plays more rooms ask for somebody than there are places.
+    if play.dice.rarely(3) {
+        for room in 0..ROOMS {
+            let address = world::address(room);
+            let asks = world::named_call(&address, 900, "assign_agent", r#"{"mode":"auto"}"#, Has::default());
+            play.take(room, &[Work::Post(vec![asks])]);
+            play.carry_word();
+        }
     }
     for _ in 0..STEPS {
         // Time may stand still or jump; the ground's promise is only that it is not before the room's last event.

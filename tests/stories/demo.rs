@@ -15,13 +15,8 @@ fn a_demo_ends_well() {
     for never in ["lost", "doubled", "out_of_order"] {
         assert_eq!(summary[never], json!(0), "{summary}");
     }
-    for told in [
-        "GET /v1/crm shows: circuit",
-        "the CRM said 429 3 times",
-        "stage: New -> In Progress",
-        "7 of 7 calls succeeded",
-        "the very picture",
-    ] {
+    for told in ["GET /v1/crm shows: circuit", "the CRM said 429 3 times", "stage: New -> In Progress", "7 of 7 calls succeeded"]
+    {
         assert!(ended.complained.contains(told), "the story does not say {told:?}: {ended:?}");
     }
     assert!(ended.complained.contains("0 too many · 0 missing"), "the stand-in's book agrees: {ended:?}");
