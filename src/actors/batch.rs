@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use tokio::sync::oneshot;
 
 use crate::catalog::Admitted;
-use crate::room::{CallId, CallStatus, Room, RoomId};
+use crate::room::{CallId, CallStatus, Room, RoomId, deliveries};
 use crate::store::Committed;
 
 use super::ports::Caller;
@@ -29,6 +29,8 @@ pub struct RoomSummary {
     pub status: &'static str,
     pub control: &'static str,
     pub last_inbound_seq: i64,
+    /// What the model has to know on its next turn, as sentences; mostly none.
+    pub notices: Vec<String>,
 }
 
 impl RoomSummary {
@@ -40,6 +42,7 @@ impl RoomSummary {
             status: room.lifecycle.as_str(),
             control: room.control.as_str(),
             last_inbound_seq: room.last_inbound_seq,
+            notices: deliveries::notices(room),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::room::outbox::{Came, Carriage, End, Move};
-use crate::room::{CallStatus, Settlement, Timestamp};
+use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
 
 use super::outside::{Counterpart, EffectJob, Found, Outbox, Part, PartDone, PartRow, Permitted, Planned, Sent, Started};
@@ -35,13 +35,24 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 /// The other side failed inside, or could not be reached to be read.
 const ASK_AGAIN_MS: i64 = 1_000;
 
-/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown. `None`: another process owns it now.
+/// What the room says to a message that is about to leave.
+#[derive(Debug)]
+pub enum Submission {
+    Go,
+    No(Box<Settlement>),
+    /// The room cannot say now.
+    Later,
+}
+
+/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown; `submits` asks the room before a message to the
+/// customer is marked. `None`: another process owns it now.
 pub async fn carry(
     ports: &LanePorts,
     clock: &dyn Clock,
     at_once: &Semaphore,
     job: &EffectJob,
     doubted: impl Fn(),
+    submits: impl AsyncFn() -> Submission,
 ) -> Option<Settlement> {
     let span = tracing::info_span!(
         span::EFFECT_CARRY,
@@ -50,16 +61,18 @@ pub async fn carry(
         action = job.call.name,
         retries = job.retries
     );
-    let lane = Lane { ports, clock, at_once, job, doubted, parts: vec![], outdated: false, given: None, attempt_ms: i64::MAX };
+    let lane =
+        Lane { ports, clock, at_once, job, doubted, submits, parts: vec![], outdated: false, given: None, attempt_ms: i64::MAX };
     lane.run().instrument(span).await
 }
 
-struct Lane<'a, D> {
+struct Lane<'a, D, S> {
     ports: &'a LanePorts,
     clock: &'a dyn Clock,
     at_once: &'a Semaphore,
     job: &'a EffectJob,
     doubted: D,
+    submits: S,
     /// Those that were started, in order; the last one may be under way.
     parts: Vec<PartRow>,
     /// The open part must be planned anew: what it would change has changed.
@@ -70,7 +83,7 @@ struct Lane<'a, D> {
     attempt_ms: i64,
 }
 
-impl<D: Fn()> Lane<'_, D> {
+impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
     async fn run(mut self) -> Option<Settlement> {
         let recalled = self.ask(|| self.ports.outbox.recall(self.job.key)).await;
         if let Some((retries, settlement)) = recalled.settlement
@@ -168,6 +181,16 @@ impl<D: Fn()> Lane<'_, D> {
                 return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
             }
         };
+        if self.job.plan.kind == EffectKind::Attachment {
+            match (self.submits)().await {
+                Submission::Go => {}
+                Submission::No(settlement) => {
+                    self.given = Some(*settlement);
+                    return Some(Came::End);
+                }
+                Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),
+            }
+        }
         let _turn = self.at_once.acquire().await;
         let at = self.clock.now();
         match self.ports.outbox.start(self.job, &part, at).await {

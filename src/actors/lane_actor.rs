@@ -13,11 +13,14 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
-use crate::room::{CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
+use crate::room::deliveries::HUMAN_TYPING;
+use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
-use super::lane::{LanePorts, carry};
+use super::lane::{LanePorts, Submission, carry};
 use super::outside::EffectJob;
-use super::router::Inner;
+use super::patience::CommandOutcome;
+use super::ports::Caller;
+use super::router::{Inner, RoomRouter};
 
 /// Requests of one company at once; those that only wait for their time are not counted.
 const AT_ONCE: usize = 16;
@@ -120,7 +123,8 @@ impl LaneActor {
                     router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
                 }
             };
-            let end = AssertUnwindSafe(carry(&ports, clock.as_ref(), &at_once, &job, doubted)).catch_unwind().await;
+            let submits = async || submitted(weak.upgrade(), &job).await;
+            let end = AssertUnwindSafe(carry(&ports, clock.as_ref(), &at_once, &job, doubted, submits)).catch_unwind().await;
             (job.clone(), end)
         };
         ctx.spawn(carried.into_actor(self).map(|(job, end), actor, ctx| match end {
@@ -176,6 +180,22 @@ impl LaneActor {
         lane.unapplied.retain(|(job, _)| job.key != key);
         if lane.is_empty() {
             self.lanes.remove(room);
+        }
+    }
+}
+
+/// Asks the room whether the job's message may leave now; its yes is durable when this answers.
+async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob) -> Submission {
+    let Some(router) = router else { return Submission::Later };
+    let call_id = job.call.call_id.clone();
+    let caller = Caller { company: job.address.company, by: By::System, key_id: Arc::from("lane") };
+    let command = Command::Submit { call_id: call_id.clone(), attempt: job.retries };
+    match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
+        CommandOutcome::Done { .. } => Submission::Go,
+        CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => Submission::Later,
+        CommandOutcome::Refused(refusal) => Submission::No(Box::new(Settlement::error(CallStatus::Refused, &refusal))),
+        CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable | CommandOutcome::OutcomeUnknown => {
+            Submission::Later
         }
     }
 }

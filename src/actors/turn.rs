@@ -15,7 +15,7 @@ use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::dead_letter::POISON;
 use crate::room::{
     Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall, ParkedOn,
-    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, tag,
+    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, deliveries, tag,
 };
 
 use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
@@ -118,6 +118,8 @@ impl<'a> Turn<'a> {
         {
             return Ok(CommandAnswer::default());
         }
+        let better = deliveries::known_better(&self.room, command, &self.ground);
+        let command = better.as_ref().unwrap_or(command);
         let (events_before, letter) = (self.events.len(), self.dead_letter(command));
         for fact in command::decide(&self.room, command, &self.ground)? {
             self.record(fact, by, cause);

@@ -53,7 +53,11 @@ pub fn write(room: &RoomSummary, items: &[Item<'_>], dialect: Dialect) -> Vec<u8
     out.extend_from_slice(room.control.as_bytes());
     out.extend_from_slice(b"\",\"last_inbound_seq\":");
     number(&mut out, room.last_inbound_seq);
-    out.extend_from_slice(b"},\"calls\":[");
+    for (index, notice) in room.notices.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b",\"notices\":[" } else { b"," });
+        string(&mut out, notice);
+    }
+    out.extend_from_slice(if room.notices.is_empty() { b"},\"calls\":[" } else { b"]},\"calls\":[" });
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -136,6 +140,7 @@ mod tests {
             status: "open",
             control: "bot",
             last_inbound_seq: 9,
+            notices: vec![],
         };
         let result = r#"{"result":{"tags":["vip"]}}"#;
         let items = [

@@ -8,13 +8,16 @@ use crate::store::{CallFilter, CallRow, Role};
 use super::page::{List, Turn};
 use super::problem::{self, Kind, Problem};
 use super::visit::{Answer, Visit};
-use super::{answer, commands, view};
+use super::{answer, commands, deliveries, view};
 
 /// Query parameters of the list.
 pub const FILTERS: &[&str] = &["room_id", "status", "limit", "cursor"];
 
 pub async fn get(visit: Visit) -> Answer {
-    respond(&find(&visit).await?)
+    let row = find(&visit).await?;
+    let delivery = deliveries::of_call(&visit, &row).await?;
+    let shown = view::call(&row, delivery.as_ref()).ok_or_else(unreadable)?;
+    Ok(answer::json(problem::OK, &shown))
 }
 
 pub(super) fn respond(row: &CallRow) -> Answer {
@@ -22,7 +25,11 @@ pub(super) fn respond(row: &CallRow) -> Answer {
 }
 
 fn shown(row: &CallRow) -> Result<Box<RawValue>, Problem> {
-    view::call(row).ok_or_else(|| Problem::new(Kind::StorageUnavailable, "This function-call cannot be read."))
+    view::call(row, None).ok_or_else(unreadable)
+}
+
+fn unreadable() -> Problem {
+    Problem::new(Kind::StorageUnavailable, "This function-call cannot be read.")
 }
 
 /// The call in the path, if this key may see it. An AI agent sees its own only.

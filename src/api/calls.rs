@@ -247,8 +247,15 @@ mod tests {
     }
 
     fn answers(list: &[(CallStatus, bool)]) -> Answers {
-        let room =
-            RoomSummary { id: RoomId::trusted("r1"), version: 1, epoch: 0, status: "open", control: "bot", last_inbound_seq: 0 };
+        let room = RoomSummary {
+            id: RoomId::trusted("r1"),
+            version: 1,
+            epoch: 0,
+            status: "open",
+            control: "bot",
+            last_inbound_seq: 0,
+            notices: vec![],
+        };
         let answer = |(index, (status, replayed)): (usize, &(CallStatus, bool))| CallAnswer {
             call_id: CallId::trusted(&format!("c{index}")),
             tool_call_id: None,

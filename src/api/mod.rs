@@ -24,6 +24,7 @@ mod company;
 mod counters;
 mod crm;
 mod decisions;
+mod deliveries;
 mod divisions;
 mod events;
 mod file_sources;

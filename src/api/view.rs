@@ -10,6 +10,7 @@ use crate::room::{CallStatus, Control, Customer, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
+use super::deliveries::{self, DeliveryView};
 use super::problem::{Kind, Problem};
 use super::sent_files::LinkView;
 
@@ -59,6 +60,8 @@ pub struct RoomView {
     /// Sequence number of the customer's last message; 0 before the first.
     pub last_inbound_seq: i64,
     pub parked: Vec<ParkedView>,
+    /// Files on their way and on the customer's side, oldest first, the last 20.
+    pub deliveries: Vec<DeliveryView>,
     pub created_at: String,
     pub last_event_at: String,
 }
@@ -77,6 +80,7 @@ impl RoomView {
                 _ => None,
             },
             parked: parked.collect(),
+            deliveries: deliveries::all(&room),
             tags: room.tags.iter().map(|tag| tag.shown.clone()).collect(),
             version: room.version,
             epoch: room.epoch,
@@ -91,7 +95,7 @@ impl RoomView {
     }
 }
 
-fn snapshot(row: &RoomRow) -> Result<Room, Problem> {
+pub(super) fn snapshot(row: &RoomRow) -> Result<Room, Problem> {
     serde_json::from_slice(&row.snapshot).map_err(|error| {
         tracing::error!(%error, "a room's snapshot cannot be read");
         Problem::new(Kind::StorageUnavailable, "This room cannot be read.")
@@ -112,6 +116,9 @@ pub struct SummaryView {
     pub status: &'static str,
     pub control: &'static str,
     pub last_inbound_seq: i64,
+    /// What the AI agent has to know on its next turn: a file that did not arrive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 impl From<RoomSummary> for SummaryView {
@@ -123,6 +130,7 @@ impl From<RoomSummary> for SummaryView {
             status: room.status,
             control: room.control,
             last_inbound_seq: room.last_inbound_seq,
+            notices: room.notices,
         }
     }
 }
@@ -173,11 +181,13 @@ pub fn event(event: &StoredEvent, room: bool, link: Option<LinkView>) -> Option<
         cause_kind: &event.cause_kind,
     };
     let mut out = serde_json::to_vec(&head).ok()?;
-    if event.kind == "room_snoozed" {
-        // The only fact with a time inside: stored in microseconds, shown like every other time.
+    if matches!(&*event.kind, "room_snoozed" | "message_received") {
+        // The facts with a time inside: stored in microseconds, shown like every other time.
         let mut fact: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&event.payload).ok()?;
-        if let Some(until) = fact.get("until").and_then(serde_json::Value::as_i64) {
-            fact.insert("until".into(), iso(Timestamp(until)).into());
+        for key in ["until", "said_at"] {
+            if let Some(at) = fact.get(key).and_then(serde_json::Value::as_i64) {
+                fact.insert(key.into(), iso(Timestamp(at)).into());
+            }
         }
         answer::splice(&mut out, &serde_json::to_string(&fact).ok()?);
     } else {
@@ -201,6 +211,8 @@ pub struct CallView {
     parked_on: Option<String>,
     /// What it would run with, while it waits for a person's yes.
     arguments: Option<serde_json::Value>,
+    /// How far the file it sends got.
+    delivery: Option<DeliveryView>,
     room_id: String,
     ai_agent: Option<String>,
     created_at: String,
@@ -210,7 +222,8 @@ pub struct CallView {
 /// How a call that waits for a person's yes is stored (`actors::stored`).
 const WAITS_FOR_YES: &str = "\"approval\"";
 
-pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
+/// `delivery`: of the file it sends.
+pub fn call(row: &CallRow, delivery: Option<&DeliveryView>) -> Option<Box<RawValue>> {
     #[derive(Serialize)]
     struct Head<'a> {
         call_id: &'a str,
@@ -224,6 +237,8 @@ pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
         ended_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         arguments: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delivery: Option<&'a DeliveryView>,
     }
     let asks = row.status == CallStatus::Parked && row.body.contains(WAITS_FOR_YES);
     let head = Head {
@@ -237,6 +252,7 @@ pub fn call(row: &CallRow) -> Option<Box<RawValue>> {
         created_at: iso(row.at),
         ended_at: row.ended_at.map(iso),
         arguments: if asks { serde_json::from_str(&row.call.arguments).ok() } else { None },
+        delivery,
     };
     let mut out = serde_json::to_vec(&head).ok()?;
     answer::splice(&mut out, &row.body);

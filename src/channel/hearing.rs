@@ -154,7 +154,8 @@ impl Known {
             Told::Unassigned { person, agents } => tells.extend(self.leaves(person, agents.as_deref(), at, company)),
             Told::Resolved { person } => tells.extend(self.resolved(person.as_ref(), at, company)),
             Told::Updated { tags: Some(tags) } => tells.extend(self.tagged(tags, at)),
-            Told::Updated { tags: None } | Told::Status | Told::Created | Told::Unknown => {}
+            Told::Status(Some(word)) => tells.push((By::System, Command::DeliveryTold(Box::new(word.clone())))),
+            Told::Updated { tags: None } | Told::Status(None) | Told::Created | Told::Unknown => {}
         }
         if first {
             tells.extend(self.all(company));
@@ -346,7 +347,8 @@ struct Message<'a> {
 
 impl Message<'_> {
     fn heard(&self, agent_id: Option<AgentId>, moves: Moves) -> Command {
-        Command::Heard { message_id: self.id.to_owned(), from: self.from, agent_id, text: self.text.to_owned(), moves }
+        let (message_id, text, said_at) = (self.id.to_owned(), self.text.to_owned(), Some(Timestamp(self.at)));
+        Command::Heard { message_id, from: self.from, agent_id, text, moves, said_at }
     }
 }
 

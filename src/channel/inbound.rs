@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::room::delivery::{DeliveryWord, Failure, Step};
 use crate::room::{RoomId, Timestamp, Writer};
 
 use super::echo::{self, Echo};
@@ -40,8 +41,8 @@ pub enum Told {
         person: Option<Person>,
         text: String,
     },
-    /// A message went on in its life.
-    Status,
+    /// A message went on in its life; `None`: in no way that matters here.
+    Status(Option<DeliveryWord>),
     /// `agents`: who is in the room since then; `None`: not said.
     Assigned {
         person: Person,
@@ -68,7 +69,7 @@ impl Told {
             Self::Message { from: Writer::Customer, .. } => "message_from_customer",
             Self::Message { from: Writer::Agent, .. } => "message_from_person",
             Self::Message { from: Writer::AiAgent, .. } => "message_from_bot",
-            Self::Status => "status",
+            Self::Status(_) => "status",
             Self::Assigned { .. } => "assigned",
             Self::Unassigned { .. } => "unassigned",
             Self::Resolved { .. } => "resolved",
@@ -111,7 +112,7 @@ pub fn read(body: &[u8]) -> Option<Webhook> {
     let of = text(&body, "data_event").unwrap_or_default();
     Some(match of {
         "receive_message_from_customer" | "receive_message_from_agent" => message(&body),
-        "status_message" => Webhook { told: Told::Status, ..message(&body) },
+        "status_message" => Webhook { told: Told::Status(status(&body)), ..message(&body) },
         "assigned" | "handover" | "unassigned" => responsibility(&body, of),
         "room_resolved" | "room_updated" | "room_created" => room_event(&body, of),
         _ => {
@@ -213,6 +214,20 @@ fn placeholder(body: &Map<String, Value>) -> String {
         Some(name) => format!("[{}: {}]", cut(kind, 40), cut(name, MOST_NAME)),
         None => format!("[{}]", cut(kind, 40)),
     }
+}
+
+/// The channel names the message by its own id only, and gives no reason for a failure.
+fn status(body: &Map<String, Value>) -> Option<DeliveryWord> {
+    let step = match text(body, "status")? {
+        "sent" => Step::Sent,
+        "delivered" => Step::Delivered,
+        "read" => Step::Read,
+        "failed" => Step::Failed(Failure { code: 0, title: "the channel could not deliver it".into() }),
+        _ => return None,
+    };
+    let of_bot = !matches!(text(body, "participant_type"), Some("customer"));
+    let message_id = text(body, "id").filter(|id| of_bot && id.len() <= RoomId::MAX_BYTES)?.to_owned();
+    Some(DeliveryWord { effect: None, attempt: 0, message_id, step })
 }
 
 fn responsibility(body: &Map<String, Value>, of: &str) -> Webhook {
@@ -321,7 +336,8 @@ mod tests {
         assert_eq!(echo, Echo { id: "m1".into(), content: echo::content("image", "map.png"), size: Some(70), at: 0 });
         // It goes on in its life, and is still the same message.
         (body["data_event"], body["status"]) = (json!("status_message"), json!("sent"));
-        assert_eq!((read(&body).echo, read(&body).told), (Some(echo), Told::Status));
+        assert_eq!(read(&body).echo, Some(echo));
+        assert!(matches!(read(&body).told, Told::Status(_)));
         for (key, value) in [
             ("participant_type", json!("customer")),
             ("participant_type", json!("agent")),

@@ -5,6 +5,7 @@
 mod book;
 mod cast;
 mod crm_story;
+mod file_story;
 mod robot;
 mod story;
 mod traffic;
@@ -233,7 +234,13 @@ async fn read_journal(config: &Config, company: CompanyNo, log: &[Ack]) -> Resul
     let store = Store::open_beside(store_options(config, false)?)?;
     let queries = store.queries();
     let mut journal = JournalCopy::default();
-    for room in story::ROOMS.iter().chain(&crm_story::ROOMS).map(|room| (*room).to_owned()).chain(traffic::rooms()) {
+    for room in story::ROOMS
+        .iter()
+        .chain(&crm_story::ROOMS)
+        .chain(&[file_story::ROOM])
+        .map(|room| (*room).to_owned())
+        .chain(traffic::rooms())
+    {
         let id = RoomId::trusted(&room);
         let lines = journal.rooms.entry(room).or_default();
         loop {

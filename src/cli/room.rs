@@ -99,6 +99,13 @@ fn inspect(context: &Context, name: &str, room: &Value, actor: &Value) -> String
             }
         }
     }
+    for delivery in room["deliveries"].as_array().into_iter().flatten() {
+        let why = delivery["failure"]["title"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+        line(
+            "file",
+            format!("{} {}{why} {}", plain(&delivery["attachment"]), plain(&delivery["status"]), plain(&delivery["call_id"])),
+        );
+    }
     for call in actor["last_calls"].as_array().into_iter().flatten() {
         line("call", format!("{} {} {}", plain(&call["name"]), plain(&call["status"]), plain(&call["call_id"])));
     }

@@ -21,6 +21,8 @@ use crate::outbound::{Step, Stop};
 
 /// A record this much older than the start cannot be ours: clocks differ.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
+/// A list in order of time may be out of it by so much: what is made at once is not listed in the order of its milliseconds.
+const DISORDER_US: i64 = 10_000_000;
 /// Pages that are read before it is given up.
 const PAGES: i64 = 30;
 /// More records than this that look alike are not told apart.
@@ -41,16 +43,21 @@ struct Search<'a> {
 #[derive(Default)]
 struct Order {
     last: Option<i64>,
+    lowest: i64,
     falls: bool,
     rises: bool,
 }
 
 impl Order {
     fn see(&mut self, at: i64) {
-        if let Some(last) = self.last.replace(at) {
+        let lowest = if let Some(last) = self.last.replace(at) {
             self.falls |= at < last;
-            self.rises |= at > last;
-        }
+            self.rises |= at > self.lowest.saturating_add(DISORDER_US);
+            self.lowest.min(at)
+        } else {
+            at
+        };
+        self.lowest = lowest;
     }
 
     fn newest_first(&self) -> bool {
@@ -65,7 +72,7 @@ impl Search<'_> {
         if let Some(at) = created {
             self.order.see(at);
             if at < self.since {
-                return !self.order.newest_first();
+                return !(at < self.since - DISORDER_US && self.order.newest_first());
             }
         }
         match &self.part.reference {
@@ -258,10 +265,11 @@ mod tests {
 
     #[test]
     fn a_list_is_left_at_the_first_old_row_only_if_it_has_its_newest_first() {
-        assert_eq!(looked_at(&part(), &[120, 110, 90, 80, 70]), 2);
+        assert_eq!(looked_at(&part(), &[120, 110, 90, 80, 70]), 3);
+        assert_eq!(looked_at(&part(), &[120, 123, 118, 121, 85, 80]), 4, "made at once, listed as it came");
         assert_eq!(looked_at(&part(), &[90, 80, 70]), 1, "a fall must have been seen");
         assert_eq!(looked_at(&part(), &[10, 20, 90, 110, 120]), 5, "oldest first: all of it");
-        assert_eq!(looked_at(&part(), &[110, 90, 90, 130]), 1);
+        assert_eq!(looked_at(&part(), &[110, 85, 85, 130]), 1);
         assert_eq!(looked_at(&part(), &[90, 120, 80, 110]), 4, "no order at all");
     }
 

@@ -2,6 +2,8 @@
 
 use super::company::Ground;
 use super::courtesy::is_courtesy;
+use super::deliveries;
+use super::delivery::DeliveryWord;
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
@@ -31,6 +33,8 @@ pub enum Command {
         agent_id: Option<AgentId>,
         text: String,
         moves: Moves,
+        /// When it was written, as the channel says; `None`: now.
+        said_at: Option<Timestamp>,
     },
     Pause {
         reason: Option<String>,
@@ -72,6 +76,14 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
+    /// The lane is about to send a message of this call's file: whether it may go now. Refused, it does not.
+    Submit {
+        call_id: CallId,
+        /// How often a person had it tried again.
+        attempt: u32,
+    },
+    /// The channel says what became of a message.
+    DeliveryTold(Box<DeliveryWord>),
     /// A person has a dead letter tried again; what was started before is looked up first.
     RetryEffect {
         call_id: CallId,
@@ -187,12 +199,12 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             {
                 return Err(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent."));
             }
-            message(room, (message_id, *from, agent_id.clone(), text), Moves::Everything, ground)
+            message(room, (message_id, *from, agent_id.clone(), text), (Moves::Everything, None), ground)
         }
-        Command::Heard { message_id, from, agent_id, text, moves } => {
+        Command::Heard { message_id, from, agent_id, text, moves, said_at } => {
             // Whoever is not in our directory still wrote it; the event's actor says who.
             let known = agent_id.clone().filter(|agent| ground.company.agent(agent).is_some());
-            message(room, (message_id, *from, known, text), *moves, ground)
+            message(room, (message_id, *from, known, text), (*moves, *said_at), ground)
         }
         Command::Pause { .. } if room.paused => vec![],
         Command::Pause { reason } => vec![Fact::RoomPaused { reason: reason.clone() }],
@@ -230,6 +242,8 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::Submit { call_id, attempt } => deliveries::submitted(room, call_id, *attempt, ground)?,
+        Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
@@ -325,7 +339,15 @@ fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
 
 type Written<'a> = (&'a str, Writer, Option<AgentId>, &'a str);
 
-fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: Moves, ground: &Ground<'_>) -> Vec<Fact> {
+/// What it moves, and when it was written if not now.
+type How = (Moves, Option<Timestamp>);
+
+fn message(
+    room: &Room,
+    (message_id, from, agent_id, text): Written<'_>,
+    (moves, said_at): How,
+    ground: &Ground<'_>,
+) -> Vec<Fact> {
     let people = &ground.company.settings.people;
     let (mut facts, mut goes_to) = (vec![], None);
     if !room.exists() {
@@ -356,7 +378,8 @@ fn message(room: &Room, (message_id, from, agent_id, text): Written<'_>, moves: 
         let name = |id: &AgentId| ground.company.agent(id).map_or_else(|| id.to_string(), |agent| agent.name.clone());
         facts.extend(goodbye::ended_by_words(room, name));
     }
-    facts.push(Fact::MessageReceived { message_id: message_id.to_owned(), from, agent_id, text: text.to_owned(), late });
+    let (message_id, text) = (message_id.to_owned(), text.to_owned());
+    facts.push(Fact::MessageReceived { message_id, from, agent_id, text, late, said_at });
     if from == Writer::Customer && !late {
         facts.extend(goes_to);
         facts.extend(hand_over::left_alone(room, ground));

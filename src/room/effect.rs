@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decision::{ResultJson, answer_body};
+use super::delivery::{Delivery, DeliveryWord};
 use super::event::Because;
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
@@ -230,6 +231,12 @@ pub struct Outside {
     /// Newest last, at most `Outside::MOST_SENT`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Sent>,
+    /// Newest last, at most `Delivery::MOST`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
+    /// What was said of messages before we knew that they are ours; at most as many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<DeliveryWord>,
 }
 
 impl Outside {

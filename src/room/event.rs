@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delivery::DeliveryWord;
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
@@ -199,6 +200,9 @@ pub enum Fact {
         /// Newer things of the conversation were known already: it is kept and moves nothing.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         late: bool,
+        /// When it was written, as its channel says; absent: then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<Timestamp>,
     },
     /// A customer wrote into a resolved room.
     RoomReopened {
@@ -288,6 +292,18 @@ pub enum Fact {
         message_id: Option<String>,
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
+    },
+    /// The room let a file's message go: from here on it can only be looked up.
+    AttachmentSubmitting {
+        call_id: CallId,
+        attempt: u32,
+    },
+    /// The channel said what became of a message with a file. `call_id`: absent as long as nobody knows whose it is.
+    DeliveryMoved {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call_id: Option<CallId>,
+        #[serde(flatten)]
+        word: DeliveryWord,
     },
     TagsRemoved {
         tags: Vec<String>,

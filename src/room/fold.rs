@@ -15,6 +15,9 @@ impl Room {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
         self.version = event.seq;
         self.last_event_at = event.at;
+        if let Fact::MessageReceived { from: Writer::Customer, said_at, .. } = &event.fact {
+            self.customer_wrote_at = self.customer_wrote_at.max(said_at.unwrap_or(event.at));
+        }
         match &event.fact {
             Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
                 self.channel.clone_from(channel);
@@ -128,7 +131,10 @@ impl Room {
                 self.effects_of(call_id).for_each(|effect| effect.plan.leave = Some(leave.clone()));
                 self.goodbye = Some(Box::new(Goodbye { call_id: call_id.clone(), leave }));
             }
-            Fact::AttachmentSent { call_id, file, result, .. } => {
+            Fact::AttachmentSubmitting { call_id, attempt } => self.delivery_submits(call_id, *attempt, event.at),
+            Fact::DeliveryMoved { call_id, word } => self.delivery_moves(call_id.as_ref(), word, event.at),
+            Fact::AttachmentSent { call_id, file, message_id, result, .. } => {
+                self.delivery_is_accepted(call_id, file, message_id.as_deref(), event.at);
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let (sha256, last_inbound_seq) = (file.sha256.clone(), self.last_inbound_seq);
                 let outside = self.outside.get_or_insert_default();
@@ -191,6 +197,9 @@ impl Room {
                 self.barrier.take_if(|barrier| barrier.call_id == *call_id);
                 self.goodbye.take_if(|goodbye| goodbye.call_id == *call_id);
                 let stranded = matches!(status, CallStatus::Unresolved | CallStatus::Dead);
+                if !stranded {
+                    self.delivery_ends(call_id);
+                }
                 if let Some(outside) = self.outside.as_mut().filter(|_| !stranded) {
                     outside.effects.retain(|effect| effect.call_id != *call_id);
                 }
@@ -209,10 +218,14 @@ impl Room {
                     doubtful: false,
                     retries: 0,
                 };
+                if let Some(file) = &plan.file {
+                    self.delivery_begins(call_id, file, event.at);
+                }
                 self.outside.get_or_insert_default().effects.push(effect);
             }
             Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
             Fact::EffectRetried { call_id, .. } => {
+                self.delivery_begins_again(call_id, event.at);
                 for effect in self.effects_of(call_id) {
                     (effect.stranded, effect.doubtful) = (false, false);
                     effect.retries += 1;

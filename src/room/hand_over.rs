@@ -225,13 +225,14 @@ pub fn resolve(room: &Room, how: Resolving<'_>, company: &Company) -> Vec<Fact> 
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return vec![];
     }
-    let closing = company.settings.people.closing_message.as_ref().filter(|_| !company.tells_channel(room));
+    let closing = company.settings.people.closing_message.as_ref().filter(|_| company.sends_through(room).is_none());
     let said = closing.map(|text| Fact::MessageReceived {
         message_id: format!("closing-{}", room.version + 1),
         from: Writer::AiAgent,
         agent_id: None,
         text: text.clone(),
         late: false,
+        said_at: None,
     });
     let resolved = Fact::ConversationResolved {
         reason_code: how.reason_code.to_owned(),

@@ -8,6 +8,8 @@ pub mod company;
 pub mod courtesy;
 pub mod dead_letter;
 pub mod decision;
+pub mod deliveries;
+pub mod delivery;
 pub mod effect;
 pub mod event;
 mod fold;
@@ -22,6 +24,7 @@ pub mod refusal;
 pub mod source;
 pub mod state;
 pub mod tag;
+pub mod window;
 
 pub use call::{FunctionCall, Seen};
 pub use command::{Command, CommandAnswer, Moves};

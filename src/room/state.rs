@@ -251,6 +251,9 @@ pub struct Room {
     pub resolution: Option<Resolution>,
     /// Sequence number of the customer's last message, 0 before the first.
     pub last_inbound_seq: i64,
+    /// When the customer wrote last, as their channel says; 0: never.
+    #[serde(default)]
+    pub customer_wrote_at: Timestamp,
     /// The first letters of that message, for the refusal that quotes it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub last_inbound_preview: String,
@@ -301,6 +304,7 @@ impl Default for Room {
             assignment: 0,
             resolution: None,
             last_inbound_seq: 0,
+            customer_wrote_at: Timestamp(0),
             last_inbound_preview: String::new(),
             paused: false,
             parked: vec![],

@@ -256,6 +256,7 @@ fn facts_are_written_as_they_always_were() {
                 agent_id: None,
                 text: "t".into(),
                 late: false,
+                said_at: None,
             },
             r#"{"type":"message_received","message_id":"m","from":"ai_agent","text":"t"}"#,
         ),

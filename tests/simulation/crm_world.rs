@@ -215,6 +215,10 @@ impl Counterpart for Process {
             if self.world.roll(6) == 0 {
                 return Ok(Found::Later { after_ms: 1, why: "the CRM is slow".into() });
             }
+            // What cannot be told apart is left to a person, who has it tried again in the end.
+            if part.rule == Rule::Once && self.world.roll(16) == 0 {
+                return Ok(Found::Unprovable { why: "two look alike".into() });
+            }
             let mut book = self.world.book();
             let there = book.landed.iter().any(|landed| landed.call == job.key && landed.part == part.no);
             if there {
@@ -226,6 +230,9 @@ impl Counterpart for Process {
     }
 
     fn unsaid(&self, _: &EffectJob, status: CallStatus) -> Settlement {
+        if status == CallStatus::Unresolved {
+            return Settlement::outcome_unknown();
+        }
         Settlement::error(status, &Refusal::new("unsaid", Next::WaitForHuman, "Nobody knows."))
     }
 

@@ -31,10 +31,10 @@ pub fn the_channel_tells(dice: &mut Dice, messages: &mut u64, takeovers: &mut us
     *messages += 1 - dice.roll(2);
     let message_id = format!("m{messages}");
     match dice.roll(5) {
-        0 => Command::Heard { message_id, from: Writer::Customer, agent_id: None, text: "thanks!".into(), moves },
+        0 => Command::Heard { message_id, from: Writer::Customer, agent_id: None, text: "thanks!".into(), moves, said_at: None },
         1 => {
             *takeovers += 1;
-            Command::Heard { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into(), moves }
+            Command::Heard { message_id, from: Writer::Agent, agent_id: Some(agent), text: "hello".into(), moves, said_at: None }
         }
         2 => Command::Resolve { reason_code: "other".into(), note: None },
         3 => Command::Tag { tags: vec![format!("Tag {}", dice.roll(4))] },

@@ -71,6 +71,8 @@ pub fn the_very_file_arrives_once(world: &mut World) {
     let texts: Vec<Value> = world.crm().records("messages").into_iter().map(|message| message["text"].clone()).collect();
     assert!(texts.contains(&json!("Here it is")), "{texts:?}");
     world.crm().knew_every_key();
+    let is_there = || (robot.door.call("s1").body["delivery"]["status"] == "delivered").then_some(());
+    eventually("the chat says that it was delivered", is_there);
 
     // The same wish under another id, with nothing said in between.
     let again = robot.gets(sends("brochure").id("s2"));

@@ -118,7 +118,7 @@ pub fn a_call_that_was_turned_away_too_often_is_tried_again_or_settled(world: &m
     let turned_away = json!({"route": "POST /api/v3.1/deals", "fault": "status_429", "rate": 1.0, "retry_after_s": 0});
     world.crm().has_exactly(&turned_away);
     for (id, name) in [("d1", "Ten tents"), ("d2", "Five stoves")] {
-        room.gets_within(0, create_deal(name).id(id));
+        room.gets_within(1, create_deal(name).id(id));
     }
     is(world, "d1", "dead");
     is(world, "d2", "dead");
@@ -164,12 +164,13 @@ pub fn what_a_colleague_changed_meanwhile_is_not_undone(world: &mut World) {
     let path = format!("/deals/{id}");
     let reads = || world.crm().was_asked("GET", &path);
     let before = reads();
-    // From now on every request waits a second for its turn.
-    world.is_told_the_token(TOKEN, &["--per-second", "1", "--per-minute", "6000", "--burst", "1"]);
-    room.gets_within(0, calls("update_deal", json!({"amount": 7})).id("c1"));
+    // From now on every request waits two seconds for its turn.
+    world.is_told_the_token(TOKEN, &["--per-second", "0.5", "--per-minute", "6000", "--burst", "1"]);
+    let changing = room.door.begins(room.getting_within(20, &[calls("update_deal", json!({"amount": 7})).id("c1")]));
     eventually("the deal is read", || (reads() > before).then_some(()));
     world.crm().somebody_changes("deals", id, &json!({"name": "Twelve tents", "start_date": "2027-03-01"}));
-    is(world, "c1", "succeeded");
+    let changed = changing.answer().expect("an answer");
+    assert_eq!(changed.result()["changed"][0]["to"], 7, "{changed:?}");
     let [record] = &world.crm().named("deals", "Twelve tents")[..] else { panic!("the colleague's name is gone") };
     assert_eq!(record["size"].to_string().trim_matches('"').parse::<f64>().unwrap(), 7.0, "{record}");
     assert!(record["start_date"].as_str().is_some_and(|day| day.starts_with("2027-03-01")), "{record}");

@@ -4,7 +4,8 @@
 //! On PostgreSQL too, when the machine has its server programs or `BELLHOP_TEST_POSTGRES` names one. The long kill story:
 //! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories lost_or_doubled`; the one with a CRM that has every
 //! fault at once: `BELLHOP_CRM_KILLS=30 BELLHOP_CRM_CALLS=20000 cargo test --test stories crm_kills`; the one with webhooks:
-//! `BELLHOP_WEBHOOKS=100000 cargo test --test stories twice_and_shuffled`.
+//! `BELLHOP_WEBHOOKS=100000 cargo test --test stories twice_and_shuffled`; files on WhatsApp: `BELLHOP_FILES=2000
+//! BELLHOP_FILE_KILLS=30 cargo test --test stories attachment_kills`.
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -14,6 +15,7 @@ mod world;
 
 mod actor;
 mod assignment;
+mod attachment_kills;
 mod attachments;
 mod bad_input;
 mod calls;

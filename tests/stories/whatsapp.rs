@@ -14,6 +14,7 @@ on_both_databases!(
     the_very_picture_reaches_the_customer,
     a_lost_answer_is_found_again_by_its_status,
     where_the_channel_keeps_silent_nothing_is_sent_again,
+    a_files_journey_is_seen,
 );
 
 on_sqlite_alone!(
@@ -21,6 +22,7 @@ on_sqlite_alone!(
     what_only_waits_is_sent_and_what_is_refused_is_said,
     who_does_not_sign_tells_us_nothing,
     operators_and_the_doctor_see_the_number,
+    outside_the_day_nothing_is_sent,
 );
 
 const RINA: &str = "6281200000009";
@@ -118,7 +120,63 @@ pub fn where_the_channel_keeps_silent_nothing_is_sent_again(world: &mut World) {
     let end = ends(&world.admin().room(&robot.id), "s1");
     assert_eq!((&end.body["status"], &end.body["result"]["code"]), (&json!("unresolved"), &json!("outcome_unknown")), "{end:?}");
     assert_eq!(robot.gets(sends("map").id("s2")).code(), "waits_for_colleague");
+    let got = world.crm().got_on_whatsapp(RINA);
+    assert_eq!(got.len(), 1);
+    assert_eq!(files(world, &robot)[0]["status"], "unknown");
+
+    // However late the channel speaks of it: then it is known.
+    world.crm().knobs(&json!({"webhook_delay_ms": 0}));
+    world.crm().tells_status(&got[0]["id"], "delivered");
+    let known = eventually("it is known", || {
+        let call = robot.door.call("s1");
+        (call.body["status"] == "succeeded").then_some(call)
+    });
+    assert_eq!((&known.body["result"]["status"], &known.body["delivery"]["status"]), (&json!("accepted"), &json!("delivered")));
+    assert_eq!(robot.gets(sends("map").id("s3")).result()["already_existed"], true);
     assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 1);
+}
+
+/// Files on their way into a room, and those that are there.
+fn files(world: &World, room: &Room) -> Vec<Value> {
+    world.admin().room(&room.id).now()["deliveries"].as_array().unwrap().clone()
+}
+
+pub fn a_files_journey_is_seen(world: &mut World) {
+    let robot = a_conversation(world);
+    for step in ["sent", "delivered"] {
+        world.crm().has_exactly(&json!({"route": format!("WEBHOOK whatsapp_{step}"), "fault": "reorder_webhooks", "rate": 0.5}));
+    }
+    world.crm().has_exactly(&json!({"route": "*", "fault": "duplicate_webhooks", "rate": 0.3}));
+    assert_eq!(robot.gets(sends("map").id("s1")).result()["status"], "accepted", "never more than that at once");
+    let is_read = || (robot.door.call("s1").body["delivery"]["status"] == "read").then_some(());
+    eventually("the customer reads it", is_read);
+    assert_eq!(files(world, &robot)[0]["message_id"], world.crm().got_on_whatsapp(RINA)[0]["id"]);
+    let steps = || world.admin().room(&robot.id).facts("delivery_moved");
+    let told = eventually("its last step is told", || (steps().last()?["status"] == "read").then(steps));
+    assert!(told.iter().all(|step| step["call_id"] == "s1") && told.len() <= 3, "{told:?}");
+
+    // What is late moves nothing, also over a kill.
+    world.dies_and_comes_back();
+    let robot = world.ai_agent().room(&robot.id);
+    world.crm().tells_status(&world.crm().got_on_whatsapp(RINA)[0]["id"], "sent");
+    let quiet = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+    eventually("all is heard", quiet);
+    assert_eq!(files(world, &robot)[0]["status"], "read");
+
+    // One that never arrives: the call stays as it was answered, and the model hears of it on its next turn.
+    world.crm().has_exactly(&json!({"route": "*", "fault": "failed_delivery", "times": 1}));
+    assert_eq!(robot.gets(sends("brochure").id("s2")).result()["status"], "accepted");
+    eventually("it failed", || (robot.door.call("s2").body["delivery"]["status"] == "failed").then_some(()));
+    let next = robot.gets(crate::world::create_tag(&["vip"]));
+    let notice = next.body["room"]["notices"][0].as_str().unwrap_or_default().to_owned();
+    assert!(notice.contains("`brochure`") && notice.contains("did not reach the customer"), "{next:?}");
+    assert_eq!(robot.door.call("s2").body["status"], "succeeded");
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let seen = world.runs(&["room", "inspect", &robot.id, "--url", &url, "--key", &world.admin_key]).said;
+    assert!(seen.contains("map read") && seen.contains("brochure failed: Message undeliverable"), "{seen}");
+    // Sent again it is told no more.
+    assert_eq!(robot.gets(sends_again("brochure").id("s3")).result()["status"], "accepted");
+    assert!(robot.gets(crate::world::create_tag(&["late"])).body["room"]["notices"].is_null());
 }
 
 pub fn media_that_is_forgotten_is_uploaded_once_more(world: &mut World) {
@@ -158,6 +216,36 @@ pub fn what_only_waits_is_sent_and_what_is_refused_is_said(world: &mut World) {
     assert_eq!(room.door.send("PUT", &room.path(""), Some(&named)).http, 201);
     assert_eq!(world.ai_agent().room("order-7").gets(sends("map").id("s4")).code(), "recipient_unreachable");
     assert_eq!(crm.got_on_whatsapp(RINA).len(), 3);
+}
+
+pub fn outside_the_day_nothing_is_sent(world: &mut World) {
+    a_conversation(world);
+    let day = 24 * 3_600;
+    // A webhook that comes late opens nothing; a minute is kept for the way.
+    for (number, ago_s, sent) in [("6281200000031", day - 30, false), ("6281200000032", day - 300, true)] {
+        world.crm().customer_writes(number, "hello", ago_s);
+        let id = format!("wa-{PHONE}-{number}");
+        let room = world.admin().room(&id);
+        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        let answer = world.ai_agent().room(&id).gets(sends("map"));
+        let got = world.crm().got_on_whatsapp(number);
+        if sent {
+            assert_eq!((answer.result()["status"].as_str(), got.len()), (Some("accepted"), 1), "{answer:?}");
+            assert_eq!(room.facts("attachment_submitting").len(), 1);
+            continue;
+        }
+        assert_eq!((answer.code(), got.len()), ("window_closed", 0), "{answer:?}");
+        let options: Vec<&Value> =
+            answer.only()["error"]["candidates"].as_array().unwrap().iter().map(|option| &option["value"]).collect();
+        assert_eq!(options, ["wait_for_customer"], "nobody is there to hand it to");
+        assert!(room.facts("attachment_submitting").is_empty() && files(world, &room).is_empty());
+        let before = room.now()["last_inbound_seq"].clone();
+        world.crm().customer_writes(number, "are you there?", 0);
+        eventually("that is heard", || (room.now()["last_inbound_seq"] != before).then_some(()));
+        let again = world.ai_agent().room(&id).gets(sends("map").id("again"));
+        assert_eq!(again.result()["status"], "accepted", "it opens when the customer writes");
+    }
+    assert_eq!(world.crm().was_told("POST", "/media").len(), 1);
 }
 
 pub fn who_does_not_sign_tells_us_nothing(world: &mut World) {

@@ -2,7 +2,7 @@
 //! in the same commit, so that nothing waits on a part that was decided.
 
 use crate::room::command::Command;
-use crate::room::{By, CallKey, Cause, DeadLetter, Fact};
+use crate::room::{By, CallKey, Cause, DeadLetter, Fact, deliveries};
 
 use super::super::ports::{DecidedEffect, StoredAnswer};
 use super::super::stored::{answer_of, code_of, parked};
@@ -34,6 +34,15 @@ impl Turn<'_> {
                     }),
                     DeadLetter::Poisoned(_) => None,
                 };
+                Some(Decided { key, answer, end: Some(end), effect })
+            }
+            Command::DeliveryTold(word) => {
+                let (effect, settlement) = deliveries::late(&self.room, word, &self.ground)?;
+                let (call_id, name, answer) = (effect.call_id.clone(), effect.name.clone(), answer_of(&settlement));
+                let key = CallKey::of(self.address.company, &call_id);
+                let end = Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) };
+                let (part, record, at) = (effect.plan.kind.as_str(), Some(word.message_id.clone()), self.ground.now);
+                let effect = Some(DecidedEffect { key, part, record, settlement, at });
                 Some(Decided { key, answer, end: Some(end), effect })
             }
             _ => None,

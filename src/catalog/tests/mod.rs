@@ -60,6 +60,7 @@ impl Scene {
             agent_id: None,
             text: text.into(),
             late: false,
+            said_at: None,
         });
     }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::actors::inbox::{Echo, Heard, InboxRow, Label, Sheet};
+use crate::catalog::nearest::shown_within;
+use crate::room::delivery::{DeliveryWord, Failure, Step};
 use crate::room::ids::hash16;
 use crate::room::{By, ChannelKind, Command, CompanyNo, Customer, Moves, RoomId, Timestamp, Writer};
 
@@ -14,6 +16,8 @@ use crate::channel::inbound::MOST_TEXT;
 
 /// Longest name of a customer.
 const MOST_NAME: usize = 256;
+/// Longest reason of a failure that is passed on, in characters.
+const MOST_REASON: usize = 200;
 /// Sheets of one webhook; Meta puts at most some hundred events into one.
 const MOST_SHEETS: usize = 1_000;
 /// A sender's clock may be ahead of ours by this much.
@@ -89,8 +93,30 @@ pub fn hear(row: &InboxRow, known: Option<&str>) -> Heard {
     if body["message"].is_object() {
         return message(&body, row, known);
     }
-    let kind = if body["status"].is_object() { "status" } else { "unknown" };
-    Heard { kind, ..Heard::default() }
+    if !body["status"].is_object() {
+        return Heard { kind: "unknown", ..Heard::default() };
+    }
+    let tells = status(&body["status"]).map(|word| (By::System, Command::DeliveryTold(Box::new(word)))).into_iter().collect();
+    Heard { kind: "status", tells, known: None }
+}
+
+/// What became of a file's message of ours; of others nobody here asks.
+fn status(status: &Value) -> Option<DeliveryWord> {
+    let reference = text(status, "biz_opaque_callback_data").and_then(Reference::of).filter(|reference| reference.file)?;
+    let step = match text(status, "status")? {
+        "sent" => Step::Sent,
+        "delivered" => Step::Delivered,
+        // Of a sound: the customer listened to it.
+        "read" | "played" => Step::Read,
+        "failed" => {
+            let error = &status["errors"][0];
+            let title = text(&error["error_data"], "details").or_else(|| text(error, "title")).unwrap_or("no reason was given");
+            Step::Failed(Failure { code: error["code"].as_i64().unwrap_or_default(), title: shown_within(title, MOST_REASON) })
+        }
+        _ => return None,
+    };
+    let message_id = text(status, "id").unwrap_or_default().to_owned();
+    Some(DeliveryWord { effect: Some(reference.effect), attempt: reference.retries, message_id, step })
 }
 
 fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
@@ -110,7 +136,8 @@ fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
     }
     // Overtaken by a later one, it is kept and moves nothing more.
     let moves = if at.0 < before.wrote { Moves::Nothing } else { Moves::Everything };
-    let heard = Command::Heard { message_id: id.to_owned(), from: Writer::Customer, agent_id: None, text: words(said), moves };
+    let (message_id, text, said_at) = (id.to_owned(), words(said), Some(at));
+    let heard = Command::Heard { message_id, from: Writer::Customer, agent_id: None, text, moves, said_at };
     tells.push((By::Customer, heard));
     let after = Known { name, wrote: before.wrote.max(at.0) };
     let known = (known.is_none() || after != before).then(|| serde_json::to_string(&after).ok()).flatten();
@@ -200,13 +227,19 @@ mod tests {
 
     #[test]
     fn a_status_belongs_to_the_room_its_reference_names() {
-        let reference = Reference { effect: CallKey([3; 16]), retries: 0, part: 1, room: RoomId::new("order-7").unwrap() };
+        let reference =
+            Reference { effect: CallKey([3; 16]), retries: 0, part: 1, file: true, room: RoomId::new("order-7").unwrap() };
         let of = |callback: &str| {
             let status =
                 json!({"id": "wamid.1", "status": "sent", "recipient_id": "62812", "biz_opaque_callback_data": callback});
             sheets(CompanyNo(1), &webhook(&json!({ "statuses": [status] }))).unwrap().remove(0)
         };
         let ours = of(&reference.to_text());
+        let told = hear(&row(&ours), None).tells;
+        assert!(matches!(&told[..], [(By::System, Command::DeliveryTold(word))] if word.step == Step::Sent));
+        // The words before a file are not the file.
+        let words = of(&Reference { file: false, ..reference.clone() }.to_text());
+        assert!(words.echo.is_some() && hear(&row(&words), None).tells.is_empty());
         assert_eq!(ours.label.room.unwrap().as_str(), "order-7");
         assert_eq!(ours.echo, Some(Echo { effect: CallKey([3; 16]), part: 1, message_id: "wamid.1".into() }));
         let theirs = of("somebody else's");

@@ -40,7 +40,8 @@ impl Message {
     /// The part behind those that were started.
     pub fn part(&self, job: &EffectJob, ended: &[PartRow]) -> Result<Part, Arc<str>> {
         let no = ended.last().map_or(0, |row| row.part.no + 1);
-        let reference = Reference { effect: job.key, retries: job.retries, part: no, room: job.address.room.clone() };
+        let (file, room) = (self.is_file(), job.address.room.clone());
+        let reference = Reference { effect: job.key, retries: job.retries, part: no, file, room };
         Ok(Part {
             no,
             name: if self.is_file() { "file" } else { "say" }.into(),

@@ -70,11 +70,12 @@ pub struct Played {
 /// The stand-in, as somebody who looks at it from outside.
 pub struct Book {
     client: Client,
+    url: String,
 }
 
 impl Book {
     pub fn at(url: &str) -> Result<Self, Failure> {
-        Ok(Self { client: Client::new(url, None)? })
+        Ok(Self { client: Client::new(url, None)?, url: url.to_owned() })
     }
 
     pub async fn records(&self) -> Result<BTreeMap<Wish, u64>, Failure> {
@@ -87,6 +88,22 @@ impl Book {
             }
         }
         Ok(found)
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What stands under `path` of its controls.
+    pub async fn looks(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
+        let path = [&["_standin"], path].concat();
+        Ok(self.say(&Request { query, ..Request::get(&path) }).await?["data"].take())
+    }
+
+    /// Moves something there.
+    pub async fn moves(&self, path: &[&str], body: Value) -> Result<(), Failure> {
+        let path = [&["_standin"], path].concat();
+        self.say(&Request::post(&path, body)).await.map(|_| ())
     }
 
     /// Adds a fault to those there are.

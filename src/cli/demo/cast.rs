@@ -3,11 +3,21 @@
 
 use super::DIVISION;
 use crate::actors::outside::{CrmDialect, CrmOptions, Secret};
-use crate::app::store_options;
+use crate::app::{open_library, store_options};
 use crate::cli::Failure;
 use crate::config::Config;
-use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, Presence};
-use crate::store::{Role, Store};
+use crate::library::{Declared, Kept, Who};
+use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, FileKey, Presence};
+use crate::store::{FileChange, Must, NewBytes, Role, Store};
+
+/// The picture's key in the library.
+pub const PICTURE_KEY: &str = "shop-map";
+/// One black dot.
+pub const PICTURE: &[u8] = &[
+    0x89, 0x50, 0x4e, 0x47, 13, 10, 0x1a, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0x3a,
+    0x7e, 0x9b, 0x55, 0, 0, 0, 10, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0x68, 0, 0, 0, 0x82, 0, 0x81, 0x77, 0xcd, 0x72,
+    0xb6, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+];
 
 /// Keys and names made before the server starts.
 pub struct Cast {
@@ -26,6 +36,18 @@ fn quick() -> CrmOptions {
         attempt_timeout_ms: 1_000,
         ..CrmOptions::default()
     }
+}
+
+/// A small picture in the library, as `bellhop file add` would put it there.
+async fn put_picture(config: &Config, store: &Store, company: CompanyNo) -> Result<(), Failure> {
+    let library = open_library(config, Who::Command)?;
+    let mut intake = library.take(Declared { filename: "shop.png".into(), mime: String::new() }).await?;
+    intake.write(PICTURE).await?;
+    let Kept { sha256, size, format, filename, .. } = intake.finish().await?.keep(company, PICTURE_KEY).await?;
+    let bytes = Some(NewBytes { sha256, size, format, filename });
+    let change = FileChange { bytes, description: Some("Where the shop is".into()), for_agents: Some(true) };
+    store.directory().put_file(company, &FileKey::trusted(PICTURE_KEY), change, Must::Either, "demo").await?;
+    Ok(())
 }
 
 pub async fn assemble(config: &Config, crm_url: &str, crm_token: &str) -> Result<Cast, Failure> {
@@ -47,6 +69,7 @@ pub async fn assemble(config: &Config, crm_url: &str, crm_token: &str) -> Result
     directory.put_agent(company, agent, "demo").await?;
     let token = Secret::new(crm_token.to_owned());
     directory.set_crm(company, crm_url, CrmDialect::Bearer, &quick(), &token, "demo").await?;
+    put_picture(config, &store, company).await?;
     store.close();
     Ok(Cast { company, agent_key, admin_key })
 }

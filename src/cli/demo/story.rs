@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::book::Book;
 use super::robot::{Robot, create_tag};
-use super::{DIVISION, Stage, crm_story};
+use super::{DIVISION, Stage, crm_story, file_story};
 use crate::cli::Failure;
 use crate::cli::output::Paint;
 use crate::room::{RoomAddress, RoomId};
@@ -35,6 +35,7 @@ pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book) -> Result<Vec<S
     resolve(stage, robot, &mut surprises).await?;
     taken(stage, robot, &mut surprises).await?;
     crm_story::tell(stage, robot, book, &mut surprises).await?;
+    file_story::tell(stage, robot, book, &mut surprises).await?;
     Ok(surprises)
 }
 

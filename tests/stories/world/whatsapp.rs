@@ -94,6 +94,12 @@ impl StandIn {
         self.records("whatsapp_messages").into_iter().filter(|message| message["to"] == number).collect()
     }
 
+    /// One step of a message's life is told, out of its turn.
+    pub fn tells_status(&self, message_id: &Value, status: &str) {
+        let step = json!({"id": message_id, "status": status});
+        assert_eq!(self.door.send("POST", "/_standin/whatsapp/status", Some(&step)).http, 200);
+    }
+
     pub fn forgets_all_media(&self) {
         assert_eq!(self.door.send("DELETE", "/_standin/whatsapp/media", None).http, 200);
     }

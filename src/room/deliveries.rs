@@ -1,0 +1,163 @@
+//! The files of one room: what becomes of them as facts, and how these change the room. Pure.
+
+use super::command::Command;
+use super::company::Ground;
+use super::delivery::{Delivery, DeliveryWord, Stage, Step, accepted_later, not_delivered};
+use super::effect::{CameAbout, EffectKind, OpenEffect, SentFile, Settlement};
+use super::event::Fact;
+use super::ids::{CallId, Timestamp};
+use super::refusal::{Next, Refusal};
+use super::state::{CallStatus, Lifecycle, Room};
+use super::window;
+
+/// Code of a "not now": whoever asks, asks again.
+pub const HUMAN_TYPING: &str = "human_typing";
+/// So long a file that did not arrive is told to the model: 24 hours.
+const NOTICED_MS: i64 = 24 * 3_600_000;
+
+/// That a file's message leaves now, or why it must not: the last look before what cannot be called back. Whether control moved
+/// is looked at again by the mark itself (`EffectPlan::fenced`).
+pub fn submitted(room: &Room, call_id: &CallId, attempt: u32, ground: &Ground<'_>) -> Result<Vec<Fact>, Refusal> {
+    let is_open = |effect: &&OpenEffect| !effect.stranded && effect.retries == attempt;
+    if room.effect(call_id).filter(is_open).is_none() {
+        return Err(Refusal::new("call_ended", Next::DoNotRetry, "This call has ended. Nothing was sent."));
+    }
+    if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+        let message = "The conversation was resolved meanwhile, so nothing was sent. It opens again when the customer writes.";
+        return Err(Refusal::new("room_resolved", Next::DoNotRetry, message));
+    }
+    if let Some(refusal) = window::closed(room, ground) {
+        return Err(refusal);
+    }
+    let fenced = room.effect(call_id).is_some_and(|effect| effect.plan.fenced);
+    if fenced && room.typing_until.is_some_and(|until| until > ground.now) {
+        return Err(Refusal::new(HUMAN_TYPING, Next::RetryLater, "A human agent is writing to the customer just now."));
+    }
+    let deliveries = room.outside.iter().flat_map(|outside| &outside.deliveries);
+    let begun = deliveries.filter(|one| one.call_id == *call_id).any(|one| one.reached >= Stage::Submitting);
+    Ok(if begun { vec![] } else { vec![Fact::AttachmentSubmitting { call_id: call_id.clone(), attempt }] })
+}
+
+/// What the channel said, as facts; none, if it is not news or not ours.
+pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact> {
+    let Some(outside) = &room.outside else { return vec![] };
+    let Some(delivery) = outside.deliveries.iter().rev().find(|one| one.is_meant(word, ground.company.no)) else {
+        // It may be of a message whose answer is still on its way.
+        let awaited = word.effect.is_none() && outside.effects.iter().any(|effect| effect.plan.kind == EffectKind::Attachment);
+        let new = !outside.early.contains(word);
+        return if awaited && new { vec![Fact::DeliveryMoved { call_id: None, word: word.clone() }] } else { vec![] };
+    };
+    if !delivery.moves(&word.step) {
+        return vec![];
+    }
+    let call_id = delivery.call_id.clone();
+    let sent = room.effect(&call_id).filter(|effect| effect.stranded).and_then(|effect| sent(effect, word, ground));
+    sent.into_iter().chain([Fact::DeliveryMoved { call_id: Some(call_id), word: word.clone() }]).collect()
+}
+
+/// That the file of a call that was given up is there after all.
+fn sent(effect: &OpenEffect, word: &DeliveryWord, ground: &Ground<'_>) -> Option<Fact> {
+    let file = effect.plan.file.clone().filter(|_| !matches!(word.step, Step::Failed(_)))?;
+    let result = accepted_later(&file, ground.now).0.as_str().into();
+    let (call_id, message_id) = (effect.call_id.clone(), Some(word.message_id.clone()));
+    Some(Fact::AttachmentSent { call_id, file, caption: None, message_id, result })
+}
+
+/// The end of a call whose outcome nobody knew, now that the channel speaks of it; `None`: it speaks of none such.
+pub fn late<'a>(room: &'a Room, word: &DeliveryWord, ground: &Ground<'_>) -> Option<(&'a OpenEffect, Settlement)> {
+    let deliveries = &room.outside.as_ref()?.deliveries;
+    let delivery = deliveries.iter().rev().find(|one| one.is_meant(word, ground.company.no))?;
+    let effect = room.effect(&delivery.call_id).filter(|effect| effect.stranded && delivery.moves(&word.step))?;
+    let settlement = match &word.step {
+        Step::Failed(failure) => Settlement::error(CallStatus::Failed, &not_delivered(failure)),
+        _ => Settlement::succeeded(&accepted_later(effect.plan.file.as_ref()?, ground.now), None),
+    };
+    Some((effect, settlement))
+}
+
+/// The lane gave up to know what the room has heard meanwhile: its word with that knowledge in it.
+pub fn known_better(room: &Room, command: &Command, ground: &Ground<'_>) -> Option<Command> {
+    let Command::EffectSettled { call_id, settlement } = command else { return None };
+    let effect = room.effect(call_id).filter(|_| settlement.status == CallStatus::Unresolved)?;
+    let deliveries = &room.outside.as_ref()?.deliveries;
+    let is_there = |one: &&Delivery| one.call_id == *call_id && one.reached >= Stage::Accepted;
+    let delivery = deliveries.iter().rev().find(is_there)?;
+    let file = effect.plan.file.clone()?;
+    let result = accepted_later(&file, ground.now);
+    let (message_id, told) = (delivery.message_id.clone(), result.0.as_str().into());
+    let settlement = Settlement::done(&result, CameAbout::Sent { file, caption: None, message_id, result: told });
+    Some(Command::EffectSettled { call_id: call_id.clone(), settlement })
+}
+
+/// What the model has to know on its next turn: files that did not arrive and were not sent again since.
+pub fn notices(room: &Room) -> Vec<String> {
+    let Some(outside) = &room.outside else { return vec![] };
+    let lately = |delivery: &&Delivery| room.last_event_at.ms_since(delivery.at) < NOTICED_MS;
+    let is_last =
+        |at: usize, one: &Delivery| !outside.deliveries[at + 1..].iter().any(|later| later.attachment == one.attachment);
+    let last = outside.deliveries.iter().enumerate().filter(|(at, one)| is_last(*at, one)).map(|(_, one)| one);
+    last.filter(lately).filter_map(Delivery::notice).collect()
+}
+
+impl Room {
+    fn delivery(&mut self, call_id: &CallId) -> Option<&mut Delivery> {
+        self.outside.as_mut()?.deliveries.iter_mut().rev().find(|delivery| delivery.call_id == *call_id)
+    }
+
+    pub(super) fn delivery_begins(&mut self, call_id: &CallId, file: &SentFile, at: Timestamp) {
+        let deliveries = &mut self.outside.get_or_insert_default().deliveries;
+        deliveries.push(Delivery::of(call_id, file, Stage::Scanned, at));
+        let surplus = deliveries.len().saturating_sub(Delivery::MOST);
+        deliveries.drain(..surplus);
+    }
+
+    /// Another try has a life of its own.
+    pub(super) fn delivery_begins_again(&mut self, call_id: &CallId, at: Timestamp) {
+        if let Some(delivery) = self.delivery(call_id) {
+            delivery.attempt += 1;
+            (delivery.reached, delivery.failed, delivery.message_id, delivery.at) = (Stage::Scanned, None, None, at);
+        }
+    }
+
+    pub(super) fn delivery_submits(&mut self, call_id: &CallId, attempt: u32, at: Timestamp) {
+        if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.attempt == attempt) {
+            (delivery.reached, delivery.at) = (delivery.reached.max(Stage::Submitting), at);
+        }
+    }
+
+    /// In a room that lives here that is the first that is known of it.
+    pub(super) fn delivery_is_accepted(&mut self, call_id: &CallId, file: &SentFile, message_id: Option<&str>, at: Timestamp) {
+        if self.delivery(call_id).is_none() {
+            self.delivery_begins(call_id, file, at);
+        }
+        let Some(outside) = &mut self.outside else { return };
+        let said = outside.early.extract_if(.., |word| Some(word.message_id.as_str()) == message_id);
+        let said: Vec<DeliveryWord> = said.collect();
+        let Some(delivery) = self.delivery(call_id) else { return };
+        (delivery.reached, delivery.at) = (delivery.reached.max(Stage::Accepted), at);
+        delivery.message_id = message_id.map(str::to_owned).or(delivery.message_id.take());
+        said.iter().for_each(|word| delivery.hear(&word.step));
+    }
+
+    pub(super) fn delivery_moves(&mut self, call_id: Option<&CallId>, word: &DeliveryWord, at: Timestamp) {
+        let Some(call_id) = call_id else {
+            let early = &mut self.outside.get_or_insert_default().early;
+            early.push(word.clone());
+            let surplus = early.len().saturating_sub(Delivery::MOST);
+            early.drain(..surplus);
+            return;
+        };
+        if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.attempt == word.attempt) {
+            delivery.hear(&word.step);
+            delivery.message_id.get_or_insert_with(|| word.message_id.clone());
+            delivery.at = at;
+        }
+    }
+
+    /// Its call ended: what never left is no delivery any more.
+    pub(super) fn delivery_ends(&mut self, call_id: &CallId) {
+        if let Some(outside) = &mut self.outside {
+            outside.deliveries.retain(|delivery| delivery.call_id != *call_id || delivery.reached >= Stage::Accepted);
+        }
+    }
+}
