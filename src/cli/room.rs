@@ -3,9 +3,9 @@
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::http::Request;
+use super::http::{Client, Request};
 use super::output::Paint;
-use super::{Context, Exit, Outcome, ServerFlags};
+use super::{Context, Exit, Failure, Outcome, ServerFlags};
 
 #[derive(Debug, Subcommand)]
 pub enum RoomCommand {
@@ -48,11 +48,23 @@ pub async fn run(context: &Context, command: RoomCommand) -> Outcome {
             let client = context.client(&server)?;
             let state = client.ask(&Request::get(&["v1", "rooms", &room])).await?.body;
             let actor = client.ask(&Request::get(&["v1", "rooms", &room, "actor"])).await?.body;
-            let document = serde_json::json!({ "room": state, "actor": actor });
-            context.output.result(&document, || inspect(context, &room, &state, &actor));
+            let under_way = under_way(&client, &room).await?;
+            let document = serde_json::json!({ "room": state, "actor": actor, "under_way": under_way });
+            context.output.result(&document, || inspect(context, &room, &state, &actor, &under_way));
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Calls whose other side has not answered: on their way, not known, or left to people.
+async fn under_way(client: &Client, room: &str) -> Result<Vec<Value>, Failure> {
+    let mut calls = vec![];
+    for status in ["running", "unknown", "unresolved"] {
+        let query = [("room_id", room.to_owned()), ("status", status.to_owned()), ("limit", "50".to_owned())];
+        let page = client.ask(&Request { query: &query, ..Request::get(&["v1", "function-calls"]) }).await?.body;
+        calls.extend(page["data"].as_array().into_iter().flatten().cloned());
+    }
+    Ok(calls)
 }
 
 /// A value as a person reads it.
@@ -81,7 +93,7 @@ fn list(context: &Context, page: &Value) -> String {
     text
 }
 
-fn inspect(context: &Context, name: &str, room: &Value, actor: &Value) -> String {
+fn inspect(context: &Context, name: &str, room: &Value, actor: &Value, under_way: &[Value]) -> String {
     let mut lines =
         vec![format!("{}  {} · {}", context.output.paint(Paint::Strong, name), plain(&room["status"]), plain(&room["control"]))];
     let mut line =
@@ -98,6 +110,15 @@ fn inspect(context: &Context, name: &str, room: &Value, actor: &Value) -> String
                 line(field, plain(value));
             }
         }
+    }
+    for call in under_way {
+        let what = match (call["status"].as_str(), call["name"].as_str()) {
+            (Some("running"), _) => "is on its way",
+            (_, Some("send_attachment")) => "may be with the customer already",
+            _ => "may have been done already",
+        };
+        let (status, name, id, since) = (&call["status"], &call["name"], &call["call_id"], &call["created_at"]);
+        line(&plain(status), format!("{} {} since {}: {what}", plain(name), plain(id), plain(since)));
     }
     for delivery in room["deliveries"].as_array().into_iter().flatten() {
         let why = delivery["failure"]["title"].as_str().map(|why| format!(": {why}")).unwrap_or_default();

@@ -13,8 +13,8 @@ use bellhop::actors::{Batch, CallOutcome, LanePorts, RoomRouter, RouterOptions, 
 use bellhop::catalog::Has;
 use bellhop::room::outbox::{Patience, Rule};
 use bellhop::room::{
-    AgentId, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, FileEntry, FileKey,
-    Format, Next, Refusal, ResultJson, RoomEvent, Settlement, TakenBy, Timestamp,
+    AgentId, CallKey, CallStatus, CameAbout, Cause, ChannelKind, Command, Company, CompanyNo, EffectKind, Fact, FileEntry,
+    FileKey, Format, Next, Refusal, ResultJson, RoomEvent, Settlement, TakenBy, Timestamp,
 };
 use bellhop::store::memory::{Mark, MemoryStore, Pace};
 
@@ -183,9 +183,15 @@ async fn robot(router: RoomRouter, seed: u64, room: u64) {
             1 => ("resolve_conversation", r#"{"reason_code":"answered"}"#),
             _ => ("assign_agent", r#"{"mode":"auto"}"#),
         };
-        let admitted = world::named_call(&address, n, name, arguments, Has { crm: false, files: true });
+        let has = Has { crm: false, files: true };
+        let mut calls = vec![world::named_call(&address, n, name, arguments, has)];
+        if name == "send_attachment" && dice.rarely(2) {
+            // It hands over and says goodbye in one request, in either order.
+            calls.push(world::named_call(&address, 100 + n, "assign_agent", r#"{"mode":"auto"}"#, has));
+            calls.rotate_left(dice.roll(2) as usize);
+        }
         for _ in 0..50 {
-            let batch = Batch { calls: vec![admitted.clone()], caller: caller() };
+            let batch = Batch { calls: calls.clone(), caller: caller() };
             match router.call(address.clone(), batch, Duration::from_millis(2)).await {
                 CallOutcome::Answered(_) | CallOutcome::Accepted(_) => break,
                 _ => tokio::task::yield_now().await,
@@ -216,18 +222,38 @@ fn moves_to(event: &RoomEvent) -> Option<Option<&AgentId>> {
     }
 }
 
+/// The assignment whose request may say goodbye with this call.
+fn leave_of(events: &[RoomEvent], call: CallKey, company: CompanyNo) -> Option<u64> {
+    events.iter().rev().find_map(|event| match &event.fact {
+        Fact::GoodbyeGranted { call_id, assignment, .. } if CallKey::of(company, call_id) == call => Some(*assignment),
+        _ => None,
+    })
+}
+
+/// Whether control moved by that very assignment, or back to the AI agent: that ends no leave. Who takes over does.
+fn is_of(event: &RoomEvent, asked: u64) -> bool {
+    match &event.fact {
+        Fact::RoomQueued { assignment, .. } | Fact::AgentAssigned { assignment, .. } | Fact::AssignmentDropped { assignment } => {
+            *assignment == asked
+        }
+        Fact::RoomReturned { .. } => true,
+        _ => false,
+    }
+}
+
 fn check(store: &MemoryStore, seed: u64) -> (usize, usize) {
     let marks = store.marks();
     for Mark { address, call, fenced, version } in marks.iter().filter(|mark| mark.fenced) {
         let events = store.events(address);
         let asked = events.iter().find(|event| {
             matches!(&event.fact, Fact::EffectRequested { call_id, .. }
-                if bellhop::room::CallKey::of(address.company, call_id) == *call)
+                if CallKey::of(address.company, call_id) == *call)
         });
         let asked = asked.expect("what was started was asked for").seq;
         let between = events.iter().filter(|event| event.seq > asked && event.seq <= *version);
+        let leave = leave_of(&events, *call, address.company);
         for event in between {
-            let to = moves_to(event);
+            let to = moves_to(event).filter(|_| !leave.is_some_and(|assignment| is_of(event, assignment)));
             let own = to == Some(Some(&AgentId::trusted(GIVEN_TO)));
             assert!(to.is_none() || own, "seed {seed}: started ({fenced}) at version {version}, after {event:?}");
         }

@@ -4,6 +4,7 @@
 pub mod call;
 pub mod canary;
 pub mod channel;
+pub mod clamd;
 pub mod conversation;
 pub mod crm;
 pub mod database;
