@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
@@ -60,7 +60,14 @@ pub struct Request<'a> {
     pub path: &'a [&'a str],
     pub query: &'a [(&'a str, String)],
     pub headers: &'a [(&'static str, String)],
-    pub body: Option<Value>,
+    pub body: Option<Payload>,
+}
+
+/// What goes with a request.
+pub enum Payload {
+    Json(Value),
+    /// Content type and bytes.
+    Bytes(String, Vec<u8>),
 }
 
 impl<'a> Request<'a> {
@@ -69,11 +76,11 @@ impl<'a> Request<'a> {
     }
 
     pub fn put(path: &'a [&'a str], body: Value) -> Self {
-        Self { method: Method::PUT, path, query: &[], headers: &[], body: Some(body) }
+        Self { method: Method::PUT, path, query: &[], headers: &[], body: Some(Payload::Json(body)) }
     }
 
     pub fn post(path: &'a [&'a str], body: Value) -> Self {
-        Self { method: Method::POST, path, query: &[], headers: &[], body: Some(body) }
+        Self { method: Method::POST, path, query: &[], headers: &[], body: Some(Payload::Json(body)) }
     }
 }
 
@@ -123,9 +130,11 @@ impl Client {
                 builder = builder.header(HeaderName::from_static(name), value);
             }
         }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
+        builder = match &request.body {
+            None => builder,
+            Some(Payload::Json(body)) => builder.json(body),
+            Some(Payload::Bytes(kind, bytes)) => builder.header(CONTENT_TYPE, kind).body(bytes.clone()),
+        };
         let response = builder.send().await?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());

@@ -13,6 +13,7 @@ mod http;
 mod key;
 mod migrate;
 mod output;
+mod picture;
 mod replay;
 mod room;
 mod serve;

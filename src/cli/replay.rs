@@ -9,7 +9,7 @@ mod set_up;
 mod tally;
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
@@ -24,6 +24,7 @@ use super::http::{Client, Request};
 use super::{Context, Exit, Failure, Outcome, ServerFlags};
 use beside::Beside;
 use conversation::{Conversation, Step};
+use set_up::Named;
 use tally::Tally;
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub struct ReplayArgs {
     file: PathBuf,
     #[command(flatten)]
     server: ServerFlags,
-    /// First make the divisions the conversations name, and a few agents online in them
+    /// First make the divisions the conversations name, a few agents online in them, and a picture under each key they send
     #[arg(long)]
     set_up: bool,
     /// Rooms at once, 1 to 256
@@ -61,10 +62,10 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
         None => Beside::of(&client).await,
     };
     if args.set_up {
-        set_up::make(&client, &divisions(&args.file)?, &mut tally).await?;
+        set_up::make(&client, &named(&args.file)?, &mut tally).await?;
     }
     if let Some(beside) = &beside {
-        beside.founds(&divisions(&args.file)?).await?;
+        beside.founds(&named(&args.file)?.divisions).await?;
     }
     let length = file.get_ref().metadata().map_or(0, |found| found.len());
     let bar = context.output.progress(length, "{bar:30} {percent}% {msg} {elapsed}");
@@ -115,16 +116,17 @@ async fn reach(client: &Client) -> Result<(), Failure> {
     client.persist(&Request::get(&["readyz"]), Duration::from_secs(3), &mut 0).await.map(|_| ())
 }
 
-/// Every division the file names; lines that cannot be read are told by the replay itself.
-fn divisions(path: &Path) -> Result<BTreeSet<String>, Failure> {
-    let mut named = BTreeSet::new();
+/// What the file names; lines that cannot be read are told by the replay itself.
+fn named(path: &Path) -> Result<Named, Failure> {
+    let mut named = Named::default();
     let mut lines = open(path)?;
     let mut line = vec![];
     while read_line(&mut lines, &mut line)? > 0 {
         if let Ok(conversation) =
             std::str::from_utf8(&line).map_err(|_| ()).and_then(|text| Conversation::read(text).map_err(|_| ()))
         {
-            named.extend(conversation.divisions());
+            named.divisions.extend(conversation.divisions());
+            named.files.extend(conversation.files());
         }
     }
     Ok(named)

@@ -199,7 +199,10 @@ fn replays(world: &World, file: &str, more: &[&str]) -> Value {
 /// Version and timeline of a conversation's room.
 fn seen(world: &World, conversation: &Conversation) -> (i64, Vec<Value>) {
     let room = world.admin().room(&conversation.room_id);
-    (room.version(), room.timeline())
+    let mut timeline = room.timeline();
+    // A link is made anew at each reading.
+    timeline.iter_mut().filter_map(Value::as_object_mut).for_each(|event| drop(event.remove("link")));
+    (room.version(), timeline)
 }
 
 /// The timeline has the tags the model set, each where it was first named.

@@ -4,7 +4,7 @@
 use super::DIVISION;
 use crate::actors::outside::{CrmDialect, CrmOptions, Secret};
 use crate::app::{open_library, store_options};
-use crate::cli::Failure;
+use crate::cli::{Failure, picture};
 use crate::config::Config;
 use crate::library::{Declared, Kept, Who};
 use crate::room::{Agent, AgentId, AiAgentId, CompanyNo, Division, DivisionId, FileKey, Presence};
@@ -12,12 +12,6 @@ use crate::store::{FileChange, Must, NewBytes, Role, Store};
 
 /// The picture's key in the library.
 pub const PICTURE_KEY: &str = "shop-map";
-/// One black dot.
-pub const PICTURE: &[u8] = &[
-    0x89, 0x50, 0x4e, 0x47, 13, 10, 0x1a, 10, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0x3a,
-    0x7e, 0x9b, 0x55, 0, 0, 0, 10, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0x68, 0, 0, 0, 0x82, 0, 0x81, 0x77, 0xcd, 0x72,
-    0xb6, 0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
-];
 
 /// Keys and names made before the server starts.
 pub struct Cast {
@@ -42,7 +36,7 @@ fn quick() -> CrmOptions {
 async fn put_picture(config: &Config, store: &Store, company: CompanyNo) -> Result<(), Failure> {
     let library = open_library(config, Who::Command)?;
     let mut intake = library.take(Declared { filename: "shop.png".into(), mime: String::new() }).await?;
-    intake.write(PICTURE).await?;
+    intake.write(picture::PNG).await?;
     let Kept { sha256, size, format, filename, .. } = intake.finish().await?.keep(company, PICTURE_KEY).await?;
     let bytes = Some(NewBytes { sha256, size, format, filename });
     let change = FileChange { bytes, description: Some("Where the shop is".into()), for_agents: Some(true) };

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use super::book::Book;
-use super::cast::{PICTURE, PICTURE_KEY};
+use super::cast::PICTURE_KEY;
 use super::robot::Robot;
 use super::story::{chapter, expect, plain};
 use crate::actors::outside::{ChannelOptions, CrmDialect, Secret};
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, picture};
 use crate::room::ChannelKind;
 use crate::standin::Options;
 use crate::store::NewChannel;
@@ -59,7 +59,7 @@ pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mut
 
     let there = book.looks(&["records"], &[("kind", "whatsapp_messages".to_owned())]).await?;
     let there: Vec<&Value> = there.as_array().into_iter().flatten().filter(|message| message["to"] == CUSTOMER).collect();
-    let right = matches!(&there[..], [one] if one["media"]["file_size"] == json!(PICTURE.len()));
+    let right = matches!(&there[..], [one] if one["media"]["file_size"] == json!(picture::PNG.len()));
     expect(surprises, right, "the customer has not exactly this picture", &json!(there));
     let sha256 = plain(&there.first().map_or(Value::Null, |one| one["media"]["sha256"].clone()));
     stage.output.tell(&format!("   the stand-in's book: {} message with the picture's own bytes, sha256 {sha256}", there.len()));

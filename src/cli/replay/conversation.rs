@@ -60,15 +60,24 @@ impl Conversation {
         steps
     }
 
-    /// Divisions named in this conversation's assignments.
+    /// Divisions that its calls assign to.
     pub fn divisions(&self) -> Vec<String> {
+        self.named("assign_agent", "division")
+    }
+
+    /// Keys of the files that its calls send.
+    pub fn files(&self) -> Vec<String> {
+        self.named("send_attachment", "attachment")
+    }
+
+    fn named(&self, action: &str, argument: &str) -> Vec<String> {
         let calls = self.messages.iter().filter_map(|Message(message)| message["tool_calls"].as_array()).flatten();
-        let assignments = calls.map(|call| &call["function"]).filter(|function| function["name"] == "assign_agent");
-        let arguments = assignments.filter_map(|function| match &function["arguments"] {
+        let calls = calls.map(|call| &call["function"]).filter(|function| function["name"] == action);
+        let arguments = calls.filter_map(|function| match &function["arguments"] {
             Value::String(text) => serde_json::from_str(text).ok(),
             other => Some(other.clone()),
         });
-        arguments.filter_map(|arguments: Value| arguments["division"].as_str().map(str::to_owned)).collect()
+        arguments.filter_map(|arguments: Value| arguments[argument].as_str().map(str::to_owned)).collect()
     }
 }
 

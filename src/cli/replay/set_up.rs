@@ -1,4 +1,4 @@
-//! What recorded conversations need to be there: the divisions they assign to, and people online in them.
+//! What recorded conversations need to be there: the divisions they assign to, people online in them, and the files they send.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::tally::Tally;
 use crate::cli::Failure;
-use crate::cli::http::{Client, Request};
+use crate::cli::http::{Client, Payload, Request};
+use crate::cli::picture;
 
 /// People made, each in every division.
 const AGENTS: [(&str, &str); 3] = [("agt_replay_1", "Ana"), ("agt_replay_2", "Budi"), ("agt_replay_3", "Citra")];
@@ -15,8 +16,16 @@ const AGENTS: [(&str, &str); 3] = [("agt_replay_1", "Ana"), ("agt_replay_2", "Bu
 const CAPACITY: u32 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What conversations name.
+#[derive(Default)]
+pub struct Named {
+    pub divisions: BTreeSet<String>,
+    /// Keys of files.
+    pub files: BTreeSet<String>,
+}
+
 /// Makes what is missing; what is there with the same name stays.
-pub async fn make(client: &Client, divisions: &BTreeSet<String>, tally: &mut Tally) -> Result<(), Failure> {
+pub async fn make(client: &Client, Named { divisions, files }: &Named, tally: &mut Tally) -> Result<(), Failure> {
     let known = known_divisions(client, tally).await?;
     let mut ids = vec![];
     for name in divisions {
@@ -34,6 +43,29 @@ pub async fn make(client: &Client, divisions: &BTreeSet<String>, tally: &mut Tal
         let body = json!({ "name": name, "email": email, "divisions": ids, "status": "online", "capacity": CAPACITY });
         put(client, "agents", id, body, tally).await?;
         tally.agents_made += 1;
+    }
+    for key in files {
+        add_file(client, key, tally).await?;
+    }
+    Ok(())
+}
+
+/// A picture under this key, unless there is something already.
+async fn add_file(client: &Client, key: &str, tally: &mut Tally) -> Result<(), Failure> {
+    let boundary = "bellhop-replay";
+    let field =
+        |name: &str, value: &str| format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"replay.png\"\r\nContent-Type: image/png";
+    let mut form = field("key", key) + &field("description", "Stands for what recorded conversations send");
+    form += &format!("{}--{boundary}\r\n{file}\r\n\r\n", field("for_agents", "true"));
+    let form = [form.as_bytes(), picture::PNG, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+    let body = Some(Payload::Bytes(format!("multipart/form-data; boundary={boundary}"), form));
+    let request = Request { body, ..Request::post(&["v1", "files"], Value::Null) };
+    let answer = client.persist(&request, PATIENCE, &mut tally.retries).await?;
+    match answer.status {
+        409 => {}
+        _ if answer.is_success() => tally.files_made += 1,
+        _ => return Err(answer.failure()),
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub struct Tally {
     pub bad_line_numbers: Vec<BadLine>,
     pub divisions_made: u64,
     pub agents_made: u64,
+    pub files_made: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_the_standin: Option<Arrived>,
     pub duration_ms: u128,
