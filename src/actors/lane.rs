@@ -32,6 +32,8 @@ impl std::fmt::Debug for LanePorts {
 const STORE_AGAIN: Duration = Duration::from_millis(200);
 /// A rest is cut in pieces, so that a clock that jumps is noticed.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// A permit is given back when there is no place for its request within this time.
+const PLACE_WITHIN: Duration = Duration::from_secs(2);
 /// The other side failed inside, or could not be reached to be read.
 const ASK_AGAIN_MS: i64 = 1_000;
 
@@ -191,7 +193,11 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
                 Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),
             }
         }
-        let _turn = self.at_once.acquire().await;
+        // Not for long: the permit may be the probe that all who have a place wait for.
+        let Ok(_turn) = tokio::time::timeout(PLACE_WITHIN, self.at_once.acquire()).await else {
+            tracing::info!("too many requests are under way at once");
+            return Some(Came::NotDone { after_ms: 0, counts: false });
+        };
         let at = self.clock.now();
         match self.ports.outbox.start(self.job, &part, at).await {
             Ok(Started::Yes) => {}

@@ -222,7 +222,10 @@ impl Counterpart for Sourced {
         if part.name == FETCH {
             return Box::pin(async { Ok(Permitted::Go(Permit(Box::new(())))) });
         }
-        self.channels.permit(job, part, attempt)
+        if job.plan.source.is_none() {
+            return self.channels.permit(job, part, attempt);
+        }
+        Box::pin(async move { self.channels.permit(&self.found(job).await?, part, attempt).await })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {
@@ -232,7 +235,13 @@ impl Counterpart for Sourced {
         if job.plan.source.is_none() {
             return self.channels.write(job, part, permit);
         }
-        Box::pin(async move { self.channels.write(&self.found(job).await?, part, permit).await })
+        Box::pin(async move {
+            match self.found(job).await {
+                Ok(job) => self.channels.write(&job, part, permit).await,
+                // Nothing has left yet.
+                Err(why) => Ok(Sent::NotDone { after_ms: AGAIN_MS, counts: false, why }),
+            }
+        })
     }
 
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {

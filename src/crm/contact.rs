@@ -19,7 +19,8 @@ use crate::outbound::{Step, Stop};
 
 /// Name of the part that makes one.
 pub const CONTACT: &str = "contact";
-/// First name of a contact made for a handle that is neither telephone nor e-mail; the handle is its last name.
+/// How the first name of a contact begins that was made for a handle that is neither telephone nor e-mail; the handle follows.
+/// All in one field, because the vendor does not say which of them its search by name looks at (qontak-api.md 3.1).
 const VISITOR: &str = "Customer";
 /// So long a contact that was found is taken to be still the only one.
 const REMEMBERED_MS: i64 = 120_000;
@@ -98,8 +99,8 @@ impl QontakCrm {
         }
         let given = job.customer.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
         let (handle, wanted) = (job.customer.handle.trim(), Handle::read(&job.customer.handle));
-        let mut name = match &wanted {
-            Handle::Neither => VISITOR.to_owned(),
+        let name = match &wanted {
+            Handle::Neither => visitor(handle),
             _ => shown_within(given.unwrap_or(VISITOR), 255),
         };
         let mut body = Record::from_iter([("first_name".to_owned(), json!(name)), ("additional_fields".to_owned(), json!([]))]);
@@ -107,10 +108,7 @@ impl QontakCrm {
             // As contacts keep them: the local form first (qontak-api.md 1.8).
             Handle::Phone { forms, .. } => drop(body.insert("telephone".into(), json!(forms.first()))),
             Handle::Email(email) => drop(body.insert("email".into(), json!(email))),
-            Handle::Neither if is_visitor(handle) => {
-                body.insert("last_name".into(), json!(handle));
-                name = format!("{VISITOR} {handle}");
-            }
+            Handle::Neither if is_visitor(handle) => {}
             Handle::Neither => return Ok(None),
         }
         let written = Written {
@@ -139,17 +137,21 @@ impl QontakCrm {
 /// Whether a contact can bear this handle as its name.
 fn is_visitor(handle: &str) -> bool {
     let handle = handle.trim();
-    !handle.is_empty() && handle.chars().count() <= 255
+    !handle.is_empty() && handle.chars().count() < 255 - VISITOR.len()
+}
+
+fn visitor(handle: &str) -> String {
+    format!("{VISITOR} {}", handle.trim())
 }
 
 /// Where a visitor's contact is among few others.
 pub fn visitors(handle: &str) -> String {
-    format!("/contacts?name={}", encoded(handle.trim()))
+    format!("/contacts?name={}", encoded(&visitor(handle)))
 }
 
 /// Whether it was made for this visitor.
 fn is_made_for(handle: &str, row: &Record) -> bool {
-    record::text_of(row, "first_name") == Some(VISITOR) && record::text_of(row, "last_name") == Some(handle.trim())
+    record::text_of(row, "first_name") == Some(&visitor(handle))
 }
 
 /// Whether a row is the one that was asked for; one that shows neither telephone nor e-mail is taken at the CRM's word.

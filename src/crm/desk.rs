@@ -48,14 +48,14 @@ pub struct Desk {
     pub tickets: tokio::sync::Mutex<Option<Shelved>>,
     contacts: Mutex<HashMap<String, (Timestamp, i64)>>,
     /// Each held while a contact is made for one of its handles: rooms of one customer make one.
-    making: [tokio::sync::Mutex<()>; MAKING],
+    making: [Arc<tokio::sync::Mutex<()>>; MAKING],
 }
 
 impl Desk {
     /// The lock that whoever makes a contact for this handle holds.
-    pub fn making(&self, handle: &str) -> &tokio::sync::Mutex<()> {
+    pub fn making(&self, handle: &str) -> Arc<tokio::sync::Mutex<()>> {
         let sum = handle.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        &self.making[sum % MAKING]
+        Arc::clone(&self.making[sum % MAKING])
     }
 
     pub fn session(&self) -> Option<Arc<Session>> {

@@ -8,6 +8,7 @@ use crate::actors::outside::{EffectJob, Part, Permit, Permitted};
 use crate::outbound::{Ask, Class, Slot, Stop};
 
 use super::QontakCrm;
+use super::contact::{CONTACT, Contact};
 use super::desk::Session;
 use super::record;
 use super::sheet::Sheet;
@@ -18,11 +19,34 @@ const FRESH_MS: i64 = 2_000;
 /// Looks before one write: the last one counts, however long its turn took.
 const LOOKS: u32 = 2;
 
+/// What the CRM's permits hold.
+pub(super) struct Leave {
+    /// `None`: nothing is to be sent.
+    pub slot: Option<Slot>,
+    /// The contact that was to be made and is there already.
+    pub contact: Option<i64>,
+    /// Rooms of one customer make one contact: held until the write is over.
+    _turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
+impl Leave {
+    fn of(slot: Option<Slot>) -> Permitted {
+        Self { slot, contact: None, _turn: None }.given()
+    }
+
+    fn given(self) -> Permitted {
+        Permitted::Go(Permit(Box::new(self)))
+    }
+}
+
 impl QontakCrm {
     pub(super) async fn permitted(&self, job: &EffectJob, part: &Part, attempt: u32) -> Result<Permitted, Arc<str>> {
         let written = Written::parse(&part.request)?;
+        if part.name == CONTACT {
+            return self.permitted_contact(job, attempt).await;
+        }
         let (Some(id), Some(seen)) = (written.record, &written.updated_at) else {
-            return Ok(Permitted::Go(Permit(Box::new(self.slot_for(job, Ask::of(attempt)).await?))));
+            return Ok(Leave::of(self.slot_for(job, Ask::of(attempt)).await?));
         };
         let mut looks = 0;
         loop {
@@ -30,7 +54,7 @@ impl QontakCrm {
                 Ok(read) => read,
                 Err(Stop::Later { why, .. }) => return Err(why),
                 // Without a CRM nothing will be sent.
-                Err(Stop::Refuse(_)) => return Ok(Permitted::Go(Permit(Box::new(None::<Slot>)))),
+                Err(Stop::Refuse(_)) => return Ok(Leave::of(None)),
             };
             // One that is gone is the write's to find; one that does not say when it changed cannot be compared.
             let now = read.as_ref().and_then(|read| record::text_of(read, "updated_at"));
@@ -43,9 +67,22 @@ impl QontakCrm {
             looks += 1;
             let fresh_ms = self.desk(job.address.company).session().map_or(FRESH_MS, |session| fresh_ms(&session));
             if looks == LOOKS || self.clock.now().ms_since(looked_at) <= fresh_ms {
-                return Ok(Permitted::Go(Permit(Box::new(slot))));
+                return Ok(Leave::of(slot));
             }
         }
+    }
+
+    /// Another room of the customer may have been quicker: that is looked at before there is a slot, for whoever holds one must
+    /// not wait for another.
+    async fn permitted_contact(&self, job: &EffectJob, attempt: u32) -> Result<Permitted, Arc<str>> {
+        let turn = Some(self.desk(job.address.company).making(&job.customer.handle).lock_owned().await);
+        let contact = match self.contact(job).await {
+            Ok(Contact::One(id)) => Some(id),
+            Ok(Contact::Nobody | Contact::Several) | Err(Stop::Refuse(_)) => None,
+            Err(Stop::Later { why, .. }) => return Err(why),
+        };
+        let slot = if contact.is_some() { None } else { self.slot_for(job, Ask::of(attempt)).await? };
+        Ok(Leave { slot, contact, _turn: turn }.given())
     }
 
     /// A slot of the company's; without a CRM none is needed, because nothing will be sent.

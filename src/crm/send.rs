@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
-use crate::outbound::{Class, Inner, Outcome as Sorted, Slot, backoff_ms, sort};
+use crate::outbound::{Class, Inner, Outcome as Sorted, backoff_ms, sort};
 use crate::room::Refusal;
 
 use super::QontakCrm;
 use super::answer;
-use super::contact::{CONTACT, Contact};
+use super::contact::CONTACT;
 use super::desk::Session;
 use super::envelope::{self, Envelope};
+use super::permit::Leave;
 use super::record;
 use super::refusals;
 use super::sheet::Sheet;
@@ -29,21 +30,13 @@ impl QontakCrm {
             Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
             Err(Stop::Refuse(refusal)) => return Ok(Sent::Refused(answer::refused(&refusal))),
         };
-        let Ok(slot) = permit.0.downcast::<Option<Slot>>() else { return Err("this permit is not the CRM's".into()) };
-        let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
-            return Ok(not_done(0, false, "the company's CRM has moved"));
-        };
-        let desk = self.desk(company);
-        let _turn = match part.name == CONTACT {
-            true => Some(desk.making(&job.customer.handle).lock().await),
-            false => None,
-        };
-        // Another room of the customer may have been quicker.
-        if part.name == CONTACT
-            && let Ok(Contact::One(id)) = self.contact(job).await
-        {
+        let Ok(mut leave) = permit.0.downcast::<Leave>() else { return Err("this permit is not the CRM's".into()) };
+        if let Some(id) = leave.contact {
             return Ok(Sent::Done(PartDone { record: id.to_string(), answer: "{}".into() }));
         }
+        let Some(slot) = leave.slot.take_if(|slot| slot.host() == session.api.host) else {
+            return Ok(not_done(0, false, "the company's CRM has moved"));
+        };
         let request = self.request(&session, written.method(), &written.path, Some(written.body.get()));
         let reply = self.outbound.send(slot, request).await;
         self.hear_inside(company, &session, Class::Write, &reply);

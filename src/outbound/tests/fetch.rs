@@ -162,7 +162,7 @@ fn gzipped_zeros() -> Vec<u8> {
 }
 
 fn quick() -> Times {
-    let [connect, head, stalled, total] = [2_000, 400, 300, 700].map(Duration::from_millis);
+    let [connect, head, stalled, total] = [2_000, 1_500, 1_000, 3_000].map(Duration::from_millis);
     Times { connect, head, stalled, total }
 }
 
@@ -226,7 +226,7 @@ async fn nobody_knocks_where_nobody_may() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(60));
     // As it is used, with the good host listed by name: nothing that was refused is fetched.
     let (strict, _) = fetcher("good.test, 127.7.7.7", false);
     for (url, expected) in corpus.iter().filter(|(_, expected)| matches!(*expected, "address" | "form")) {
