@@ -82,6 +82,10 @@ pub fn known_better(room: &Room, command: &Command, ground: &Ground<'_>) -> Opti
     let deliveries = &room.outside.as_ref()?.deliveries;
     let is_there = |one: &&Delivery| one.call_id == *call_id && one.reached >= Stage::Accepted;
     let delivery = deliveries.iter().rev().find(is_there)?;
+    if let Some(failure) = delivery.failed.as_ref().filter(|_| delivery.reached == Stage::Accepted) {
+        let settlement = Settlement::error(CallStatus::Failed, &not_delivered(failure));
+        return Some(Command::EffectSettled { call_id: call_id.clone(), settlement });
+    }
     let file = effect.plan.file.clone()?;
     let result = accepted_later(&file, ground.now);
     let (message_id, told) = (delivery.message_id.clone(), result.0.as_str().into());

@@ -2,16 +2,15 @@
 //! to the wire a piece at a time (qontak-api.md 2.5, 3.8). The channel has no look-up of messages, so what may have been sent is
 //! never sent again from here; what the channel tells of it by itself may still prove it (`echoed`).
 
-use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp as Instant};
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
 use crate::catalog::send_attachment::{self, SendAttachment};
-use crate::outbound::{Body, Request};
+use crate::outbound::{Request, form_of};
 use crate::room::{CameAbout, Next, Refusal, SentFile, Settlement};
 
 use super::QontakChannel;
-use super::part::{Deed, Left, sent_name};
+use super::part::{Deed, Left};
 use super::plan::write;
 use super::refusals;
 use super::rooms::There;
@@ -55,26 +54,10 @@ impl QontakChannel {
         let files = self.files.as_ref().ok_or_else(gone)?;
         let pieces = files.open(company, &file.sha256).await.map_err(Stop::store)?;
         let Some(pieces) = pieces else { return Err(gone().into()) };
-        let boundary = format!("bellhop-{}", job.call.call_id.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
-        let boundary = &boundary[..boundary.len().min(60)];
-        let field = |name: &str, value: &str| {
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-        };
-        let head = format!(
-            "{}{}--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
-            field("room_id", job.address.room.as_str()),
-            field("type", &file.kind),
-            sent_name(&file.filename),
-            file.mime,
-        );
-        let tail = format!("\r\n--{boundary}--\r\n");
-        let length = (head.len() + tail.len()) as u64 + file.size;
-        let around = |text: String| futures_util::stream::iter([Ok(text.into_bytes())]);
-        let stream = around(head).chain(pieces).chain(around(tail));
-        let content_type = format!("multipart/form-data; boundary={boundary}");
         let who = session.bot.as_ref().ok_or_else(no_bot_token)?;
         let mut request = self.request(session, who, "POST", MESSAGES, None);
-        request.body = Some(Body::Stream { content_type, length, stream: Box::pin(stream) });
+        let fields = [("room_id", job.address.room.as_str()), ("type", &file.kind)];
+        request.body = Some(form_of(&fields, file, pieces));
         Ok(request)
     }
 }

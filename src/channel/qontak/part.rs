@@ -12,7 +12,7 @@ use crate::room::{AgentId, Because, RoomId, SentFile};
 use super::attach::MESSAGES;
 use super::rooms;
 use crate::channel::echo;
-use crate::outbound::encoded;
+use crate::outbound::{encoded, told_name};
 
 /// A person as they stand there, and who they are in our own directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +131,7 @@ impl Deed {
         match self {
             Self::Say { text } => Some(Said { content: echo::content("text", text), size: None }),
             Self::File { file } => {
-                let content = echo::content(&file.kind, &sent_name(&file.filename));
+                let content = echo::content(&file.kind, &told_name(&file.filename));
                 Some(Said { content, size: Some(file.size) })
             }
             _ => None,
@@ -186,11 +186,6 @@ impl Said {
     pub fn shown_name(&self, room: &RoomId) -> String {
         format!("{} in {room}", self.content)
     }
-}
-
-/// A file's name as it stands in a form's head, where it must not end the line.
-pub fn sent_name(filename: &str) -> String {
-    filename.replace(['"', '\r', '\n', '\\'], "_")
 }
 
 /// The deeds that are done, with what they left behind, in order.

@@ -4,11 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::EffectJob;
-use crate::outbound::{Body, Class, Inner, Outcome, backoff_ms, sort};
+use crate::outbound::{Body, Class, Forbidden, Inner, Outcome, backoff_ms, form_of, sort_as};
 use crate::outbound::{Step, Stop};
 use crate::room::{Next, Refusal, SentFile};
 
@@ -60,7 +58,7 @@ impl WhatsappCloud {
         let reply = self.outbound.send(slot, request).await;
         let complete = |body: &[u8]| if envelope::media_id(body).is_some() { Inner::Complete } else { Inner::Unreadable };
         // It reaches nobody: what may have been uploaded is uploaded again.
-        match sort(reply, false, complete) {
+        match sort_as(Forbidden::Body, reply, false, complete) {
             Outcome::Success { body } => {
                 metrics::counter!(crate::telemetry::MEDIA_UPLOADS).increment(1);
                 envelope::media_id(&body).ok_or_else(|| Stop::later(1_000, "an upload's answer cannot be read"))
@@ -89,23 +87,7 @@ impl WhatsappCloud {
     async fn form(&self, job: &EffectJob, file: &SentFile) -> Step<Body> {
         let files = self.files.as_ref().ok_or_else(gone)?;
         let pieces = files.open(job.address.company, &file.sha256).await.map_err(Stop::store)?.ok_or_else(gone)?;
-        let boundary = format!("bellhop-{}", &file.sha256[..file.sha256.len().min(40)]);
-        let field = |name: &str, value: &str| {
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-        };
-        let head = format!(
-            "{}{}--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
-            field("messaging_product", "whatsapp"),
-            field("type", &file.mime),
-            file.filename.replace(['"', '\r', '\n', '\\'], "_"),
-            file.mime,
-        );
-        let tail = format!("\r\n--{boundary}--\r\n");
-        let length = (head.len() + tail.len()) as u64 + file.size;
-        let around = |text: String| futures_util::stream::iter([Ok(text.into_bytes())]);
-        let stream = around(head).chain(pieces).chain(around(tail));
-        let content_type = format!("multipart/form-data; boundary={boundary}");
-        Ok(Body::Stream { content_type, length, stream: Box::pin(stream) })
+        Ok(form_of(&[("messaging_product", "whatsapp"), ("type", &file.mime)], file, pieces))
     }
 }
 
