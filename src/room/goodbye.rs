@@ -61,8 +61,9 @@ impl Room {
     /// Also of what is on its way: whoever asks the store before it starts finds none.
     pub(super) fn end_leave(&mut self, ends: impl Fn(&Leave) -> bool) {
         self.goodbye.take_if(|goodbye| ends(&goodbye.leave));
-        let effects = self.outside.iter_mut().flat_map(|outside| &mut outside.effects);
-        effects.for_each(|effect| drop(effect.plan.leave.take_if(|leave| ends(leave))));
+        for effect in self.outside.iter_mut().flat_map(|outside| &mut outside.effects) {
+            effect.plan.leave.take_if(|leave| ends(leave));
+        }
     }
 }
 
