@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
+use super::delivery::Delivery;
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{By, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
@@ -230,8 +231,8 @@ impl Room {
                     doubtful: false,
                     retries: 0,
                 };
-                if let Some(file) = &plan.file {
-                    self.delivery_begins(call_id, file, event.at);
+                if let Some(delivery) = Delivery::asked(call_id, plan, event.at) {
+                    self.delivery_begins(delivery);
                 }
                 self.outside.get_or_insert_default().effects.push(effect);
             }

@@ -1,6 +1,7 @@
 //! Stories of a room: what commands lead to, and that the room is nothing but the fold of its journal.
 
 mod again;
+mod deliveries;
 mod people;
 
 use super::command::decide;
