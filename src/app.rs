@@ -22,7 +22,7 @@ use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, Sourced, 
 use crate::config::Config;
 use crate::crm::QontakCrm;
 use crate::library::{Library, Refused};
-use crate::outbound::Outbound;
+use crate::outbound::{Forbidden, Outbound};
 use crate::room::CompanyNo;
 use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
@@ -213,8 +213,8 @@ pub fn build_outside(
     let outbound = Outbound::new().map_err(StoreError::Invalid)?;
     let (vault, clock) = (store.vault(), clock.clone());
     let mut qontak = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.memory(), clock.clone());
-    let mut whatsapp =
-        WhatsappCloud::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.channel_memory(), clock.clone());
+    let beside = outbound.apart_where(CHANNEL_HEAD_START, Forbidden::Body);
+    let mut whatsapp = WhatsappCloud::new(beside, vault.clone(), store.channel_memory(), clock.clone());
     if let Some(files) = files {
         qontak = qontak.with_files(files.clone()).hearing(store.inbox(), store.outbox());
         whatsapp = whatsapp.with_files(files);

@@ -42,6 +42,7 @@ pub const ROSTER_RESTARTS: &str = "bellhop_roster_restarts_total";
 pub const JOURNAL_COMMIT_DURATION: &str = "bellhop_journal_commit_duration_seconds";
 pub const JOURNAL_GROUP_SIZE: &str = "bellhop_journal_group_size";
 pub const STORE_POSITION: &str = "bellhop_store_position";
+pub const CALL_KEYS_TWICE: &str = "bellhop_call_keys_twice_total";
 pub const OUTBOUND_ATTEMPTS: &str = "bellhop_outbound_attempts_total";
 pub const OUTBOUND_REPEATS: &str = "bellhop_outbound_repeats_total";
 pub const OUTBOUND_ATTEMPT_DURATION: &str = "bellhop_outbound_attempt_duration_seconds";
@@ -86,6 +87,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (JOURNAL_COMMIT_DURATION, Kind::Histogram, "Seconds of one durable transaction."),
     (JOURNAL_GROUP_SIZE, Kind::Histogram, "Rooms that shared one transaction."),
     (STORE_POSITION, Kind::Gauge, "Journal position of the newest durable event."),
+    (CALL_KEYS_TWICE, Kind::Counter, "Calls found under a key that another call has. Alert on any."),
     (OUTBOUND_ATTEMPTS, Kind::Counter, "Requests sent to outside systems, by class of endpoint and outcome at sight."),
     (OUTBOUND_REPEATS, Kind::Counter, "Requests that were asked again, by class of endpoint."),
     (OUTBOUND_ATTEMPT_DURATION, Kind::Histogram, "Seconds of one attempt, by class of endpoint."),

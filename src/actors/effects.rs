@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::room::{CallKey, Cause, Command, Fact, OpenEffect, Room, RoomEvent, Side};
+use crate::room::{CallKey, Cause, Command, Fact, OpenEffect, ParkedOn, Room, RoomEvent, Side};
 
 use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
@@ -96,6 +96,16 @@ impl RoomActor {
         self.forget();
         // Nobody else has to come for it.
         self.inner.notify(&self.address, Command::Nudge, Cause::Timer("retry"));
+    }
+
+    /// As `try_again`, for a room whose retry landed unheard.
+    pub(super) fn retries_left(&mut self, room: &Room) {
+        let left = room.parked.iter().filter(|parked| parked.on == ParkedOn::Retry);
+        let left: Vec<CallKey> = left.map(|parked| CallKey::of(self.address.company, &parked.call_id)).collect();
+        if !left.is_empty() {
+            self.acquit(&left);
+            self.inner.notify(&self.address, Command::Nudge, Cause::Timer("retry"));
+        }
     }
 
     /// The room knows the effect's end, whether it just wrote it down or had done so before. One that is nudged may be awake

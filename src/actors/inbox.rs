@@ -122,22 +122,29 @@ pub struct Heard {
 /// Understands what a kind of channel tells. Pure: no clock, no I/O.
 pub trait Ears: Send + Sync + 'static {
     /// All that a webhook tells; at least one. `None`: it is no webhook of this source.
-    fn sheets(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>>;
+    fn sheets(&self, source: ChannelKind, company: CompanyNo, believed: &Believed, body: &[u8]) -> Option<Vec<Sheet>>;
     /// Ids there of people whom it names by an id alone.
     fn strangers(&self, row: &InboxRow) -> Vec<String>;
     fn hear(&self, row: &InboxRow, known: Option<&str>, company: &Company) -> Heard;
 }
 
+/// What is known of who sent a webhook that is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Believed {
+    /// The company's own account there. One app of a vendor's may tell of several, all under its one signature.
+    pub account: Option<String>,
+}
+
 /// Believes that a webhook comes from the channel, or not.
 pub trait Doorkeeper: Send + Sync + 'static {
-    /// `signature`: as the webhook carries it.
+    /// `signature`: as the webhook carries it. `None`: it is not believed.
     fn believes<'a>(
         &'a self,
         source: ChannelKind,
         company: CompanyNo,
         body: &'a [u8],
         signature: Option<&'a str>,
-    ) -> OutsideFuture<'a, bool>;
+    ) -> OutsideFuture<'a, Option<Believed>>;
 }
 
 /// Who a channel's people are, as the channel itself says; our directory knows them by e-mail.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
+use crate::catalog::fence::LONGEST_HOLD_MS;
 use crate::room::outbox::{Came, Carriage, End, Move};
 use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
@@ -42,6 +43,8 @@ const ASK_AGAIN_MS: i64 = 1_000;
 pub enum Submission {
     Go,
     No(Box<Settlement>),
+    /// Not while a person types; the end, if they type for too long.
+    Held(Box<Settlement>),
     /// The room cannot say now.
     Later,
 }
@@ -63,8 +66,19 @@ pub async fn carry(
         action = job.call.name,
         retries = job.retries
     );
-    let lane =
-        Lane { ports, clock, at_once, job, doubted, submits, parts: vec![], outdated: false, given: None, attempt_ms: i64::MAX };
+    let lane = Lane {
+        ports,
+        clock,
+        at_once,
+        job,
+        doubted,
+        submits,
+        parts: vec![],
+        outdated: false,
+        given: None,
+        attempt_ms: i64::MAX,
+        held_since: None,
+    };
     lane.run().instrument(span).await
 }
 
@@ -83,6 +97,8 @@ struct Lane<'a, D, S> {
     given: Option<Settlement>,
     /// After this time a request that was marked must not leave any more.
     attempt_ms: i64,
+    /// Since when a person types while the message waits.
+    held_since: Option<Timestamp>,
 }
 
 impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
@@ -170,7 +186,12 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
     }
 
     async fn attempt(&mut self, carriage: &mut Carriage, named: &mut Option<Part>, part: Part, attempt: u32) -> Option<Came> {
-        // The permit first: lanes that wait for an open circuit must not keep others from looking theirs up.
+        // Before a permit is taken: while a person types the room is asked again and again.
+        if let Some(came) = self.asked().await {
+            return Some(came);
+        }
+        let asked_at = self.clock.now();
+        // Before a place is taken: lanes that wait for an open circuit must not keep others from looking theirs up.
         let permit = match self.ports.counterpart.permit(self.job, &part, attempt).await {
             Ok(Permitted::Go(permit)) => permit,
             Ok(Permitted::Changed) => {
@@ -183,15 +204,11 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
                 return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
             }
         };
-        if self.job.plan.kind == EffectKind::Attachment {
-            match (self.submits)().await {
-                Submission::Go => {}
-                Submission::No(settlement) => {
-                    self.given = Some(*settlement);
-                    return Some(Came::End);
-                }
-                Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),
-            }
+        // What the room said may have grown old meanwhile.
+        if self.clock.now().ms_since(asked_at) >= ASK_AGAIN_MS
+            && let Some(came) = self.asked().await
+        {
+            return Some(came);
         }
         // Not for long: the permit may be the probe that all who have a place wait for.
         let Ok(_turn) = tokio::time::timeout(PLACE_WITHIN, self.at_once.acquire()).await else {
@@ -240,6 +257,30 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
         })
     }
 
+    /// Asks the room whether a message to the customer may leave now; `None`: it may.
+    async fn asked(&mut self) -> Option<Came> {
+        if self.job.plan.kind != EffectKind::Attachment {
+            return None;
+        }
+        let end = match (self.submits)().await {
+            Submission::Go => {
+                self.held_since = None;
+                return None;
+            }
+            Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),
+            Submission::Held(end) => {
+                let now = self.clock.now();
+                if now.ms_since(*self.held_since.get_or_insert(now)) < LONGEST_HOLD_MS {
+                    return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
+                }
+                end
+            }
+            Submission::No(end) => end,
+        };
+        self.given = Some(*end);
+        Some(Came::End)
+    }
+
     /// `None`: another process owns the effect.
     async fn look_up(&mut self) -> Option<Came> {
         let Some(row) = self.open_row().cloned() else { return Some(Came::Done) };
@@ -276,6 +317,8 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
             (End::Dead, _) => unsaid(CallStatus::Dead),
             (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
         };
+        let half_sent = self.job.plan.kind == EffectKind::Attachment && self.parts.iter().any(|row| row.done.is_some());
+        let settlement = if half_sent { settlement.of_the_file_alone() } else { settlement };
         self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
         let (action, status) = (self.job.call.name, settlement.status.as_str());
         metrics::counter!(telemetry::EFFECTS_SETTLED, "action" => action, "status" => status).increment(1);
@@ -336,3 +379,6 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

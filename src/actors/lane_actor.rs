@@ -13,6 +13,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
+use crate::catalog::fence;
 use crate::room::deliveries::HUMAN_TYPING;
 use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
@@ -192,7 +193,9 @@ async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob) -> Submission {
     let command = Command::Submit { call_id: call_id.clone(), attempt: job.retries };
     match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
         CommandOutcome::Done { .. } => Submission::Go,
-        CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => Submission::Later,
+        CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => {
+            Submission::Held(Box::new(Settlement::error(CallStatus::Refused, &fence::human_active())))
+        }
         CommandOutcome::Refused(refusal) => Submission::No(Box::new(Settlement::error(CallStatus::Refused, &refusal))),
         CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable | CommandOutcome::OutcomeUnknown => {
             Submission::Later

@@ -111,12 +111,13 @@ pub struct DueTimer {
     pub cause: String,
 }
 
-/// The columns by which rooms are listed and the roster is rebuilt.
+/// The columns by which rooms are listed and the roster is rebuilt, and what fenced effects are held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomColumns {
     pub status: &'static str,
     pub control: &'static str,
     pub assignee: Option<AgentId>,
+    /// Number of the assignment for which leave stands (`Room::leave`); 0: none does.
     pub assignment: i64,
     pub paused: bool,
 }

@@ -228,7 +228,12 @@ impl RoomActor {
                 {
                     return Plan::Command(Ok(CommandAnswer::default()));
                 }
-                return Plan::Command(turn.command(&tell.command, &tell.by, &tell.cause));
+                let landed = tell.doubtful && turn.is_tried_again(&tell.command);
+                return Plan::Command(match turn.command(&tell.command, &tell.by, &tell.cause) {
+                    // What this very command may have written is what stands in its way now.
+                    Err(_) if landed => Ok(CommandAnswer { created: false, changed: true }),
+                    told => told,
+                });
             }
             Work::Calls(invoke) => invoke,
         };

@@ -283,6 +283,7 @@ impl RoomActor {
         if let Some(asks) = self.asks(&room) {
             self.inner.rosters.reserve(&self.inner, &self.address, asks);
         }
+        self.retries_left(&room);
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
         self.hand_over_open();
         // Whoever waited for a call that ended while this memory was away hears it from the store.

@@ -2,6 +2,7 @@
 //! store: what it needs is passed in, so the simulation runs it as it is.
 
 mod approval;
+mod assignment;
 pub mod barrier;
 mod commit;
 mod dead_letter;
@@ -15,7 +16,7 @@ use crate::room::command::{self, Command, CommandAnswer};
 use crate::room::dead_letter::POISON;
 use crate::room::{
     Agent, By, CallKey, CallStatus, Cause, Control, Decision, Fact, FunctionCall, Ground, MessageKey, ParkedCall, ParkedOn,
-    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, Timestamp, deliveries, tag,
+    Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, deliveries, tag,
 };
 
 use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
@@ -120,7 +121,7 @@ impl<'a> Turn<'a> {
         }
         let better = deliveries::known_better(&self.room, command, &self.ground);
         let command = better.as_ref().unwrap_or(command);
-        let (events_before, letter) = (self.events.len(), self.dead_letter(command));
+        let (events_before, letter, repeats) = (self.events.len(), self.dead_letter(command), self.repeats(command));
         for fact in command::decide(&self.room, command, &self.ground)? {
             self.record(fact, by, cause);
         }
@@ -155,7 +156,9 @@ impl<'a> Turn<'a> {
                     if let Some(body) = catalog::resolve_conversation::with_pending(&answer.body, &pending) {
                         answer.body = body.into();
                     }
+                    let repeated = assignment::repeated(&answer);
                     self.end(&parked, answer, None);
+                    repeats.iter().for_each(|repeat| self.end(repeat, repeated.clone(), None));
                 }
             }
             Command::EffectDoubted { call_id } if self.events.len() > events_before => {
@@ -295,27 +298,6 @@ impl<'a> Turn<'a> {
             self.finish(key, answer);
         }
         self.current = blamed;
-    }
-
-    /// A new assignment: those that still wait for the roster are answered now.
-    fn overtake_assignments(&mut self) {
-        for parked in self.waiting_for_offer() {
-            self.end(&parked, refused(&catalog::assign_agent::superseded()), None);
-        }
-    }
-
-    fn tell_position(&mut self, assignment: u64, position: Option<u64>, opens_at: Option<Timestamp>) {
-        if self.room.wanted().is_none_or(|wanted| wanted.assignment != assignment) {
-            return;
-        }
-        for parked in self.waiting_for_offer() {
-            let answer = succeeded(&catalog::assign_agent::queued(position, opens_at, &self.room, &self.ground));
-            self.end(&parked, answer, None);
-        }
-    }
-
-    fn waiting_for_offer(&self) -> Vec<ParkedCall> {
-        self.room.parked.iter().filter(|parked| parked.on == ParkedOn::Offer).cloned().collect()
     }
 
     /// Ends a waiting call with this answer.

@@ -181,7 +181,7 @@ pub fn event(event: &StoredEvent, room: bool, link: Option<LinkView>) -> Option<
         cause_kind: &event.cause_kind,
     };
     let mut out = serde_json::to_vec(&head).ok()?;
-    if matches!(&*event.kind, "room_snoozed" | "message_received") {
+    if matches!(&*event.kind, "room_snoozed" | "message_received" | "person_typing" | "goodbye_granted" | "barrier_raised") {
         // The facts with a time inside: stored in microseconds, shown like every other time.
         let mut fact: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&event.payload).ok()?;
         for key in ["until", "said_at"] {
@@ -289,5 +289,9 @@ mod tests {
         let snoozed: serde_json::Value = serde_json::from_str(snoozed.get()).unwrap();
         assert_eq!(snoozed["until"], "1970-01-01T00:00:00.000Z");
         assert_eq!(snoozed["room_id"], "r1");
+        for kind in ["person_typing", "goodbye_granted", "barrier_raised"] {
+            let line = event(&stored(kind, &format!(r#"{{"type":"{kind}","until":1000000}}"#)), false, None).unwrap();
+            assert!(line.get().contains(r#""until":"1970-01-01T00:00:01.000Z""#), "{}", line.get());
+        }
     }
 }

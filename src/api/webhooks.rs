@@ -11,8 +11,14 @@ use super::answer;
 use super::problem::{self, Kind, Problem};
 use super::visit::{Answer, Knock};
 
-/// Largest webhook.
-pub const MAX_BODY: usize = 256 * 1024;
+/// Largest webhook: of Meta's what Meta documents as its own bound.
+const fn max_body(source: ChannelKind) -> usize {
+    match source {
+        ChannelKind::WhatsappCloud => 3 * 1024 * 1024,
+        ChannelKind::Embedded | ChannelKind::Qontak => 256 * 1024,
+    }
+}
+
 /// Longest challenge of a handshake.
 const LONGEST_CHALLENGE: usize = 256;
 /// Where Meta's signature stands.
@@ -26,7 +32,7 @@ pub struct KeptView {
 }
 
 pub async fn receive(mut knock: Knock) -> Answer {
-    let bytes = knock.body(MAX_BODY).await?;
+    let bytes = knock.body(max_body(knock.sender.source)).await?;
     let unreadable = || Problem::new(Kind::MalformedJson, "A webhook is one JSON object.");
     let (api, sender) = (&knock.api, knock.sender);
     let (company, source) = (sender.company, sender.source);
@@ -35,12 +41,13 @@ pub async fn receive(mut knock: Knock) -> Answer {
         tracing::error!(%why, "a webhook could not be kept");
         Problem::new(Kind::StorageUnavailable, "It was not kept. Send it again.")
     };
-    if !api.doorkeeper.believes(source, company, &bytes, knock.header(SIGNATURE)).await.map_err(unkept)? {
+    let believed = api.doorkeeper.believes(source, company, &bytes, knock.header(SIGNATURE)).await.map_err(unkept)?;
+    let Some(believed) = believed else {
         tracing::warn!(event = "webhook.unsigned", company = company.0, "a webhook without the right signature was turned away");
         metrics::counter!(crate::telemetry::WEBHOOKS_REFUSED, "code" => "unsigned").increment(1);
         return Err(Problem::new(Kind::Forbidden, "The signature is not that of this channel."));
-    }
-    let sheets = api.ears.sheets(source, company, &bytes).ok_or_else(unreadable)?;
+    };
+    let sheets = api.ears.sheets(source, company, &believed, &bytes).ok_or_else(unreadable)?;
     let received_at = api.clock.now();
     let letters = sheets.into_iter().map(|sheet| {
         let (key, room) = (sheet.label.key, sheet.label.room);

@@ -208,3 +208,10 @@ pub fn superseded() -> Refusal {
         "Something later decided who has this conversation, so this assignment was dropped. Read it again before you act.";
     Refusal::new("superseded", Next::DoNotRetry, message)
 }
+
+/// The answer to a call that repeats an assignment of which only a colleague can say how it ended.
+pub fn left_to_people() -> Refusal {
+    let message = "An earlier call to hand this conversation over waits for a colleague, who will see what became of it. Nothing \
+        was done now. Do not send it again.";
+    Refusal::new("waits_for_colleague", Next::WaitForHuman, message)
+}

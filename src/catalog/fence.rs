@@ -121,7 +121,7 @@ fn human_awaited() -> Refusal {
     Refusal::new("human_in_control", Next::WaitForHuman, message)
 }
 
-fn human_active() -> Refusal {
+pub fn human_active() -> Refusal {
     let message = "A human agent is writing to the customer, so nothing was sent. Do not try again until the customer writes.";
     Refusal::new("human_active", Next::WaitForHuman, message)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
-use crate::actors::inbox::{Doorkeeper, Ears, Heard, InboxRow, People, Sheet};
+use crate::actors::inbox::{Believed, Doorkeeper, Ears, Heard, InboxRow, People, Sheet};
 use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
@@ -115,10 +115,10 @@ impl Counterpart for Channels {
 pub struct ChannelEars;
 
 impl Ears for ChannelEars {
-    fn sheets(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
+    fn sheets(&self, source: ChannelKind, company: CompanyNo, believed: &Believed, body: &[u8]) -> Option<Vec<Sheet>> {
         match source {
-            ChannelKind::WhatsappCloud => hearing::sheets(company, body),
-            ChannelKind::Embedded | ChannelKind::Qontak => QontakEars.sheets(source, company, body),
+            ChannelKind::WhatsappCloud => hearing::sheets(company, believed.account.as_deref(), body),
+            ChannelKind::Embedded | ChannelKind::Qontak => QontakEars.sheets(source, company, believed, body),
         }
     }
 
@@ -153,13 +153,14 @@ impl Doorkeeper for Signatures {
         company: CompanyNo,
         body: &'a [u8],
         signature: Option<&'a str>,
-    ) -> OutsideFuture<'a, bool> {
+    ) -> OutsideFuture<'a, Option<Believed>> {
         Box::pin(async move {
             if source != ChannelKind::WhatsappCloud {
-                return Ok(true);
+                return Ok(Some(Believed::default()));
             }
-            let secret = self.0.channel(company).await?.and_then(|access| access.app_secret);
-            Ok(secret.is_some_and(|secret| signature::is_signed(&secret, body, signature)))
+            let Some(access) = self.0.channel(company).await? else { return Ok(None) };
+            let signed = access.app_secret.is_some_and(|secret| signature::is_signed(&secret, body, signature));
+            Ok(signed.then_some(Believed { account: access.options.account }))
         })
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actors::inbox::{Ears, Heard, InboxRow, Label, Sheet};
+use crate::actors::inbox::{Believed, Ears, Heard, InboxRow, Label, Sheet};
 use crate::room::courtesy::is_courtesy;
 use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
@@ -40,7 +40,7 @@ impl QontakEars {
 }
 
 impl Ears for QontakEars {
-    fn sheets(&self, source: ChannelKind, company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
+    fn sheets(&self, source: ChannelKind, company: CompanyNo, _: &Believed, body: &[u8]) -> Option<Vec<Sheet>> {
         let label = self.label(source, company, body)?;
         let body = std::str::from_utf8(body).ok()?.to_owned();
         Some(vec![Sheet { label, body, echo: None }])

@@ -43,7 +43,7 @@ pub use address::{Api, encoded};
 pub use credentials::{Credentials, TokenFile};
 pub use fetch::{Fetcher, Incoming, NotFetched, Wish};
 pub use form::{form_of, told_name};
-pub use outcome::{Inner, Outcome, backoff_ms, sort};
+pub use outcome::{Forbidden, Inner, Outcome, backoff_ms, sort, sort_as};
 pub use reach::{Blocked, Reach};
 pub use slot::Slot;
 pub use stop::{Step, Stop};
@@ -59,6 +59,7 @@ struct Shared {
     client: reqwest::Client,
     /// Requests that may leave at once before any time has passed.
     head_start: u32,
+    forbidden: Forbidden,
     /// A company has one host or two.
     lanes: DashMap<CompanyNo, Vec<Arc<Lane>>, ahash::RandomState>,
 }
@@ -66,14 +67,22 @@ struct Shared {
 impl Outbound {
     /// Installs the `ring` provider for TLS if the process has none. `Err`: one sentence.
     pub fn new() -> Result<Self, String> {
-        Ok(Self { shared: Arc::new(Shared { client: client::build()?, head_start: 0, lanes: DashMap::default() }) })
+        let (client, forbidden) = (client::build()?, Forbidden::default());
+        Ok(Self { shared: Arc::new(Shared { client, head_start: 0, forbidden, lanes: DashMap::default() }) })
     }
 
     /// Another way out over the same client, with budgets, circuits and gates of its own: for another service, which may well be
     /// at the same host. `head_start`: requests that may leave at once after a start, where the vendor documents a burst.
     #[must_use]
     pub fn apart(&self, head_start: u32) -> Self {
-        Self { shared: Arc::new(Shared { client: self.shared.client.clone(), head_start, lanes: DashMap::default() }) }
+        self.apart_where(head_start, Forbidden::default())
+    }
+
+    /// As `apart`, to a vendor that says in this way that it refuses the credentials.
+    #[must_use]
+    pub fn apart_where(&self, head_start: u32, forbidden: Forbidden) -> Self {
+        let client = self.shared.client.clone();
+        Self { shared: Arc::new(Shared { client, head_start, forbidden, lanes: DashMap::default() }) }
     }
 
     /// How much of `host` (scheme://host:port) the company may use. A new bucket is empty; a change keeps the level.
@@ -116,7 +125,7 @@ impl Outbound {
             let flight = slot.depart();
             let begun = Instant::now();
             let attempt = client::attempt(&self.shared.client, ready).await;
-            landed(flight, class, &attempt, begun.elapsed());
+            landed(flight, class, self.shared.forbidden, &attempt, begun.elapsed());
             attempt.reply
         };
         attempt.instrument(span).await
@@ -187,8 +196,8 @@ fn count_throttled(status: u16) {
 }
 
 /// Tells lane, span, metrics and log what came of an attempt.
-fn landed(flight: Flight, class: Class, attempt: &Attempt, took: Duration) {
-    let outcome = outcome::at_sight(&attempt.reply);
+fn landed(flight: Flight, class: Class, forbidden: Forbidden, attempt: &Attempt, took: Duration) {
+    let outcome = outcome::at_sight(forbidden, &attempt.reply);
     let (status, why) = match &attempt.reply {
         Reply::Answered(answer) => (answer.status, ""),
         Reply::NotSent { why } | Reply::Lost { why } => (0, why.as_str()),

@@ -86,6 +86,35 @@ const fn row(status: u16) -> Option<Row> {
     })
 }
 
+/// How a vendor says that it refuses the credentials. The table has 401 and 403.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forbidden {
+    /// A 403 is about who asked.
+    #[default]
+    Credentials,
+    /// A 403 may be about anything: the code in its body tells, and whoever knows the vendor's codes reads it.
+    Body,
+}
+
+impl Forbidden {
+    const fn row(self, status: u16) -> Option<Row> {
+        match (self, status) {
+            (Self::Body, 403) => Some(Row::Refused),
+            _ => row(status),
+        }
+    }
+}
+
+/// As [`sort`], of a vendor that says itself what a 403 is about.
+pub fn sort_as(forbidden: Forbidden, reply: Reply, writes: bool, inner_status: impl Fn(&[u8]) -> Inner) -> Outcome {
+    match reply {
+        Reply::Answered(answer) if forbidden == Forbidden::Body && answer.status == 403 => {
+            by_row(Row::Refused, answer.status, answer, writes, "")
+        }
+        reply => sort(reply, writes, inner_status),
+    }
+}
+
 /// Sorts a reply. `inner_status` reads the body of a 2xx with the right content type, and is asked for nothing else.
 pub fn sort(reply: Reply, writes: bool, inner_status: impl Fn(&[u8]) -> Inner) -> Outcome {
     let answer = match reply {
@@ -123,11 +152,11 @@ fn by_row(row: Row, status: u16, answer: Answer, writes: bool, place: &str) -> O
 
 /// The class of a reply by all but its body's words, as [`Outcome::as_str`]; `ambiguous` also for reads, because it tells how the
 /// server is. For circuits, counters and spans, never for what becomes of a call.
-pub fn at_sight(reply: &Reply) -> &'static str {
+pub fn at_sight(forbidden: Forbidden, reply: &Reply) -> &'static str {
     match reply {
         Reply::NotSent { .. } => "not_done",
         Reply::Lost { .. } => "ambiguous",
-        Reply::Answered(answer) => match row(answer.status) {
+        Reply::Answered(answer) => match forbidden.row(answer.status) {
             Some(row) => row.as_str(),
             None if is_json(&answer.content_type) => "success",
             None => "ambiguous",

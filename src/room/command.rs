@@ -358,7 +358,8 @@ fn message(
         let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
         if !thanks {
             let anew = hand_over::begins_anew(at, ground);
-            facts.push(Fact::RoomReopened { episode: room.episode + 1, anew });
+            let keeps_tags = anew && ground.company.tells_channel(room);
+            facts.push(Fact::RoomReopened { episode: room.episode + 1, anew, keeps_tags });
             goes_to = hand_over::goes_on_with(room, anew, ground);
         }
     }

@@ -43,7 +43,7 @@ pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact>
     let Some(outside) = &room.outside else { return vec![] };
     let Some(delivery) = outside.deliveries.iter().rev().find(|one| one.is_meant(word, ground.company.no)) else {
         // It may be of a message whose answer is still on its way.
-        let awaited = word.effect.is_none() && outside.effects.iter().any(|effect| effect.plan.kind == EffectKind::Attachment);
+        let awaited = word.effect.is_none() && outside.is_under_way(EffectKind::Attachment);
         let new = !outside.early.contains(word);
         return if awaited && new { vec![Fact::DeliveryMoved { call_id: None, word: word.clone() }] } else { vec![] };
     };
@@ -51,14 +51,14 @@ pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact>
         return vec![];
     }
     let call_id = delivery.call_id.clone();
-    let sent = room.effect(&call_id).filter(|effect| effect.stranded).and_then(|effect| sent(effect, word, ground));
+    let sent = room.effect(&call_id).filter(|effect| effect.stranded).and_then(|effect| sent(effect, delivery, word, ground));
     sent.into_iter().chain([Fact::DeliveryMoved { call_id: Some(call_id), word: word.clone() }]).collect()
 }
 
-/// That the file of a call that was given up is there after all.
-fn sent(effect: &OpenEffect, word: &DeliveryWord, ground: &Ground<'_>) -> Option<Fact> {
+/// That the file of a call that was given up is there after all; of one that was fetched the room does not know what it was.
+fn sent(effect: &OpenEffect, delivery: &Delivery, word: &DeliveryWord, ground: &Ground<'_>) -> Option<Fact> {
     let file = effect.plan.file.clone().filter(|_| !matches!(word.step, Step::Failed(_)))?;
-    let result = accepted_later(&file, ground.now).0.as_str().into();
+    let result = accepted_later(delivery, Some(&file), ground.now).0.as_str().into();
     let (call_id, message_id) = (effect.call_id.clone(), Some(word.message_id.clone()));
     Some(Fact::AttachmentSent { call_id, file, caption: None, message_id, result })
 }
@@ -70,7 +70,7 @@ pub fn late<'a>(room: &'a Room, word: &DeliveryWord, ground: &Ground<'_>) -> Opt
     let effect = room.effect(&delivery.call_id).filter(|effect| effect.stranded && delivery.moves(&word.step))?;
     let settlement = match &word.step {
         Step::Failed(failure) => Settlement::error(CallStatus::Failed, &not_delivered(failure)),
-        _ => Settlement::succeeded(&accepted_later(effect.plan.file.as_ref()?, ground.now), None),
+        _ => Settlement::succeeded(&accepted_later(delivery, effect.plan.file.as_deref(), ground.now), None),
     };
     Some((effect, settlement))
 }
@@ -82,10 +82,17 @@ pub fn known_better(room: &Room, command: &Command, ground: &Ground<'_>) -> Opti
     let deliveries = &room.outside.as_ref()?.deliveries;
     let is_there = |one: &&Delivery| one.call_id == *call_id && one.reached >= Stage::Accepted;
     let delivery = deliveries.iter().rev().find(is_there)?;
-    let file = effect.plan.file.clone()?;
-    let result = accepted_later(&file, ground.now);
+    if let Some(failure) = delivery.failed.as_ref().filter(|_| delivery.reached == Stage::Accepted) {
+        let settlement = Settlement::error(CallStatus::Failed, &not_delivered(failure));
+        return Some(Command::EffectSettled { call_id: call_id.clone(), settlement });
+    }
+    let file = effect.plan.file.clone();
+    let result = accepted_later(delivery, file.as_deref(), ground.now);
     let (message_id, told) = (delivery.message_id.clone(), result.0.as_str().into());
-    let settlement = Settlement::done(&result, CameAbout::Sent { file, caption: None, message_id, result: told });
+    let settlement = match file {
+        Some(file) => Settlement::done(&result, CameAbout::Sent { file, caption: None, message_id, result: told }),
+        None => Settlement::succeeded(&result, None),
+    };
     Some(Command::EffectSettled { call_id: call_id.clone(), settlement })
 }
 
@@ -104,9 +111,9 @@ impl Room {
         self.outside.as_mut()?.deliveries.iter_mut().rev().find(|delivery| delivery.call_id == *call_id)
     }
 
-    pub(super) fn delivery_begins(&mut self, call_id: &CallId, file: &SentFile, at: Timestamp) {
+    pub(super) fn delivery_begins(&mut self, delivery: Delivery) {
         let deliveries = &mut self.outside.get_or_insert_default().deliveries;
-        deliveries.push(Delivery::of(call_id, file, Stage::Scanned, at));
+        deliveries.push(delivery);
         let surplus = deliveries.len().saturating_sub(Delivery::MOST);
         deliveries.drain(..surplus);
     }
@@ -120,6 +127,12 @@ impl Room {
     }
 
     pub(super) fn delivery_submits(&mut self, call_id: &CallId, attempt: u32, at: Timestamp) {
+        // Asked for before such files were followed.
+        if self.delivery(call_id).is_none()
+            && let Some(delivery) = self.effect(call_id).and_then(|effect| Delivery::asked(call_id, &effect.plan, at))
+        {
+            self.delivery_begins(Delivery { attempt, ..delivery });
+        }
         if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.attempt == attempt) {
             (delivery.reached, delivery.at) = (delivery.reached.max(Stage::Submitting), at);
         }
@@ -128,13 +141,15 @@ impl Room {
     /// In a room that lives here that is the first that is known of it.
     pub(super) fn delivery_is_accepted(&mut self, call_id: &CallId, file: &SentFile, message_id: Option<&str>, at: Timestamp) {
         if self.delivery(call_id).is_none() {
-            self.delivery_begins(call_id, file, at);
+            let attempt = self.effect(call_id).map_or(0, |effect| effect.retries);
+            self.delivery_begins(Delivery { attempt, ..Delivery::of(call_id, file, Stage::Scanned, at) });
         }
         let Some(outside) = &mut self.outside else { return };
         let said = outside.early.extract_if(.., |word| Some(word.message_id.as_str()) == message_id);
         let said: Vec<DeliveryWord> = said.collect();
         let Some(delivery) = self.delivery(call_id) else { return };
         (delivery.reached, delivery.at) = (delivery.reached.max(Stage::Accepted), at);
+        delivery.filename.clone_from(&file.filename);
         delivery.message_id = message_id.map(str::to_owned).or(delivery.message_id.take());
         said.iter().for_each(|word| delivery.hear(&word.step));
     }
@@ -147,7 +162,7 @@ impl Room {
             early.drain(..surplus);
             return;
         };
-        if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.attempt == word.attempt) {
+        if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.takes(word)) {
             delivery.hear(&word.step);
             delivery.message_id.get_or_insert_with(|| word.message_id.clone());
             delivery.at = at;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
-use super::effect::SentFile;
+use super::effect::{EffectPlan, SentFile};
 use super::ids::{CallId, CallKey, CompanyNo, Timestamp};
 use super::refusal::Next;
 
@@ -122,17 +122,38 @@ impl Delivery {
         Self { call_id, attachment, filename, attempt: 0, message_id: None, reached, failed: None, at }
     }
 
+    /// Of what was just asked for. What has to be fetched is called as it was asked for, until it is there. `None`: it is no file.
+    pub fn asked(call_id: &CallId, plan: &EffectPlan, at: Timestamp) -> Option<Self> {
+        if let Some(file) = &plan.file {
+            return Some(Self::of(call_id, file, Stage::Scanned, at));
+        }
+        let source = plan.source.as_ref()?;
+        let filename = source.filename.clone().unwrap_or_else(|| source.attachment.clone());
+        let (call_id, attachment, reached) = (call_id.clone(), source.attachment.clone(), Stage::Requested);
+        Some(Self { call_id, attachment, filename, attempt: 0, message_id: None, reached, failed: None, at })
+    }
+
     /// `failed` whatever it reached before.
     pub const fn status(&self) -> &'static str {
         if self.failed.is_some() { "failed" } else { self.reached.as_str() }
     }
 
-    /// Whether the channel spoke of this one.
+    /// Whether the channel spoke of this one. After a try that sent nothing only the message of an earlier one is there: it counts
+    /// where no other is known, unless it only failed, which says nothing of the try that may be under way.
     pub fn is_meant(&self, word: &DeliveryWord, company: CompanyNo) -> bool {
         match word.effect {
-            Some(call) => self.attempt == word.attempt && CallKey::of(company, &self.call_id) == call,
+            Some(call) => self.takes(word) && CallKey::of(company, &self.call_id) == call,
             None => self.message_id.as_ref() == Some(&word.message_id),
         }
+    }
+
+    /// Whether a word of this try is of the message that this delivery is about.
+    pub fn takes(&self, word: &DeliveryWord) -> bool {
+        let is_only = || match &self.message_id {
+            Some(known) => *known == word.message_id,
+            None => !matches!(word.step, Step::Failed(_)),
+        };
+        self.attempt == word.attempt || (word.attempt < self.attempt && is_only())
     }
 
     /// Whether that is news.
@@ -172,14 +193,15 @@ impl Delivery {
 struct AcceptedLater<'a> {
     attachment: &'a str,
     filename: &'a str,
-    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
     status: &'a str,
     as_of: String,
 }
 
-/// What a call is answered whose outcome became known only by a status.
-pub fn accepted_later(file: &SentFile, as_of: Timestamp) -> ResultJson {
-    let SentFile { attachment, filename, kind, .. } = file;
+/// What a call is answered whose outcome became known only by a status. `file`: unless it was fetched, which the room did not see.
+pub fn accepted_later(delivery: &Delivery, file: Option<&SentFile>, as_of: Timestamp) -> ResultJson {
+    let (Delivery { attachment, filename, .. }, kind) = (delivery, file.map(|file| file.kind.as_str()));
     ResultJson::of(&AcceptedLater { attachment, filename, kind, status: "accepted", as_of: as_of.to_text() })
 }
 

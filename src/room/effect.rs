@@ -191,7 +191,7 @@ pub struct OpenEffect {
     pub name: String,
     #[serde(flatten)]
     pub plan: EffectPlan,
-    /// Control epoch in which it was decided.
+    /// Control epoch in which it was decided; 0: it goes by its leave alone.
     pub epoch: i64,
     /// Conversation episode in which it was decided: intents are equal only within one.
     pub episode: u32,
@@ -208,7 +208,7 @@ pub struct OpenEffect {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u32) -> bool {
+pub(super) fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
@@ -346,6 +346,22 @@ impl Settlement {
         let message = "It may already have been done. Do not send it again; a colleague will check.";
         let result = ResultJson::of(&Unknown { code: "outcome_unknown", message, next: Next::WaitForHuman });
         Self { status: CallStatus::Unresolved, ..Self::succeeded(&result, None) }
+    }
+
+    /// Said of a file whose text has reached the customer already: an error that says "nothing was sent" would have the text
+    /// sent twice. Code and advice stay.
+    #[must_use]
+    pub fn of_the_file_alone(mut self) -> Self {
+        let Ok(mut body) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&self.body) else { return self };
+        let Some(serde_json::Value::String(message)) = body.get_mut("error").and_then(|error| error.get_mut("message")) else {
+            return self;
+        };
+        *message = format!(
+            "The text was sent to the customer already, only the file was not; do not send the text again. Of the file alone: \
+             {message}"
+        );
+        self.body = serde_json::Value::Object(body).to_string().into();
+        self
     }
 
     /// `status`: `refused`, `failed`, `expired`, `dead` or `unresolved`.

@@ -210,6 +210,9 @@ pub enum Fact {
         /// It begins anew: what belonged to the one before stays behind.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         anew: bool,
+        /// But for its tags: the channel still shows them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keeps_tags: bool,
     },
     /// `tags` were added (as they are shown); `created` of them are new to the company.
     TagsAdded {

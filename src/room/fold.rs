@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
+use super::delivery::Delivery;
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{By, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
@@ -37,8 +38,11 @@ impl Room {
                 }
             }
             Fact::MessageReceived { from, .. } => {
-                // What was being typed is written.
-                self.typing_until.take_if(|_| *from == Writer::Agent);
+                if *from == Writer::Agent {
+                    // What was being typed is written; and nobody speaks after a person for whoever handed over.
+                    self.typing_until = None;
+                    self.end_leave(|_| true);
+                }
                 if let (Writer::Agent, Some(staffed)) = (from, &mut self.staffed) {
                     (staffed.active_at, staffed.awaited_since, staffed.idle_moves) = (event.at, None, 0);
                 }
@@ -46,11 +50,11 @@ impl Room {
                     self.lifecycle = Lifecycle::Waiting { since: event.at };
                 }
             }
-            Fact::RoomReopened { episode, anew } => {
+            Fact::RoomReopened { episode, anew, keeps_tags } => {
                 self.episode = *episode;
                 self.hand_overs = 0;
                 if *anew {
-                    self.leave_behind();
+                    self.leave_behind(*keeps_tags);
                 }
                 self.lifecycle = Lifecycle::Open;
                 self.resolution = None;
@@ -78,12 +82,18 @@ impl Room {
                 self.move_control(Control::Nobody);
             }
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
-                if matches!((&event.by, &self.control), (By::AiAgent(_), Control::Bot)) {
-                    self.hand_overs += 1;
-                }
+                let counted = match (&event.by, &self.control) {
+                    (By::AiAgent(_), Control::Bot) => {
+                        self.hand_overs += 1;
+                        true
+                    }
+                    // Whoever is looked for now stands for whoever was looked for then.
+                    (_, Control::Queue(before)) => before.counted,
+                    _ => false,
+                };
                 self.assignment = *assignment;
                 let (target, but) = (target.clone(), but.clone());
-                let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there };
+                let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there, counted };
                 if wanted.but.is_some()
                     && !leaves
                     && let Some(staffed) = &mut self.staffed
@@ -101,8 +111,10 @@ impl Room {
             }
             Fact::AssignmentDropped { assignment } => {
                 self.reassigning.take_if(|wanted| wanted.assignment == *assignment);
-                if matches!(&self.control, Control::Queue(wanted) if wanted.assignment == *assignment) {
-                    self.hand_overs = self.hand_overs.saturating_sub(1);
+                if let Control::Queue(wanted) = &self.control
+                    && wanted.assignment == *assignment
+                {
+                    self.hand_overs = self.hand_overs.saturating_sub(u32::from(wanted.counted));
                     self.move_control(Control::Bot);
                 }
             }
@@ -210,16 +222,17 @@ impl Room {
                 let effect = OpenEffect {
                     call_id: call_id.clone(),
                     name: name.clone(),
+                    // Decided after the hand-over, and yet not by right of who has control since: only its leave lets it go.
+                    epoch: if leave.is_some() { 0 } else { self.epoch },
                     plan: EffectPlan { leave: leave.map(|goodbye| goodbye.leave.clone()), ..plan.clone() },
-                    epoch: self.epoch,
                     episode: self.episode,
                     since: event.at,
                     stranded: false,
                     doubtful: false,
                     retries: 0,
                 };
-                if let Some(file) = &plan.file {
-                    self.delivery_begins(call_id, file, event.at);
+                if let Some(delivery) = Delivery::asked(call_id, plan, event.at) {
+                    self.delivery_begins(delivery);
                 }
                 self.outside.get_or_insert_default().effects.push(effect);
             }
@@ -233,14 +246,22 @@ impl Room {
                 }
             }
             Fact::CallRetried { call_id, .. } => self.poisoned.retain(|poisoned| poisoned.call_id != *call_id),
-            Fact::RecordLinked { link, .. } => self.outside.get_or_insert_default().link(link.clone()),
+            Fact::RecordLinked { call_id, link } => {
+                // What the conversation before this one still had on its way is not this one's own.
+                if self.effect(call_id).is_none_or(|effect| effect.episode >= self.began) {
+                    self.outside.get_or_insert_default().link(link.clone());
+                }
+            }
         }
         self.keep_leave();
     }
 
     /// The conversation begins anew: tags, people and records of the one before are not its own. What is on its way goes on.
-    fn leave_behind(&mut self) {
-        (self.tags, self.staffed) = (Arc::default(), None);
+    fn leave_behind(&mut self, keeps_tags: bool) {
+        (self.staffed, self.began) = (None, self.episode);
+        if !keeps_tags {
+            self.tags = Arc::default();
+        }
         if let Some(outside) = &mut self.outside {
             outside.links.clear();
             outside.sent.clear();

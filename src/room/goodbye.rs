@@ -44,15 +44,32 @@ impl Room {
         self.goodbye.as_ref().is_some_and(|goodbye| goodbye.call_id == *call_id && now <= goodbye.leave.until)
     }
 
-    /// Leave ends with the assignment it was for, and with the conversation.
+    /// Number of the assignment whose request may still say goodbye; `None`: no request may. What the store compares before a
+    /// fenced part starts.
+    pub fn leave(&self) -> Option<u64> {
+        let effects = self.outside.iter().flat_map(|outside| &outside.effects);
+        let leaves = effects.filter_map(|effect| effect.plan.leave.as_ref()).chain(self.goodbye.iter().map(|it| &it.leave));
+        leaves.map(|leave| leave.assignment).find(|assignment| *assignment == self.assignment)
+    }
+
+    /// Leave ends with the assignment it was for, and with the conversation: one that opens again gives it back to nobody.
     pub(super) fn keep_leave(&mut self) {
         let (assignment, over) = (self.assignment, matches!(self.control, super::state::Control::Nobody));
-        self.goodbye.take_if(|goodbye| over || goodbye.leave.assignment != assignment);
+        self.end_leave(|leave| over || leave.assignment != assignment);
+    }
+
+    /// Also of what is on its way: whoever asks the store before it starts finds none.
+    pub(super) fn end_leave(&mut self, ends: impl Fn(&Leave) -> bool) {
+        self.goodbye.take_if(|goodbye| ends(&goodbye.leave));
+        for effect in self.outside.iter_mut().flat_map(|outside| &mut outside.effects) {
+            effect.plan.leave.take_if(|leave| ends(leave));
+        }
     }
 }
 
 /// The person who was given the conversation writes while the AI agent has leave to say one more thing: from here on it is
-/// theirs by their own doing, and what was not begun stays unsaid.
+/// theirs by their own doing, and what was not begun stays unsaid. While nobody has been given it, the words alone end the leave
+/// (`Room::apply`).
 pub(super) fn ended_by_words(room: &Room, name: impl Fn(&super::ids::AgentId) -> String) -> Option<Fact> {
     room.goodbye.as_ref()?;
     let agent = room.assignee()?;

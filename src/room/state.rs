@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::dead_letter::Poisoned;
-use super::effect::{EffectKind, OpenEffect, Outside, RecordKind};
+use super::effect::{EffectKind, OpenEffect, Outside, RecordKind, is_zero};
 use super::event::{AssignTarget, Customer, ParkedOn};
 use super::goodbye::Goodbye;
 use super::ids::{AgentId, CallId, Timestamp};
@@ -112,6 +112,9 @@ pub struct Wanted {
     /// The channel's own people are asked, not the roster.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub there: bool,
+    /// It counts among the hand-overs of this conversation (`Room::hand_overs`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
 }
 
 /// Who may act towards the customer.
@@ -235,6 +238,9 @@ pub struct Room {
     pub epoch: i64,
     /// +1 on each reopening.
     pub episode: u32,
+    /// The episode in which the conversation last began anew; 0: it never did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub began: u32,
     pub lifecycle: Lifecycle,
     pub control: Control,
     /// Held by a person while another is looked for: the old one keeps the room until the new one has a place.
@@ -284,17 +290,13 @@ pub struct Room {
     pub last_event_at: Timestamp,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 impl Default for Room {
     fn default() -> Self {
         Self {
             version: 0,
             epoch: 1,
             episode: 1,
+            began: 0,
             lifecycle: Lifecycle::Open,
             control: Control::Bot,
             reassigning: None,

@@ -1,6 +1,7 @@
 //! Stories of a room: what commands lead to, and that the room is nothing but the fold of its journal.
 
 mod again;
+mod deliveries;
 mod people;
 
 use super::command::decide;
@@ -248,7 +249,7 @@ fn facts_are_written_as_they_always_were() {
             Fact::RoomCreated { channel: "w".into(), customer: Customer::default() },
             r#"{"type":"room_created","channel":"w","customer":{"handle":""}}"#,
         ),
-        (Fact::RoomReopened { episode: 2, anew: false }, r#"{"type":"room_reopened","episode":2}"#),
+        (Fact::RoomReopened { episode: 2, anew: false, keeps_tags: false }, r#"{"type":"room_reopened","episode":2}"#),
         (
             Fact::MessageReceived {
                 message_id: "m".into(),

@@ -29,6 +29,10 @@ pub fn closed(room: &Room, ground: &Ground<'_>) -> Option<Refusal> {
     if wrote_at > Timestamp(0) && ground.now < wrote_at.plus_ms(open_ms) {
         return None;
     }
+    // A room from before this was kept: they did write, nobody knows when. The channel says it.
+    if wrote_at == Timestamp(0) && room.last_inbound_seq > 0 {
+        return None;
+    }
     let since = if wrote_at > Timestamp(0) {
         format!("The customer last wrote at {}, and", wrote_at.to_text())
     } else {
@@ -70,6 +74,8 @@ mod tests {
         assert!(refusal.message.contains("2025-11-20T10:32:00Z"), "{}", refusal.message);
         // Who never wrote cannot be written to.
         assert!(at(&Room { customer_wrote_at: Timestamp(0), ..room.clone() }, &company, 0).is_some());
+        let before = Room { customer_wrote_at: Timestamp(0), last_inbound_seq: 3, ..room.clone() };
+        assert_eq!(at(&before, &company, 0), None, "not known is not closed");
         // A room that lives here has no window.
         assert_eq!(at(&Room { channel: "web_chat".into(), ..room.clone() }, &company, 2 * DAY_MS), None);
         company.channel = ChannelKind::Qontak;

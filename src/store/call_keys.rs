@@ -16,6 +16,7 @@ use super::rows::sixteen;
 use super::schema::function_calls;
 use super::statements::{CallAt, InsertCallKey, KeysAre};
 use crate::room::CallKey;
+use crate::telemetry;
 
 /// For a process beside the one that serves, and until that one has read what its predecessor left.
 const AT_WITH_NEWEST: &str = "SELECT position FROM call_keys WHERE call_key = ?1 UNION ALL \
@@ -37,7 +38,17 @@ impl Line for KeyLine {
     }
 
     fn insert(&self, c: &mut SqliteConnection) -> QueryResult<()> {
-        InsertCallKey { call_key: &self.call_key, position: self.position, mark: Mark }.execute(c).map(|_| ())
+        let line = InsertCallKey { call_key: &self.call_key, position: self.position, mark: Mark };
+        if line.execute(c)? > 0 {
+            return Ok(());
+        }
+        // A window that was half written is written again. Another position is another call under the same key.
+        let there: Vec<i64> = CallAt { call_key: &self.call_key, mark: Mark }.load(c)?;
+        if let Some(other) = there.into_iter().find(|position| *position != self.position) {
+            metrics::counter!(telemetry::CALL_KEYS_TWICE).increment(1);
+            tracing::error!(event = "call_keys.twice", position = self.position, other, "two calls have the same key");
+        }
+        Ok(())
     }
 
     fn mark(c: &mut SqliteConnection, position: i64) -> QueryResult<()> {

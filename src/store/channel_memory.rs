@@ -39,6 +39,28 @@ pub(super) fn keep_echo(conn: &mut Conn, company: CompanyNo, echo: &Echo, at: Ti
     Ok(())
 }
 
+/// Which message of ours was spoken of: company, effect, part.
+pub(super) type EchoKey = (i64, Vec<u8>, i64);
+
+/// What was heard before this time, at most `limit`.
+pub(super) fn old_echoes(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<EchoKey>, StoreError> {
+    Ok(run!(conn, "reading old echoes", |c| channel_echoes::table
+        .filter(channel_echoes::heard_at.lt(before.0))
+        .limit(limit)
+        .select((channel_echoes::company, channel_echoes::call_key, channel_echoes::part))
+        .load(c))?)
+}
+
+pub(super) fn forget_echoes(conn: &mut Conn, old: &[EchoKey]) -> Result<(), StoreError> {
+    conn.transaction(|conn| {
+        for (company, call_key, part) in old {
+            let row = channel_echoes::table.find((*company, &call_key[..], *part));
+            run!(conn, "forgetting an echo", |c| diesel::delete(row).execute(c))?;
+        }
+        Ok(())
+    })
+}
+
 impl ChannelMemory for StoredChannelMemory {
     fn echo(&self, company: CompanyNo, effect: CallKey, part: u32) -> OutsideFuture<'_, Option<String>> {
         Box::pin(async move {

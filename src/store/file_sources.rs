@@ -13,7 +13,7 @@ use super::url::StoreError;
 use crate::room::source::SourceEntry;
 use crate::room::{CompanyNo, FileKey, Timestamp};
 
-/// Most of one company: its AI agents read them all.
+/// Most of one company that are not archived: its AI agents read them all.
 const MOST: usize = 200;
 
 /// A file that is made on request.
@@ -99,7 +99,8 @@ impl Directory {
             }
             let all = rows(conn, company)?;
             let old = all.iter().find(|row| row.key == key);
-            if old.is_none() && all.len() >= MOST {
+            let offered = all.iter().filter(|row| row.archived_at.is_none()).count();
+            if old.is_none_or(|old| old.archived_at.is_some()) && offered >= MOST {
                 return Err(StoreError::Conflict(format!("A company has at most {MOST} files that are made on request.")));
             }
             let created = old.is_none();

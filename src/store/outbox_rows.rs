@@ -68,14 +68,14 @@ impl Fence {
         })
     }
 
-    fn lets_in(&self, (epoch, assignee, assignment, control): &Controlled) -> bool {
+    fn lets_in(&self, (epoch, assignee, leave, control): &Controlled) -> bool {
         *epoch == self.epoch
             || (self.hands_to.is_some() && *assignee == self.hands_to)
-            || (self.leave == Some(*assignment) && control != "nobody")
+            || (self.leave == Some(*leave) && control != "nobody")
     }
 }
 
-/// Of a room's row: control epoch, assignee, number of the assignment, who has control.
+/// Of a room's row: control epoch, assignee, number of the assignment for which leave stands, who has control.
 type Controlled = (i64, Option<String>, i64, String);
 
 #[derive(Debug)]

@@ -130,7 +130,7 @@ pub fn check_journal(room: &Room, journal: &[RoomEvent]) {
             Fact::TagsRemoved { tags: removed } => {
                 tags.retain(|tag| !removed.iter().any(|gone| gone.to_lowercase() == *tag));
             }
-            Fact::RoomReopened { anew: true, .. } => tags.clear(),
+            Fact::RoomReopened { anew: true, keeps_tags: false, .. } => tags.clear(),
             Fact::AttachmentSent { call_id, .. } => {
                 assert!(!sent.contains(&call_id), "I10: a call sends once: {event:?}");
                 sent.push(call_id);

@@ -62,7 +62,7 @@ fn columns(room: &Room) -> RoomColumns {
         status: room.lifecycle.as_str(),
         control: room.control.as_str(),
         assignee: room.assignee().cloned(),
-        assignment: i64::try_from(room.assignment).unwrap_or(i64::MAX),
+        assignment: room.leave().map_or(0, |assignment| i64::try_from(assignment).unwrap_or(i64::MAX)),
         paused: room.paused,
     }
 }

@@ -11,7 +11,8 @@ use super::*;
 use crate::catalog::admit::{Admission, admit};
 use crate::catalog::dialect;
 use crate::room::{
-    AgentId, AiAgentId, ApprovalRule, CallId, Company, CompanyNo, Customer, Lifecycle, RoomId, Seen, TakenBy, WhilePerson, Writer,
+    AgentId, AiAgentId, ApprovalRule, CallId, Company, CompanyNo, Customer, Lifecycle, RoomId, Seen, TakenBy, Timestamp,
+    WhilePerson, Writer,
 };
 
 struct Scene {
@@ -243,4 +244,20 @@ fn a_yes_does_not_help_against_a_policy_that_forbids_it_by_now() {
     scene.tell(approve("key_ops", None)).unwrap();
     assert_eq!(scene.answer("t1"), (CallStatus::Refused, "human_in_control".into()));
     assert!(scene.room.tags.is_empty());
+}
+
+#[test]
+fn an_assignment_that_is_repeated_is_answered_as_the_first_one_ended() {
+    let refusal = Refusal::new("no_one_available", crate::room::Next::DoNotRetry, "Nobody is there.");
+    let refused = crate::room::Settlement::error(CallStatus::Refused, &refusal);
+    let unknown = crate::room::Settlement::outcome_unknown();
+    for (settlement, code) in [(refused, "no_one_available"), (unknown, "waits_for_colleague")] {
+        let mut scene = Scene::new();
+        scene.company.channel = crate::room::ChannelKind::Qontak;
+        scene.post(&[ASSIGN]);
+        scene.post(&[("a2", ASSIGN.1, ASSIGN.2)]);
+        assert_eq!(scene.answer("a2").0, CallStatus::Parked);
+        scene.tell(Command::EffectSettled { call_id: CallId::trusted("a1"), settlement }).unwrap();
+        assert_eq!(scene.answer("a2"), (CallStatus::Refused, code.into()));
+    }
 }

@@ -23,7 +23,8 @@ pub enum Meaning {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
-    pub code: i64,
+    /// Meta's own; `None`: the body says none, as that of whoever stands before Meta.
+    pub code: Option<i64>,
     pub message: String,
 }
 
@@ -34,7 +35,7 @@ pub fn wrong(body: &[u8]) -> Wrong {
     let said = details.or_else(|| error["message"].as_str()).unwrap_or_default();
     let title = error["message"].as_str().unwrap_or_default();
     let message = if is_about_media_id(title) { title } else { said };
-    Wrong { code: error["code"].as_i64().unwrap_or_default(), message: shown_within(message, LONGEST_MESSAGE) }
+    Wrong { code: error["code"].as_i64(), message: shown_within(message, LONGEST_MESSAGE) }
 }
 
 fn is_about_media_id(message: &str) -> bool {
@@ -43,7 +44,8 @@ fn is_about_media_id(message: &str) -> bool {
 
 impl Wrong {
     pub fn meaning(&self) -> Meaning {
-        match self.code {
+        let Some(code) = self.code else { return Meaning::No(channel_refused(&self.message)) };
+        match code {
             // Application, account, throughput and pair limits.
             4 | 80_007 | 130_429 | 131_048 | 131_056 => Meaning::Throttled,
             0 | 190 => Meaning::Credentials,
@@ -113,7 +115,11 @@ mod tests {
         assert_eq!(meaning(190, "expired", ""), Meaning::Credentials);
         assert!(matches!(meaning(131_047, "x", ""), Meaning::No(refusal) if refusal.code == "window_closed"));
         assert!(matches!(meaning(131_026, "x", ""), Meaning::No(refusal) if refusal.code == "recipient_unreachable"));
-        assert_eq!(wrong(b"<html>").code, 0);
+        assert_eq!(meaning(0, "AuthException", ""), Meaning::Credentials);
+        // Who says no code says nothing of the token, nor does one that forbids only this.
+        for body in [&b"<html>"[..], b"", b"{}", br#"{"error":{}}"#, br#"{"error":{"code":10,"message":"no permission"}}"#] {
+            assert!(matches!(wrong(body).meaning(), Meaning::No(refusal) if refusal.code == "channel_refused"));
+        }
     }
 
     #[test]

@@ -32,14 +32,19 @@ struct Known {
     wrote: i64,
 }
 
-/// `None`: it is no webhook of the Cloud API.
-pub fn sheets(company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
+/// `account`: the company's own number there, by Meta's id. What is told of another one, under the same app's signature, is kept
+/// and belongs to no room. `None`: it is no webhook of the Cloud API.
+pub fn sheets(company: CompanyNo, account: Option<&str>, body: &[u8]) -> Option<Vec<Sheet>> {
     let webhook: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
     let mut sheets = vec![];
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
     for change in list(&webhook, "entry").iter().flat_map(|entry| list(entry, "changes")) {
         let value = &change["value"];
         let phone = value["metadata"]["phone_number_id"].as_str().unwrap_or_default();
+        if account != Some(phone) {
+            sheets.push(sheet(company, None, None, None, &json!({ "elsewhere": value })));
+            continue;
+        }
         let contacts = list(value, "contacts");
         for message in list(value, "messages") {
             let from = text(&message, "from").unwrap_or_default();
@@ -56,7 +61,9 @@ pub fn sheets(company: CompanyNo, body: &[u8]) -> Option<Vec<Sheet>> {
                 Some(reference) => Some(reference.room.clone()),
                 None => room_of(phone, text(&status, "recipient_id").unwrap_or_default()),
             };
-            let echo = reference.zip(id).map(|(reference, id)| Echo {
+            // One that failed was not taken, or not for long: it proves nothing.
+            let taken = matches!(step, Some("sent" | "delivered" | "read" | "played"));
+            let echo = reference.zip(id).filter(|_| taken).map(|(reference, id)| Echo {
                 effect: reference.effect,
                 part: reference.part,
                 message_id: id.to_owned(),
@@ -182,6 +189,8 @@ mod tests {
     use super::*;
     use crate::room::CallKey;
 
+    const OURS: Option<&str> = Some("106");
+
     fn webhook(value: &Value) -> Vec<u8> {
         let mut value = value.clone();
         value["metadata"] = json!({"phone_number_id": "106"});
@@ -203,7 +212,7 @@ mod tests {
             |id: &str, from: &str| json!({"from": from, "id": id, "timestamp": "1", "type": "text", "text": {"body": "hi"}});
         let contacts = json!([{"profile": {"name": "Rina"}, "wa_id": "62812"}]);
         let body = webhook(&json!({"contacts": contacts, "messages": [message("a", "62812"), message("b", "62813")]}));
-        let all = sheets(CompanyNo(1), &body).unwrap();
+        let all = sheets(CompanyNo(1), OURS, &body).unwrap();
         let rooms: Vec<&str> = all.iter().map(|sheet| sheet.label.room.as_ref().unwrap().as_str()).collect();
         assert_eq!(rooms, ["wa-106-62812", "wa-106-62813"]);
         let heard = hear(&row(&all[0]), None);
@@ -212,14 +221,15 @@ mod tests {
         assert!(matches!(&heard.tells[1].1, Command::Heard { text, moves: Moves::Everything, .. } if text == "hi"));
         // Known by now, and told again.
         assert_eq!(hear(&row(&all[0]), heard.known.as_deref()).tells.len(), 1);
-        assert_eq!(sheets(CompanyNo(1), &body).unwrap()[0].label, all[0].label);
-        assert_ne!(sheets(CompanyNo(2), &body).unwrap()[0].label.key, all[0].label.key);
+        assert_eq!(sheets(CompanyNo(1), OURS, &body).unwrap()[0].label, all[0].label);
+        assert_ne!(sheets(CompanyNo(2), OURS, &body).unwrap()[0].label.key, all[0].label.key);
     }
 
     #[test]
     fn what_was_overtaken_moves_nothing() {
         let message = |seconds: &str| json!({"from": "62812", "id": "a", "timestamp": seconds, "type": "image", "image": {"caption": "bill"}});
-        let of = |seconds: &str| sheets(CompanyNo(1), &webhook(&json!({"messages": [message(seconds)]}))).unwrap().remove(0);
+        let of =
+            |seconds: &str| sheets(CompanyNo(1), OURS, &webhook(&json!({"messages": [message(seconds)]}))).unwrap().remove(0);
         let heard = hear(&row(&of("1900000000")), None);
         let late = hear(&row(&of("1800000000")), heard.known.as_deref());
         assert!(matches!(&late.tells[0].1, Command::Heard { text, moves: Moves::Nothing, .. } if text == "[image: bill]"));
@@ -232,7 +242,7 @@ mod tests {
         let of = |callback: &str| {
             let status =
                 json!({"id": "wamid.1", "status": "sent", "recipient_id": "62812", "biz_opaque_callback_data": callback});
-            sheets(CompanyNo(1), &webhook(&json!({ "statuses": [status] }))).unwrap().remove(0)
+            sheets(CompanyNo(1), OURS, &webhook(&json!({ "statuses": [status] }))).unwrap().remove(0)
         };
         let ours = of(&reference.to_text());
         let told = hear(&row(&ours), None).tells;
@@ -242,17 +252,35 @@ mod tests {
         assert!(words.echo.is_some() && hear(&row(&words), None).tells.is_empty());
         assert_eq!(ours.label.room.unwrap().as_str(), "order-7");
         assert_eq!(ours.echo, Some(Echo { effect: CallKey([3; 16]), part: 1, message_id: "wamid.1".into() }));
+        let failed = json!({"id": "wamid.1", "status": "failed", "biz_opaque_callback_data": reference.to_text()});
+        let failed = sheets(CompanyNo(1), OURS, &webhook(&json!({ "statuses": [failed] }))).unwrap().remove(0);
+        assert_eq!(failed.echo, None, "what failed is no proof that it was taken");
+        assert_eq!(hear(&row(&failed), None).tells.len(), 1, "but the room hears of it");
         let theirs = of("somebody else's");
         assert_eq!((theirs.label.room.unwrap().as_str(), theirs.echo), ("wa-106-62812", None));
     }
 
     #[test]
+    fn what_is_told_of_another_number_makes_no_room() {
+        let message = json!({"from": "62812", "id": "a", "timestamp": "1", "type": "text", "text": {"body": "hi"}});
+        let status = json!({"id": "b", "status": "sent", "recipient_id": "62812"});
+        let body = webhook(&json!({"messages": [message], "statuses": [status]}));
+        for account in [Some("107"), None] {
+            let all = sheets(CompanyNo(1), account, &body).unwrap();
+            assert_eq!((all.len(), &all[0].label.room), (1, &None), "{account:?}");
+            let heard = hear(&row(&all[0]), None);
+            assert!(heard.kind == "unknown" && heard.tells.is_empty());
+        }
+        assert_eq!(sheets(CompanyNo(1), OURS, &body).unwrap().len(), 2);
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_kept_and_moves_nothing() {
         for body in [&b""[..], b"[]", b"7", b"\xff"] {
-            assert!(sheets(CompanyNo(1), body).is_none());
+            assert!(sheets(CompanyNo(1), OURS, body).is_none());
         }
         for body in ["{}", r#"{"entry":7}"#, r#"{"entry":[{"changes":[{"value":{"messages":[{}]}}]}]}"#] {
-            let all = sheets(CompanyNo(1), body.as_bytes()).unwrap();
+            let all = sheets(CompanyNo(1), OURS, body.as_bytes()).unwrap();
             assert_eq!((all.len(), &all[0].label.room), (1, &None), "{body}");
             assert!(hear(&row(&all[0]), None).tells.is_empty());
         }

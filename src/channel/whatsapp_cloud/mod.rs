@@ -30,7 +30,7 @@ use crate::actors::outside::{
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
-use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
 
 use super::qontak::unsaid;
 use session::Session;
@@ -47,13 +47,15 @@ pub struct WhatsappCloud {
     sessions: DashMap<CompanyNo, Arc<Session>, ahash::RandomState>,
     /// Files that are being uploaded, by their address: the same one is uploaded once, however many rooms wait for it.
     uploads: DashMap<(CompanyNo, String), Gate, ahash::RandomState>,
+    /// Messages whose status is waited for, by effect and part, and since when.
+    looked_for: DashMap<(CallKey, u32), Timestamp, ahash::RandomState>,
 }
 
 impl WhatsappCloud {
     /// `outbound`: with budgets of its own.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn ChannelMemory>, clock: Arc<dyn Clock>) -> Self {
-        let (sessions, uploads) = (DashMap::default(), DashMap::default());
-        Self { outbound, vault, memory, clock, files: None, sessions, uploads }
+        let (sessions, uploads, looked_for) = (DashMap::default(), DashMap::default(), DashMap::default());
+        Self { outbound, vault, memory, clock, files: None, sessions, uploads, looked_for }
     }
 
     pub fn with_files(self, files: Arc<dyn Files>) -> Self {
@@ -78,8 +80,8 @@ impl Counterpart for WhatsappCloud {
         Box::pin(self.send_part(job, part, permit))
     }
 
-    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
-        Box::pin(self.find(job, part, started_at))
+    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
+        Box::pin(self.find(job, part))
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::Stop;
-use crate::outbound::{Ask, Body, Class, Inner, Outcome, Slot, backoff_ms, sort};
+use crate::outbound::{Ask, Body, Class, Forbidden, Inner, Outcome, Slot, backoff_ms, sort_as};
 use crate::room::{CallStatus, Refusal, Settlement};
 
 use super::WhatsappCloud;
@@ -74,7 +74,7 @@ impl WhatsappCloud {
         let request = self.request(&session, "POST", &format!("/{}/{MESSAGES}", session.account), Some(body));
         let reply = self.outbound.send(slot, request).await;
         let complete = |body: &[u8]| if envelope::message_id(body).is_some() { Inner::Complete } else { Inner::Unreadable };
-        Ok(match sort(reply, true, complete) {
+        Ok(match sort_as(Forbidden::Body, reply, true, complete) {
             Outcome::Success { body } => match envelope::message_id(&body) {
                 Some(record) => Sent::Done(PartDone { record, answer: String::new() }),
                 None => Sent::Doubtful { why: "the answer cannot be read".into() },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::EffectJob;
-use crate::outbound::{Body, Class, Inner, Outcome, backoff_ms, form_of, sort};
+use crate::outbound::{Body, Class, Forbidden, Inner, Outcome, backoff_ms, form_of, sort_as};
 use crate::outbound::{Step, Stop};
 use crate::room::{Next, Refusal, SentFile};
 
@@ -58,7 +58,7 @@ impl WhatsappCloud {
         let reply = self.outbound.send(slot, request).await;
         let complete = |body: &[u8]| if envelope::media_id(body).is_some() { Inner::Complete } else { Inner::Unreadable };
         // It reaches nobody: what may have been uploaded is uploaded again.
-        match sort(reply, false, complete) {
+        match sort_as(Forbidden::Body, reply, false, complete) {
             Outcome::Success { body } => {
                 metrics::counter!(crate::telemetry::MEDIA_UPLOADS).increment(1);
                 envelope::media_id(&body).ok_or_else(|| Stop::later(1_000, "an upload's answer cannot be read"))

@@ -1,6 +1,6 @@
 //! reliability-security.md section 2.6, row by row.
 
-use super::super::outcome::{Inner, Outcome, at_sight, backoff_ms, sort};
+use super::super::outcome::{Forbidden, Inner, Outcome, at_sight, backoff_ms, sort, sort_as};
 use super::super::wire::{Answer, Reply};
 
 fn answer(status: u16, content_type: &str) -> Reply {
@@ -106,12 +106,18 @@ fn redirects_and_other_types_may_have_done_it() {
 
 #[test]
 fn at_first_sight() {
-    assert_eq!(at_sight(&answer(200, "application/json")), "success");
-    assert_eq!(at_sight(&answer(200, "text/html")), "ambiguous");
-    assert_eq!(at_sight(&answer(302, "text/html")), "ambiguous");
-    assert_eq!(at_sight(&answer(429, "text/html")), "not_done");
-    assert_eq!(at_sight(&Reply::Lost { why: String::new() }), "ambiguous");
-    assert_eq!(at_sight(&Reply::NotSent { why: String::new() }), "not_done");
+    assert_eq!(at_sight(Forbidden::Credentials, &answer(200, "application/json")), "success");
+    assert_eq!(at_sight(Forbidden::Credentials, &answer(200, "text/html")), "ambiguous");
+    assert_eq!(at_sight(Forbidden::Credentials, &answer(302, "text/html")), "ambiguous");
+    assert_eq!(at_sight(Forbidden::Credentials, &answer(429, "text/html")), "not_done");
+    for (status, by_table, by_body) in [(401, "credentials", "credentials"), (403, "credentials", "refused")] {
+        let seen = |forbidden| at_sight(forbidden, &answer(status, "application/json"));
+        assert_eq!((seen(Forbidden::Credentials), seen(Forbidden::Body)), (by_table, by_body));
+        let sorted = |forbidden| sort_as(forbidden, answer(status, "application/json"), true, |_| Inner::Complete).as_str();
+        assert_eq!((sorted(Forbidden::Credentials), sorted(Forbidden::Body)), (by_table, by_body));
+    }
+    assert_eq!(at_sight(Forbidden::Credentials, &Reply::Lost { why: String::new() }), "ambiguous");
+    assert_eq!(at_sight(Forbidden::Credentials, &Reply::NotSent { why: String::new() }), "not_done");
 }
 
 #[test]

@@ -117,3 +117,25 @@ fn an_assignment_that_is_told_again_is_no_news() {
     scene.tell(told(TakenBy::Takeover));
     assert!(scene.room.wanted().is_none() && scene.room.assignee() == Some(&ana()), "a button means it");
 }
+
+#[test]
+fn what_begins_anew_in_a_channel_keeps_the_tags_that_stand_there_and_no_older_records() {
+    for (channel, tags) in [(ChannelKind::Embedded, 0), (ChannelKind::Qontak, 1)] {
+        let mut scene = Scene::open();
+        scene.company.channel = channel;
+        scene.company.settings.people.reopen = Reopen::AlwaysNew;
+        scene.happens(Fact::TagsAdded { tags: vec!["vip".into()], created: vec![] });
+        let plan = EffectPlan::absolute(EffectKind::Deal, false);
+        let call_id = CallId::trusted("c1");
+        scene.happens(Fact::EffectRequested { call_id: call_id.clone(), name: "create_deal".into(), plan });
+        scene.resolve();
+        scene.says(Writer::Customer, "something else");
+        assert_eq!((scene.room.tags.len(), scene.room.began), (tags, 2));
+        let (kind, id, episode) = (RecordKind::Deal, "77".to_owned(), 1);
+        let link = Link { kind, id, number: None, name: "Old".into(), intent: None, episode, result: None };
+        scene.happens(Fact::RecordLinked { call_id, link: link.clone() });
+        assert!(scene.room.outside.as_ref().unwrap().links.is_empty(), "it is the other conversation's");
+        scene.happens(Fact::RecordLinked { call_id: CallId::trusted("c2"), link });
+        assert_eq!(scene.room.outside.as_ref().unwrap().links.len(), 1);
+    }
+}

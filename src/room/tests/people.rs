@@ -194,6 +194,16 @@ fn an_assignment_the_channel_refused_leaves_the_room_with_the_ai_agent() {
     assert_eq!(scene.room.control, Control::Bot);
 }
 
+#[test]
+fn a_hand_over_that_never_counted_takes_none_away() {
+    let mut scene = Scene::open();
+    scene.room.hand_overs = 2;
+    // Asked for by a person's call, or by the room itself.
+    let assignment = scene.queue();
+    scene.happens(Fact::AssignmentDropped { assignment });
+    assert_eq!((scene.room.hand_overs, &scene.room.control), (2, &Control::Bot));
+}
+
 /// Ana is in the directory, with this status.
 fn she_is(scene: &mut Scene, status: Presence) {
     let (name, email, divisions) = ("Ana".to_owned(), String::new(), vec![DivisionId::trusted("div_1")]);

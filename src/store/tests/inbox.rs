@@ -1,7 +1,7 @@
 //! Webhooks are kept once, read in order, and done together with what is known of their room; a channel's secrets are sealed.
 
 use super::*;
-use crate::actors::inbox::{Done, Inbox, Letter};
+use crate::actors::inbox::{Done, Echo, Inbox, Letter};
 use crate::actors::outside::{ChannelOptions, CrmDialect, Secret};
 use crate::room::ChannelKind;
 use crate::store::{NewChannel, hash_webhook};
@@ -61,6 +61,22 @@ fn a_webhook_is_kept_once_and_read_until_it_is_done() {
         assert_eq!(wait(inbox.forget(Timestamp(1_001))).unwrap(), 0, "the newest stays, and with it its number");
         assert!(wait(inbox.append(letter(1, 1, "r1"))).unwrap(), "forgotten");
         assert!(positions(&inbox, 0)[0] > all[199].position);
+    });
+}
+
+#[test]
+fn what_a_channel_spoke_of_is_forgotten_with_the_webhooks() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let (inbox, memory) = (serving.store.inbox(), serving.store.channel_memory());
+        for key in [1, 2] {
+            let echo = Echo { effect: CallKey([key; 16]), part: 1, message_id: format!("wamid.{key}") };
+            wait(inbox.append(Letter { echo: Some(echo), ..letter(1, key, "r1") })).unwrap();
+        }
+        let echo = |key: u8| wait(memory.echo(CompanyNo(1), CallKey([key; 16]), 1)).unwrap();
+        assert_eq!((echo(1).as_deref(), echo(2).as_deref()), (Some("wamid.1"), Some("wamid.2")));
+        wait(inbox.forget(Timestamp(2))).unwrap();
+        assert_eq!((echo(1), echo(2).as_deref()), (None, Some("wamid.2")));
     });
 }
 

@@ -30,7 +30,7 @@ pub(super) fn sends(id: &'static str, file: &'static str) -> (&'static str, &'st
 fn may_begin(scene: &Scene, id: &str) -> bool {
     let effect = scene.room.effect(&CallId::trusted(id)).unwrap();
     let leave = effect.plan.leave.as_ref().filter(|leave| scene.now <= leave.until);
-    effect.epoch == scene.room.epoch || leave.is_some_and(|leave| leave.assignment == scene.room.assignment)
+    effect.epoch == scene.room.epoch || leave.is_some_and(|leave| Some(leave.assignment) == scene.room.leave())
 }
 
 pub(super) fn sent(scene: &Scene) -> usize {
@@ -129,4 +129,29 @@ fn a_takeover_gives_no_leave() {
     scene.tell(Command::TakeOver { agent, agent_name: "Ana".into(), how: TakenBy::Takeover }).unwrap();
     scene.post(&[ASSIGN, sends("s1", FILE)]);
     assert_eq!(scene.answer("s1").1, "human_in_control");
+}
+
+#[test]
+fn words_of_a_person_end_it_also_while_nobody_has_the_conversation() {
+    let mut scene = with_files();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.company.settings.people.reply_takes_over = false;
+    scene.post(&[ASSIGN, sends("s1", FILE)]);
+    assert!(may_begin(&scene, "s1"));
+    let text = "Ana here".into();
+    scene.tell(Command::Message { message_id: "by-ana".into(), from: Writer::Agent, agent_id: None, text }).unwrap();
+    assert!(matches!(scene.room.control, Control::Queue(_)) && scene.room.goodbye.is_none());
+    assert_eq!(scene.room.leave(), None, "nor does the store find one");
+    assert!(!may_begin(&scene, "s1"));
+}
+
+#[test]
+fn a_conversation_that_ended_and_opened_again_gives_it_to_nobody() {
+    let mut scene = with_files();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.post(&[ASSIGN, sends("s1", FILE)]);
+    scene.tell(Command::Resolve { reason_code: "answered".into(), note: None }).unwrap();
+    scene.customer_writes("one more question");
+    assert_eq!((scene.is_resolved(), scene.room.leave()), (false, None));
+    assert!(!may_begin(&scene, "s1"));
 }

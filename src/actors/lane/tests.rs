@@ -1,0 +1,168 @@
+//! Stories of one message to the customer whose room will not let it go.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use super::*;
+use crate::actors::outside::{Claim, LineView, OutsideFuture, Permit, Recalled};
+use crate::catalog::fence::{LONGEST_HOLD_MS, human_active};
+use crate::room::outbox::{Patience, Rule};
+use crate::room::{CallId, CallKey, CompanyNo, Customer, EffectPlan, FunctionCall, Meaning, RoomAddress, RoomId, Seen};
+
+/// Whoever looks at it makes it go on by five seconds.
+struct Hasty(AtomicI64);
+
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_add(5_000_000, Ordering::Relaxed))
+    }
+}
+
+/// A text and then a file, as a channel plans them.
+#[derive(Default)]
+struct Channel {
+    permits: AtomicU32,
+    rows: Mutex<Vec<PartRow>>,
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> OutsideFuture<'a, T> {
+    Box::pin(async move { Ok(value) })
+}
+
+impl Counterpart for Channel {
+    fn patience(&self, _: CompanyNo) -> OutsideFuture<'_, Patience> {
+        ready(Patience::default())
+    }
+
+    fn plan<'a>(&'a self, _: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
+        let no = u32::try_from(ended.len()).unwrap();
+        let name = ["say", "file"][ended.len()].to_owned();
+        let (request, rule) = (String::new(), Rule::Once);
+        ready(Planned::Write(Part { no, name, rule, request, reference: None, shown_name: None, hands_to: None }))
+    }
+
+    fn permit<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: u32) -> OutsideFuture<'a, Permitted> {
+        self.permits.fetch_add(1, Ordering::Relaxed);
+        ready(Permitted::Go(Permit(Box::new(()))))
+    }
+
+    fn write<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Permit) -> OutsideFuture<'a, Sent> {
+        ready(Sent::Done(PartDone { record: "m1".into(), answer: String::new() }))
+    }
+
+    fn look_up<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
+        ready(Found::Absent)
+    }
+
+    fn unsaid(&self, _: &EffectJob, _: CallStatus) -> Settlement {
+        Settlement::outcome_unknown()
+    }
+
+    fn view(&self, _: CompanyNo) -> LineView {
+        LineView::default()
+    }
+}
+
+impl Outbox for Channel {
+    fn recall(&self, _: CallKey) -> OutsideFuture<'_, Recalled> {
+        ready(Recalled { parts: self.rows.lock().unwrap().clone(), settlement: None })
+    }
+
+    fn start<'a>(&'a self, _: &'a EffectJob, _: &'a Part, _: Timestamp) -> OutsideFuture<'a, Started> {
+        ready(Started::Void)
+    }
+
+    fn finish<'a>(&'a self, _: CallKey, _: u32, _: Option<&'a PartDone>, _: Timestamp) -> OutsideFuture<'a, Started> {
+        ready(Started::Yes)
+    }
+
+    fn settle<'a>(&'a self, _: &'a EffectJob, _: &'a Settlement, _: Timestamp) -> OutsideFuture<'a, Started> {
+        ready(Started::Yes)
+    }
+
+    fn claims<'a>(&'a self, _: CompanyNo, _: &'a str, _: &'a str, _: &'a str, _: CallKey) -> OutsideFuture<'a, Vec<Claim>> {
+        ready(vec![])
+    }
+}
+
+fn job() -> EffectJob {
+    let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("web-1") };
+    let (call_id, arguments) = (CallId::trusted("s1"), r#"{"attachment":"brochure"}"#);
+    let key = CallKey::of(address.company, &call_id);
+    let (name, request) = crate::catalog::reread("send_attachment", arguments).unwrap();
+    EffectJob {
+        key,
+        call: FunctionCall {
+            key,
+            call_id,
+            tool_call_id: None,
+            ai_agent: None,
+            key_id: "key".into(),
+            name,
+            meaning: Meaning::of(&address, name, arguments.as_bytes()),
+            arguments: arguments.into(),
+            seen: Seen::default(),
+        },
+        address,
+        request,
+        customer: Arc::new(Customer::default()),
+        channel: "wa_cloud".into(),
+        plan: EffectPlan::absolute(EffectKind::Attachment, true),
+        episode: 1,
+        epoch: 1,
+        since: Timestamp(0),
+        retries: 0,
+    }
+}
+
+/// How it ends, how often the room was asked, and how many permits were taken for it.
+async fn ends(text_sent: bool, says: impl Fn() -> Submission) -> (Settlement, u32, u32) {
+    let channel = Arc::new(Channel::default());
+    if text_sent {
+        let part = Part {
+            no: 0,
+            name: "say".into(),
+            rule: Rule::Once,
+            request: String::new(),
+            reference: None,
+            shown_name: None,
+            hands_to: None,
+        };
+        let done = Some(PartDone { record: "m0".into(), answer: String::new() });
+        channel.rows.lock().unwrap().push(PartRow { part, started_at: Timestamp(0), attempts: 1, done, idle: false });
+    }
+    let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
+    let asked = AtomicU32::new(0);
+    let submits = async || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        says()
+    };
+    let end = carry(&ports, &Hasty(AtomicI64::new(1)), &Semaphore::new(1), &job(), || (), submits).await.unwrap();
+    (end, asked.into_inner(), channel.permits.load(Ordering::Relaxed))
+}
+
+fn held() -> Submission {
+    Submission::Held(Box::new(Settlement::error(CallStatus::Refused, &human_active())))
+}
+
+#[actix_web::test]
+async fn who_types_on_and_on_holds_a_message_for_half_a_minute_and_no_permit() {
+    let (end, asked, permits) = ends(false, held).await;
+    assert!(end.body.contains("human_active") && end.status == CallStatus::Refused, "{}", end.body);
+    let most = u32::try_from(LONGEST_HOLD_MS / 5_000).unwrap() + 1;
+    assert!((2..=most).contains(&asked) && permits == 0, "asked {asked} times, {permits} permits");
+}
+
+#[actix_web::test]
+async fn a_text_that_went_before_its_file_is_not_denied() {
+    let no = || Submission::No(Box::new(Settlement::error(CallStatus::Refused, &human_active())));
+    let texts: [(&dyn Fn() -> Submission, &str); 3] =
+        [(&no, "human_active"), (&held, "human_active"), (&|| Submission::Go, "human_in_control")];
+    for (says, code) in texts {
+        for text_sent in [false, true] {
+            let (end, ..) = ends(text_sent, says).await;
+            assert!(end.body.contains(code), "{}", end.body);
+            assert_eq!(end.body.contains("The text was sent"), text_sent, "{}", end.body);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Stories of files and of what their channel says of them, where the room did not hold the file itself, or tried twice.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::room::deliveries::{heard, known_better, late, submitted};
+use crate::room::delivery::{DeliveryWord, Failure, Stage, Step};
+use crate::room::effect::{EffectKind, EffectPlan};
+use crate::room::source::Source;
+
+const CALL: &str = "c1";
+
+fn call() -> CallId {
+    CallId::trusted(CALL)
+}
+
+/// A room whose file has to be fetched, and has left.
+fn fetched() -> Scene {
+    let mut scene = Scene::open();
+    let (attachment, url, channel) = ("invoice".to_owned(), "https://files.test/7.pdf".to_owned(), "whatsapp_cloud".to_owned());
+    let source = Source { attachment, url, filename: None, hosts: vec![], channel, here: false };
+    let plan = EffectPlan { source: Some(Arc::new(source)), ..EffectPlan::absolute(EffectKind::Attachment, false) };
+    scene.happens(Fact::EffectRequested { call_id: call(), name: "send_attachment".into(), plan });
+    assert_eq!(leaves(&mut scene, 0), 1);
+    scene
+}
+
+/// How many facts it takes to let it go.
+fn leaves(scene: &mut Scene, attempt: u32) -> usize {
+    let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+    let facts = submitted(&scene.room, &call(), attempt, &ground).unwrap();
+    facts.iter().cloned().for_each(|fact| scene.happens(fact));
+    facts.len()
+}
+
+fn word(attempt: u32, message_id: &str, step: Step) -> DeliveryWord {
+    DeliveryWord { effect: Some(CallKey::of(CompanyNo(1), &call())), attempt, message_id: message_id.into(), step }
+}
+
+fn failed() -> Step {
+    Step::Failed(Failure { code: 131_026, title: "Message undeliverable".into() })
+}
+
+/// How many facts the channel's word comes to.
+fn is_told(scene: &mut Scene, word: &DeliveryWord) -> usize {
+    let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+    let facts = heard(&scene.room, word, &ground);
+    facts.iter().cloned().for_each(|fact| scene.happens(fact));
+    facts.len()
+}
+
+fn strands(scene: &mut Scene) {
+    let (name, status) = ("send_attachment".to_owned(), CallStatus::Unresolved);
+    scene.happens(Fact::CallAnswered { call_id: call(), name, status, code: None });
+}
+
+fn given_up(scene: &Scene) -> Option<CallStatus> {
+    let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+    let unknown = Command::EffectSettled { call_id: call(), settlement: Settlement::outcome_unknown() };
+    match known_better(&scene.room, &unknown, &ground)? {
+        Command::EffectSettled { settlement, .. } => Some(settlement.status),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_was_fetched_is_followed_like_any_file() {
+    let mut scene = fetched();
+    assert_eq!(leaves(&mut scene, 0), 0, "it is written down once that it leaves");
+    assert_eq!(given_up(&scene), None);
+    strands(&mut scene);
+    let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+    let (_, end) = late(&scene.room, &word(0, "wamid.1", Step::Delivered), &ground).unwrap();
+    assert!(end.status == CallStatus::Succeeded && end.body.contains(r#""attachment":"invoice""#), "{}", end.body);
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.1", Step::Delivered)), 1);
+    assert_eq!(scene.room.outside.as_ref().unwrap().deliveries[0].reached, Stage::Delivered);
+    assert_eq!(given_up(&scene), Some(CallStatus::Succeeded));
+}
+
+#[test]
+fn what_failed_was_not_sent_though_its_answer_was_lost() {
+    let mut scene = fetched();
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.1", failed())), 1);
+    assert_eq!(given_up(&scene), Some(CallStatus::Failed));
+}
+
+#[test]
+fn after_a_fruitless_retry_the_first_message_counts() {
+    let mut scene = fetched();
+    strands(&mut scene);
+    scene.happens(Fact::EffectRetried { call_id: call(), name: "send_attachment".into(), reason: "again".into() });
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.1", failed())), 0, "it says nothing of the try under way");
+    assert_eq!(is_told(&mut scene, &word(2, "wamid.3", Step::Sent)), 0, "there is no such try");
+    strands(&mut scene);
+    assert!(is_told(&mut scene, &word(0, "wamid.1", Step::Sent)) > 0);
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.1", failed())), 1);
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.2", Step::Read)), 0, "another message");
+    assert_eq!(scene.room.outside.as_ref().unwrap().deliveries[0].status(), "failed");
+}
+
+#[test]
+fn who_was_given_up_waits_for_nothing_more() {
+    let mut scene = fetched();
+    let unknown = DeliveryWord { effect: None, ..word(0, "another", Step::Sent) };
+    assert_eq!(is_told(&mut scene, &unknown), 1);
+    strands(&mut scene);
+    assert_eq!(is_told(&mut scene, &DeliveryWord { message_id: "a third".into(), ..unknown }), 0);
+}
