@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::catalog::fence::LONGEST_HOLD_MS;
-use crate::room::outbox::{Came, Carriage, End, Move};
+use crate::room::outbox::{Came, Carriage, End, Move, Rule};
 use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
 
@@ -317,7 +317,9 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
             (End::Dead, _) => unsaid(CallStatus::Dead),
             (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
         };
-        let half_sent = self.job.plan.kind == EffectKind::Attachment && self.parts.iter().any(|row| row.done.is_some());
+        // What may be said again, as a fetch, has reached nobody.
+        let reached = |row: &PartRow| row.done.is_some() && row.part.rule == Rule::Once;
+        let half_sent = self.job.plan.kind == EffectKind::Attachment && self.parts.iter().any(reached);
         let settlement = if half_sent { settlement.of_the_file_alone() } else { settlement };
         self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
         let (action, status) = (self.job.call.name, settlement.status.as_str());

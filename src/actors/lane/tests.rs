@@ -115,14 +115,14 @@ fn job() -> EffectJob {
     }
 }
 
-/// How it ends, how often the room was asked, and how many permits were taken for it.
-async fn ends(text_sent: bool, says: impl Fn() -> Submission) -> (Settlement, u32, u32) {
+/// How it ends, how often the room was asked, and how many permits were taken for it. `done`: the rule of a part before the file.
+async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement, u32, u32) {
     let channel = Arc::new(Channel::default());
-    if text_sent {
+    if let Some(rule) = done {
         let part = Part {
             no: 0,
-            name: "say".into(),
-            rule: Rule::Once,
+            name: "before".into(),
+            rule,
             request: String::new(),
             reference: None,
             shown_name: None,
@@ -147,7 +147,7 @@ fn held() -> Submission {
 
 #[actix_web::test]
 async fn who_types_on_and_on_holds_a_message_for_half_a_minute_and_no_permit() {
-    let (end, asked, permits) = ends(false, held).await;
+    let (end, asked, permits) = ends(None, held).await;
     assert!(end.body.contains("human_active") && end.status == CallStatus::Refused, "{}", end.body);
     let most = u32::try_from(LONGEST_HOLD_MS / 5_000).unwrap() + 1;
     assert!((2..=most).contains(&asked) && permits == 0, "asked {asked} times, {permits} permits");
@@ -159,10 +159,10 @@ async fn a_text_that_went_before_its_file_is_not_denied() {
     let texts: [(&dyn Fn() -> Submission, &str); 3] =
         [(&no, "human_active"), (&held, "human_active"), (&|| Submission::Go, "human_in_control")];
     for (says, code) in texts {
-        for text_sent in [false, true] {
-            let (end, ..) = ends(text_sent, says).await;
+        for done in [None, Some(Rule::Absolute), Some(Rule::Once)] {
+            let (end, ..) = ends(done, says).await;
             assert!(end.body.contains(code), "{}", end.body);
-            assert_eq!(end.body.contains("The text was sent"), text_sent, "{}", end.body);
+            assert_eq!(end.body.contains("The text was sent"), done == Some(Rule::Once), "{}", end.body);
         }
     }
 }
