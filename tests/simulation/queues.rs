@@ -89,7 +89,7 @@ fn callers_who_wait_are_bounded_and_answered_when_their_call_ends() {
     actix::System::new().block_on(async {
         let scene = Scene::new(Pace::AtOnce, MOST).await;
         assert!(scene.is_told(Command::Pause { reason: None }).await);
-        let waiting: Vec<_> = (0..MOST).map(|n| actix::spawn(scene.posts(tagged(n.into()), PATIENT))).collect();
+        let waiting: Vec<_> = (0..MOST).map(|n| actix::spawn(insists(scene.router.clone(), tagged(n.into())))).collect();
         until("they all wait", || scene.router.inspect(&room()).is_some_and(|view| view.parked == MOST)).await;
         let mut told = scene.posts(tagged(9), BRIEF).await;
         for _ in 0..2_000 {
@@ -186,6 +186,16 @@ impl Scene {
 
 async fn posts(router: RoomRouter, room: RoomAddress, call: Admitted, patience: Duration) -> CallOutcome {
     router.call(room, Batch { calls: vec![call], caller: caller() }, patience).await
+}
+
+/// Until there is a place.
+async fn insists(router: RoomRouter, call: Admitted) -> CallOutcome {
+    loop {
+        match posts(router.clone(), room(), call.clone(), PATIENT).await {
+            CallOutcome::Busy => tokio::time::sleep(BRIEF).await,
+            told => return told,
+        }
+    }
 }
 
 fn room() -> RoomAddress {
