@@ -15,6 +15,7 @@ use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
 use super::group::{Fence, Positions, Written};
 use super::lag::{Lag, Newest};
 use super::lane::{Lane, Work};
+use super::pause::Pause;
 use super::schema::{function_calls, owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
@@ -46,6 +47,7 @@ pub(super) struct Runner {
     bags: Vec<Vec<Finished>>,
     backoff: Duration,
     retry_at: Option<(Instant, Arc<str>)>,
+    fold_pause: Pause,
 }
 
 impl Runner {
@@ -72,13 +74,14 @@ impl Runner {
             bags: vec![],
             backoff: FIRST_BACKOFF,
             retry_at: None,
+            fold_pause: Pause::default(),
         }
     }
 
     pub fn run(mut self) {
         let lane = Arc::clone(&self.lane);
         let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
-        while lane.take(&mut work, if self.lag.is_empty() { LONG_QUIET } else { QUIET }).is_some() {
+        while lane.take(&mut work, self.quiet(Instant::now())).is_some() {
             if work.is_empty() {
                 self.fold();
                 continue;
@@ -111,14 +114,26 @@ impl Runner {
         }
     }
 
+    /// How long to wait for work before the indexes are looked after.
+    fn quiet(&self, now: Instant) -> Duration {
+        if self.lag.is_empty() { LONG_QUIET } else { self.fold_pause.left(now).clamp(QUIET, LONG_QUIET) }
+    }
+
     /// Brings a slice of what lags behind into its place, for want of other work. True: it did.
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
-        self.lag.fold(c, self.positions).unwrap_or_else(|error| {
-            // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
-            tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
-            false
-        })
+        match self.lag.fold(c, self.positions) {
+            Ok(more) => {
+                self.fold_pause = Pause::default();
+                more
+            }
+            Err(error) => {
+                // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
+                self.fold_pause.begins(Instant::now());
+                tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
+                false
+            }
+        }
     }
 
     // Boxed as they came: they go back to their rooms in the same boxes.

@@ -30,6 +30,7 @@ mod migrations;
 mod open;
 mod outbox;
 mod outbox_rows;
+mod pause;
 mod queries;
 mod recall;
 mod records;
