@@ -35,6 +35,8 @@ use files::Files;
 
 /// How often a running server looks whether a command beside it changed a company or a key.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
+// It counts within a second: this pause, and the reading after it.
+const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
 

@@ -72,13 +72,17 @@ async fn serve(shared: Data<Shared>, request: HttpRequest, payload: Payload) -> 
         return respond(answer).await;
     }
     let plan = shared.lock().receive(&incoming);
-    let answer = if plan.delay_ms == 0 {
+    let answer = if plan.delay_ms == 0 && plan.held.is_none() {
         act(&shared, incoming, &plan)
     } else {
         // On its own: a client that hangs up takes its request with it, but not what it had set in motion.
         let (shared, delay) = (shared.clone(), Duration::from_millis(plan.delay_ms));
         let late = actix_web::rt::spawn(async move {
             actix_web::rt::time::sleep(delay).await;
+            if let Some(mut held) = plan.held.clone() {
+                // Its other end goes only with the whole world.
+                let _ = held.changed().await;
+            }
             act(&shared, incoming, &plan)
         });
         late.await.unwrap_or_else(|_| Answer::of(0, Content::Cut))

@@ -101,12 +101,12 @@ pub fn nothing_is_started_once_a_person_has_it(world: &mut World) {
     let ana = known_here(world, "Ana", "ana@acme.example");
     let (ai_agent, room) = a_conversation(world);
     // Between the call's decision and its first word to the channel lies this look.
-    let slow = json!({"route": "GET /api/open/v1/rooms/{id}/agents/assignable", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("GET /api/open/v1/rooms/{id}/agents/assignable");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[assign_to("Raka Umpama")]));
     world.crm().is_at_it();
     let taken = room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana})));
     assert_eq!((taken.http, &taken.body["changed"]), (200, &json!(true)), "{taken:?}");
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!(answer.code(), "human_in_control", "{answer:?}");
     assert_eq!((writes(world).len(), &there(world)["agent_ids"]), (0, &json!([])), "nothing was said there");
@@ -122,11 +122,11 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
     world.crm().is_given_to(ROOM, RAKA);
     eventually("he has it", || (room.now()["assignee"] == RAKA).then_some(()));
     is_returned(&room);
-    let slow = json!({"route": "DELETE /api/open/v1/rooms/{id}/agents/{user}", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("DELETE /api/open/v1/rooms/{id}/agents/{user}");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[assign_to("Tari Rekaan").id("c1")]));
     world.crm().is_at_it();
     world.dies_and_comes_back();
+    world.crm().lets_go();
     drop(under_way.answer());
     eventually("she has it alone", || (there(world)["agent_ids"] == json!([TARI])).then_some(()));
     let ends = || (world.admin().call("c1").body["status"] == "succeeded").then_some(());
@@ -140,12 +140,12 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
 pub fn a_resolve_counts_when_the_channel_says_so_by_itself(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
-    let slow = json!({"route": "PUT /api/open/v1/rooms/{id}/resolve", "fault": "slow", "rate": 1.0, "ms": 700});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("PUT /api/open/v1/rooms/{id}/resolve");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[resolve("answered")]));
     world.crm().is_at_it();
     // From here on nobody can read how it stands there.
     world.crm().has("GET /api/open/v1/rooms/{id}", "status_500_html", 1.0);
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!((&answer.result()["changed"], &room.now()["status"]), (&json!(true), &json!("resolved")), "{answer:?}");
     let ends = room.facts("conversation_resolved");

@@ -2,14 +2,13 @@
 //! of it.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::crm::StandIn;
 use super::door::Door;
 use super::patience::eventually;
-use super::{World, within};
+use super::World;
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
 pub const TOKEN: &str = "canary-5d1c77-chat-token";
@@ -72,7 +71,7 @@ impl World {
         }
         self.given.lock().unwrap().push(path.rsplit_once('/').unwrap().1.to_owned());
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
-        within(Duration::from_secs(2), known).expect("a channel is known to a running server within a second");
+        eventually("a channel is known to a running server", known);
         path
     }
 
