@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::chat::Chat;
 use super::dates;
 use super::faults::Faults;
-use super::journal::Journal;
+use super::journal::{Journal, MOST_ENTRIES};
 use super::rates::Rates;
 use super::request::{Record, record};
 use super::seed;
@@ -104,7 +104,7 @@ impl World {
             signer: None,
             strict_digest: false,
             faults: Faults::new(seed),
-            journal: Journal::default(),
+            journal: Journal::of(MOST_ENTRIES),
             rates: Rates::default(),
             knobs,
             url: String::new(),
