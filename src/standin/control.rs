@@ -1,6 +1,8 @@
 //! `/_standin/…`: how a test looks at the stand-in and moves it. No token, no faults, not counted, not in the journal; it must
 //! never be reachable from anywhere but this machine, which is why the server binds to loopback by default.
 
+use std::sync::atomic::Ordering;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -32,6 +34,7 @@ pub fn answer(world: &mut World, incoming: &Incoming) -> (Answer, Vec<Later>) {
         ("GET", "knobs") => Ok(data(json!(world.knobs))),
         ("PUT", "knobs") => knobs(world, incoming),
         ("POST", "templates") => template(world, incoming),
+        ("GET", "under_way") => Ok(data(json!(world.under_way.load(Ordering::SeqCst)))),
         ("GET", "tokens") => Ok(data(world.tokens.all())),
         ("POST", "revoke") => revoke(world, incoming),
         ("POST", "rooms") => room(world, incoming, &mut later),

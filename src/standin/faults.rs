@@ -186,10 +186,9 @@ impl Faults {
 
     /// Whether this request is held, and what says when it may go on.
     pub fn holds(&mut self, method: &str, path: &str, org: Option<usize>) -> Option<watch::Receiver<()>> {
-        let mut holding = self.faults.iter_mut().filter(|fault| fault.drawn.kind == Kind::Held);
-        let fault = holding.find(|fault| fault.route.matches(method, path) && fault.hits(org))?;
-        fault.counts(org);
-        Some(self.goes_on.subscribe())
+        let mut holding =
+            self.faults.iter_mut().filter(|fault| fault.drawn.kind == Kind::Held && fault.route.matches(method, path));
+        holding.any(|fault| fault.hits(org) && fault.counts(org).kind == Kind::Held).then(|| self.goes_on.subscribe())
     }
 
     /// What else goes wrong with this request: how long it waits first, and what is played.

@@ -2,6 +2,8 @@
 //! **Invariant:** whatever is here changes only under the server's one lock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,8 @@ pub struct World {
     /// Where this server is reached.
     pub url: String,
     pub requests: u64,
+    /// What is still to happen after answers: webhooks on their way, and what is late on purpose.
+    pub under_way: Arc<AtomicUsize>,
     last_id: i64,
 }
 
@@ -109,6 +113,7 @@ impl World {
             knobs,
             url: String::new(),
             requests: 0,
+            under_way: Arc::default(),
             last_id: 31_000_000,
         };
         // The chat and the gateway belong to the first, also when nobody named a token of the CRM.

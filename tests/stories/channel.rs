@@ -26,14 +26,8 @@ fn a_conversation(world: &World) -> (Room, Room) {
     world.crm().customer_says(ROOM, "hello");
     let room = world.admin().room(ROOM);
     eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
-    all_is_heard(world);
+    world.has_heard_all();
     (world.ai_agent().room(ROOM), room)
-}
-
-/// Whatever the channel told so far has come to its room.
-fn all_is_heard(world: &World) {
-    let waiting = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("the inbox is empty", waiting);
 }
 
 fn there(world: &World) -> Value {
@@ -70,7 +64,7 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     assert_eq!(given.result()["agent"], json!({"id": raka, "name": "Raka Umpama"}), "{given:?}");
     assert_eq!((&there(world)["agent_ids"], &room.now()["assignee"]), (&json!([RAKA]), &json!(raka)));
     // What the channel tells us of it is nothing new.
-    all_is_heard(world);
+    world.has_heard_all();
     assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(raka), 0));
     assert_eq!(ai_agent.gets(resolve("answered").id("r1")).code(), "human_in_control");
 
@@ -78,14 +72,14 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     let given = ai_agent.gets(assign_to("tari.rekaan@standin.example"));
     assert_eq!(given.result()["agent"]["id"], TARI, "{given:?}");
     assert_eq!(there(world)["agent_ids"], json!([TARI]));
-    all_is_heard(world);
+    world.has_heard_all();
     assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(TARI), 0));
 
     is_returned(&room);
     let resolved = ai_agent.gets(resolve("answered").id("r2"));
     assert_eq!((&resolved.result()["changed"], &resolved.result()["reason_code"]), (&json!(true), &json!("answered")));
     assert_eq!((&there(world)["status"], &room.now()["status"]), (&json!("resolved"), &json!("resolved")));
-    all_is_heard(world);
+    world.has_heard_all();
     let ends = room.facts("conversation_resolved");
     assert_eq!((ends.len(), &ends[0]["reason_code"]), (1, &json!("answered")));
     let (raka, tari) = (format!("/agents/{RAKA}"), format!("/agents/{TARI}"));
@@ -162,9 +156,11 @@ pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
     let is_nobodys = |person: &str| {
+        // What it tells of our own doing must not come after the end of it.
+        world.has_heard_all();
         is_returned(&room);
         world.crm().is_taken_from(ROOM, person);
-        all_is_heard(world);
+        world.has_heard_all();
     };
     // There is no way to assign to a division there: of its people who have room we choose the least busy one.
     for n in 2..4 {

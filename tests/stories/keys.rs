@@ -2,11 +2,7 @@
 
 use crate::world::{World, create_tag, eventually};
 
-on_both_databases!(
-    a_revoked_key_is_refused,
-    a_key_made_beside_a_running_server_opens_it,
-    a_key_is_not_in_the_database
-);
+on_both_databases!(a_revoked_key_is_refused, a_key_made_beside_a_running_server_opens_it, a_key_is_not_in_the_database);
 
 pub fn a_revoked_key_is_refused(world: &mut World) {
     let room = world.a_room("web-1");

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::world::World;
 use crate::world::conversation::{Conversation, conversations, left_in};
 use crate::world::crm::TOKEN;
-use crate::world::{World, eventually};
 
 on_both_databases!(
     the_second_replay_changes_nothing,
@@ -119,8 +119,7 @@ pub fn what_conversations_do_comes_to_the_channel_in_their_order(world: &mut Wor
         rooms.iter().map(seen).collect()
     };
     // What the channel tells us of it itself comes to its end first.
-    let heard = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("the inbox is empty", heard);
+    world.has_heard_all();
     let (first, book) = (seen(world), [world.crm().deals(), world.crm().tickets()]);
     assert_eq!(first.len() as u64, first_time["conversations"].as_u64().unwrap());
 

@@ -159,8 +159,7 @@ pub fn a_files_journey_is_seen(world: &mut World) {
     world.dies_and_comes_back();
     let robot = world.ai_agent().room(&robot.id);
     world.crm().tells_status(&world.crm().got_on_whatsapp(RINA)[0]["id"], "sent");
-    let quiet = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("all is heard", quiet);
+    world.has_heard_all();
     assert_eq!(files(world, &robot)[0]["status"], "read");
 
     // One that never arrives: the call stays as it was answered, and the model hears of it on its next turn.
@@ -281,6 +280,5 @@ pub fn operators_and_the_doctor_see_the_number(world: &mut World) {
     assert_eq!(line["status"], "ok", "{line}");
     // Tags and people live here: WhatsApp has no inbox.
     assert_eq!(robot.gets(crate::world::create_tag(&["vip"])).result()["added"], json!(["vip"]));
-    let settled = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("statuses are brought to their rooms", settled);
+    world.has_heard_all();
 }

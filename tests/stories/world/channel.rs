@@ -5,10 +5,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::World;
 use super::crm::StandIn;
 use super::door::Door;
 use super::patience::eventually;
-use super::World;
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
 pub const TOKEN: &str = "canary-5d1c77-chat-token";
@@ -75,6 +75,12 @@ impl World {
         path
     }
 
+    /// Whatever the channel had to tell so far has come to its room.
+    pub fn has_heard_all(&self) {
+        let all = || (self.crm().has_told_all() && self.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+        eventually("all that was told is heard", all);
+    }
+
     /// Somebody without a key.
     pub fn outside(&self) -> Door {
         self.caller("")
@@ -93,6 +99,11 @@ impl StandIn {
     /// Changes how it behaves.
     pub fn behaves(&self, knobs: &Value) {
         assert_eq!(self.door.send("PUT", "/_standin/knobs", Some(knobs)).http, 200);
+    }
+
+    /// No webhook of it is on its way.
+    fn has_told_all(&self) -> bool {
+        self.door.get("/_standin/under_way").body["data"] == 0
     }
 
     /// Somebody new answers customers there: their id.
