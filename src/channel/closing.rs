@@ -70,3 +70,27 @@ fn code(settlement: &Settlement) -> Option<String> {
     let body: serde_json::Value = serde_json::from_str(&settlement.body).ok()?;
     body["error"]["code"].as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::{CallStatus, Next, Refusal};
+
+    fn made_of(came: Sent) -> serde_json::Value {
+        let Sent::Done(done) = sent(came) else { panic!("it holds the resolve up") };
+        serde_json::from_str(&done.answer).unwrap()
+    }
+
+    #[test]
+    fn whatever_the_channel_makes_of_it_the_resolve_goes_on() {
+        let refusal = Refusal::new("window_closed", Next::WaitForHuman, "Too late.");
+        let refused = Sent::Refused(Settlement::error(CallStatus::Refused, &refusal));
+        assert_eq!(made_of(refused), serde_json::json!({"status": "not_sent", "why": "window_closed"}));
+        assert_eq!(made_of(Sent::Doubtful { why: "lost".into() })["status"], "unconfirmed");
+        let Sent::Done(done) = given_up() else { panic!("it holds the resolve up") };
+        assert_eq!((done.record.as_str(), done.answer.contains(UNAVAILABLE)), ("", true));
+        for unknown in [Found::Absent, Found::Unprovable { why: "".into() }, Found::Later { after_ms: 1, why: "".into() }] {
+            assert_eq!(found(unknown), Found::Done(unconfirmed()));
+        }
+    }
+}
