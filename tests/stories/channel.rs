@@ -162,6 +162,8 @@ pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
     let is_nobodys = |person: &str| {
+        // Heard only after the return, that they were let in would be somebody's doing.
+        all_is_heard(world);
         is_returned(&room);
         world.crm().is_taken_from(ROOM, person);
         all_is_heard(world);
