@@ -17,5 +17,5 @@ mod whatsapp_cloud;
 
 pub use channels::{ChannelEars, Channels, Signatures};
 pub use qontak::{CheckProblem, CheckReport, QontakChannel};
-pub use sourced::Sourced;
+pub use sourced::{Sourced, SourcedParts};
 pub use whatsapp_cloud::WhatsappCloud;

@@ -109,9 +109,18 @@ pub struct SentFile {
     pub sha256: String,
     pub size: u64,
     pub mime: String,
-    /// `image`, `video`, `audio`, `document`: as what the channel shows it.
+    /// `image`, `video`, `audio`, `document`: as what the channel shows it; or [`SentFile::LINK`].
     pub kind: String,
     pub filename: String,
+}
+
+impl SentFile {
+    /// Kind of what is too large for its channel: the customer is sent where it can be read, for a while, and is told so.
+    pub const LINK: &str = "link";
+
+    pub fn is_link(&self) -> bool {
+        self.kind == Self::LINK
+    }
 }
 
 /// A file the customer was sent, for as long as the same one is not to be sent again by mistake.

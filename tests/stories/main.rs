@@ -44,6 +44,7 @@ mod held;
 mod isolation;
 mod keys;
 mod kills;
+mod large_files;
 mod links;
 mod log;
 mod memory;

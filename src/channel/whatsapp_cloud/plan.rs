@@ -16,6 +16,7 @@ use crate::room::{CameAbout, ClosingOutcome, Format, Settlement};
 use super::WhatsappCloud;
 use super::envelope::recipient_unreachable;
 use super::part::{Message, number};
+use crate::channel::sourced::with_words;
 
 impl WhatsappCloud {
     pub(super) async fn next(&self, job: &EffectJob, ended: &[PartRow]) -> Result<Planned, Arc<str>> {
@@ -52,6 +53,12 @@ impl WhatsappCloud {
         }
         let Some(to) = number(&job.customer.handle) else { return Err(recipient_unreachable().into()) };
         let session = self.session(job.address.company).await?;
+        if let Some(link) = &job.link {
+            return Message::Link { to, text: with_words(&file, caption.as_deref(), link) }
+                .part(job, ended)
+                .map(Planned::Write)
+                .map_err(Stop::store);
+        }
         // Before the first word reaches the customer: a text about a file that cannot come would be worse than none.
         self.media(job, &session, &file).await?;
         let message = match &caption {
