@@ -234,8 +234,7 @@ fn build_router(
 ) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
     let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
     let channel = Arc::new(channel);
-    let (library, fetcher) = (files.library.clone(), files.fetcher.clone());
-    let sourced = Sourced::new(channel.clone(), store.outbox(), fetcher, library, clock.clone());
+    let sourced = Sourced::new(files.sourced(channel.clone(), store, &clock));
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {

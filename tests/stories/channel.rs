@@ -156,7 +156,7 @@ pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
     let is_nobodys = |person: &str| {
-        // What it tells of our own doing must not come after the end of it.
+        // Heard only after the return, that they were let in would be somebody's doing.
         world.has_heard_all();
         is_returned(&room);
         world.crm().is_taken_from(ROOM, person);

@@ -112,6 +112,7 @@ fn job() -> EffectJob {
         epoch: 1,
         since: Timestamp(0),
         retries: 0,
+        link: None,
     }
 }
 

@@ -252,6 +252,7 @@ impl Scene {
             epoch: 1,
             since: WallClock.now(),
             retries: 0,
+            link: None,
         }
     }
 

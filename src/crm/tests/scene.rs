@@ -263,6 +263,7 @@ impl Scene {
             epoch: 1,
             since: self.clock.now(),
             retries: 0,
+            link: None,
         }
     }
 
