@@ -35,6 +35,8 @@ use files::Files;
 
 /// How often a running server looks whether a command beside it changed a company or a key.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
+// It counts within a second: this pause, and the reading after it.
+const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
 
@@ -238,8 +240,7 @@ fn build_router(
 ) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
     let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
     let channel = Arc::new(channel);
-    let (library, fetcher) = (files.library.clone(), files.fetcher.clone());
-    let sourced = Sourced::new(channel.clone(), store.outbox(), fetcher, library, clock.clone());
+    let sourced = Sourced::new(files.sourced(channel.clone(), store, &clock));
     let threads = Threads::new(config.workers);
     let journal = store.journal(Arc::new(threads.clone()))?;
     let options = RouterOptions {

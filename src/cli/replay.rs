@@ -96,6 +96,14 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
         context.output.note("bellhop: what came to the stand-in is not what the calls were told");
         return Ok(Exit::Failed);
     }
+    if let Some(arrived) = tally.at_the_standin.as_ref().filter(|arrived| arrived.not_compared > 0) {
+        context.output.note(&format!(
+            "bellhop: {} rooms could not be compared, because the stand-in's journal has dropped {} requests; replay fewer \
+             conversations, or start the stand-in with more --journal-entries",
+            arrived.not_compared, arrived.journal_dropped
+        ));
+        return Ok(Exit::Failed);
+    }
     if tally.bad_lines > 0 || tally.failed_requests > 0 {
         let text = format!("bellhop: {} bad lines, {} failed requests", tally.bad_lines, tally.failed_requests);
         context.output.note(&text);
