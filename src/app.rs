@@ -119,7 +119,8 @@ impl Running {
                 .wrap_fn(move |request, service| {
                     let guard = InFlight::enter(&counted);
                     let absent = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
-                    let answer = if absent { Err((request, stopping.load(Ordering::Acquire))) } else { Ok(service.call(request)) };
+                    let answer =
+                        if absent { Err((request, stopping.load(Ordering::Acquire))) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
                         match answer {

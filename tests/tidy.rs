@@ -222,9 +222,8 @@ const STATUS_CODES: &str = "HTTP status codes live in api/problem.rs";
 
 /// An answer made of its status's name, whichever that is: `HttpResponse::ServiceUnavailable()`, `ErrorNotFound(…)`.
 fn names_a_status(line: &str) -> bool {
-    let follows = |start: &str, wanted: fn(&str) -> bool| {
-        line.match_indices(start).any(|(at, _)| wanted(&line[at + start.len()..]))
-    };
+    let follows =
+        |start: &str, wanted: fn(&str) -> bool| line.match_indices(start).any(|(at, _)| wanted(&line[at + start.len()..]));
     follows("HttpResponse::", |rest| rest.starts_with(char::is_uppercase) || rest.starts_with("build"))
         || follows("actix_web::error::Error", |rest| rest.starts_with(char::is_uppercase))
 }

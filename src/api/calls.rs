@@ -310,7 +310,8 @@ mod tests {
 
     #[actix_web::test]
     async fn every_call_is_answered_in_its_place() {
-        let door = DoorAnswer { call_id: None, tool_call_id: None, name: "nope".into(), meaning: Meaning([0; 16]), refusal: refusal() };
+        let door =
+            DoorAnswer { call_id: None, tool_call_id: None, name: "nope".into(), meaning: Meaning([0; 16]), refusal: refusal() };
         let body = error_body(&door);
         let sources = [Source::Room(0), Source::Door(Box::new(door), body), Source::Repeat(0), Source::Room(1)];
         let answers = answers(&[(CallStatus::Succeeded, false), (CallStatus::Parked, false)]);

@@ -55,12 +55,8 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
     assert_eq!((config.stop_within_s, &config.file), (10, &flags.config), "an empty variable is none");
     let told: Vec<_> = config.shown.iter().filter(|shown| shown.origin != Origin::Default).collect();
     let told: Vec<_> = told.iter().map(|shown| (shown.key, shown.value.as_str(), shown.origin.to_string())).collect();
-    let expected = [
-        ("migrate", "false", "file"),
-        ("workers", "5", "flag"),
-        ("idle_after_s", "9", "environment"),
-        ("readers", "3", "file"),
-    ];
+    let expected =
+        [("migrate", "false", "file"), ("workers", "5", "flag"), ("idle_after_s", "9", "environment"), ("readers", "3", "file")];
     assert_eq!(told, expected.map(|(key, value, origin)| (key, value, origin.to_owned())));
 }
 

@@ -155,12 +155,7 @@ fn calls_of_room(
 }
 
 /// Number, time and, if it is one, causing call of the room's events after `bottom` up to `top`, newest first.
-fn events_between(
-    conn: &mut Conn,
-    room: &RoomRow,
-    bottom: i64,
-    top: i64,
-) -> Result<Vec<(i64, i64, Option<String>)>, StoreError> {
+fn events_between(conn: &mut Conn, room: &RoomRow, bottom: i64, top: i64) -> Result<Vec<(i64, i64, Option<String>)>, StoreError> {
     let positions = history::positions(conn, room.key.0.as_bytes(), bottom, top - bottom)
         .map_err(|error| sort(error, "reading the calls of a room"))?;
     let found: Vec<(i64, i64, String, String)> = run!(conn, "reading the calls of a room", |c| room_events::table

@@ -56,7 +56,8 @@ pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
 pub use records::{
-    AuditRow, CallFilter, CallPlace, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow,
+    AuditRow, CallFilter, CallPlace, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent,
+    WebhookRow,
 };
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, link_key, new_key};
