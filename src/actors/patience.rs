@@ -120,7 +120,7 @@ impl RoomRouter {
         if self.company(room.company).await.is_err() {
             return CommandOutcome::Unavailable;
         }
-        let command = Arc::new(command);
+        let (command, since) = (Arc::new(command), self.now());
         let end = Instant::now() + COMMAND_PATIENCE;
         let mut sends = 0;
         loop {
@@ -133,7 +133,19 @@ impl RoomRouter {
             };
             match timeout_at(end, answer).await {
                 Ok(Ok(CommandReply::Done { answer, room })) => return CommandOutcome::Done { answer, room },
-                Ok(Ok(CommandReply::Refused(refusal))) => return CommandOutcome::Refused(refusal),
+                Ok(Ok(CommandReply::Refused { refusal, doubtful: false, .. })) if sends == 1 => {
+                    return CommandOutcome::Refused(refusal);
+                }
+                // It may have landed unheard, and then it is in its own way. Its room's journal knows.
+                Ok(Ok(CommandReply::Refused { refusal, room: summary, .. })) => {
+                    return match self.0.memory.has_event(room, cause, since).await {
+                        Ok(true) => {
+                            CommandOutcome::Done { answer: CommandAnswer { created: false, changed: true }, room: summary }
+                        }
+                        Ok(false) => CommandOutcome::Refused(refusal),
+                        Err(_) => CommandOutcome::OutcomeUnknown,
+                    };
+                }
                 // An actor that died under it may have done it before.
                 Ok(Ok(CommandReply::Unavailable)) if sends == 1 => return CommandOutcome::Unavailable,
                 Ok(Ok(CommandReply::Unavailable | CommandReply::Unclear)) => return CommandOutcome::OutcomeUnknown,

@@ -19,7 +19,7 @@ use crate::room::{
     Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, deliveries, tag,
 };
 
-use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
+use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer, TimerKind};
 use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
 
 pub use approval::reread;
@@ -66,6 +66,8 @@ pub struct Turn<'a> {
     pub opened: OpenCalls,
     /// A waiting call wants the roster's answer, though the room was in its queue before.
     pub ask_roster: bool,
+    /// Timers that were brought. Whatever came of it, they do not stay due.
+    judged: Vec<TimerKind>,
     request: request::Request,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Turn<'a> {
             decided_effects: vec![],
             opened: OpenCalls::new(),
             ask_roster: false,
+            judged: vec![],
             request: request::Request::default(),
         }
     }
@@ -114,6 +117,9 @@ impl<'a> Turn<'a> {
     /// Carries out a command.
     pub fn command(&mut self, command: &Command, by: &By, cause: &Cause) -> Result<CommandAnswer, Refusal> {
         let created = !self.room.exists();
+        if let (Cause::Timer(_), Some(kind), false) = (cause, timers::of(command), created) {
+            self.judged.push(kind);
+        }
         if let Some(message_id) = command.message_id()
             && self.messages.contains(&MessageKey::of(self.address, message_id))
         {
@@ -184,7 +190,7 @@ impl<'a> Turn<'a> {
 
     /// Whether there is anything to commit.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && self.judged.is_empty()
     }
 
     fn decide(&mut self, admitted: &Admitted, was_parked: bool) -> StoredAnswer {

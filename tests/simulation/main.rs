@@ -18,6 +18,7 @@ mod others;
 mod poison;
 mod queues;
 mod takeovers;
+mod timers;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
