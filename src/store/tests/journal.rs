@@ -180,6 +180,14 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
         };
         assert!(has(&written.cause, written.at.0), "it was written down then");
         assert!(!has(&written.cause, written.at.0 + 1) && !has(&Cause::Request("x".into()), 0));
+        // A step that changed nothing but when to look again.
+        let mut quiet = room.calls(&[]);
+        quiet.timers.push(TimerChange::Set { kind: TimerKind::Offer, due: Timestamp(90), cause: "p1".into() });
+        let version = quiet.version;
+        assert_eq!(serving.one(quiet), None);
+        assert_eq!(serving.load(&room.address).unwrap().version, version);
+        let due = |until: i64| wait(memory.due_timers(Timestamp(until), None, 10)).unwrap().len();
+        assert_eq!((due(89), due(90)), (0, 1));
         let mut ending = room.calls(&["z"]);
         ending.ended_calls.push(room.ended("p1"));
         ending.timers.push(TimerChange::Clear { kind: TimerKind::Offer });
