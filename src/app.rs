@@ -33,9 +33,8 @@ pub use files::open_library;
 
 use files::Files;
 
-/// How often a running server looks whether a command beside it changed a company or a key.
+/// How often a running server looks whether a command beside it changed a company or a key, which counts within a second.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
-// It counts within a second: this pause, and the reading after it.
 const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
@@ -114,16 +113,18 @@ impl Running {
             join_thread(&of_threads);
             let (api, counted, ready) = (of_api.clone(), counted.clone(), ready_seen.clone());
             App::new()
-                .wrap_fn(move |request, service| {
+                .wrap_fn(move |mut request, service| {
                     let guard = InFlight::enter(&counted);
+                    let hold = api::Hold::on(&mut request);
                     let leaving = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
                     let answer = if leaving { Err(request) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
-                        match answer {
-                            Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
-                            Err(request) => Ok(request.into_response(leaving_answer()).map_into_right_body()),
-                        }
+                        let answer = match answer {
+                            Ok(answer) => answer.await?,
+                            Err(request) => request.into_response(leaving_answer()),
+                        };
+                        Ok(answer.map_body(|_, body| hold.until_written(body)))
                     }
                 })
                 .configure(move |service| api::configure(service, api))

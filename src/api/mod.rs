@@ -32,6 +32,7 @@ mod files;
 mod hand_over;
 mod handlers;
 mod headers;
+mod inflow;
 mod line;
 mod machine;
 mod openapi;
@@ -51,5 +52,6 @@ mod visit;
 mod webhooks;
 
 pub use auth::{Access, KeyRing};
+pub use inflow::Hold;
 pub use routes::{Method, Route, routes};
 pub use state::{Api, Streams, configure};

@@ -11,6 +11,8 @@ on_both_databases!(
     two_requests_in_one_packet_are_answered_in_turn,
 );
 
+on_sqlite_alone!(a_body_without_an_end_holds_no_connection);
+
 const CALL: &[u8] = br#"{"calls":[{"call_id":"slow-1","name":"create_tag","arguments":{"tags":["vip"]}}]}"#;
 
 pub fn a_slow_client_holds_up_nobody(world: &mut World) {
@@ -76,4 +78,32 @@ pub fn two_requests_in_one_packet_are_answered_in_turn(world: &mut World) {
         assert_eq!(wire.receive().unwrap().json()["calls"][0]["call_id"], id);
     }
     assert_eq!(room.calls_in_journal(), ["slow-1", "next-1"]);
+}
+
+/// What its sender never ends, and nobody reads, is answered, and the connection closed.
+pub fn a_body_without_an_end_holds_no_connection(world: &mut World) {
+    world.a_room("web-1");
+    let key = format!("Authorization: Bearer {}\r\nContent-Type: ", world.agent_key);
+    let (json, calls) = (format!("{key}application/json"), "/v1/rooms/web-1/function-calls");
+    let large = format!("49000\r\n{}", "x".repeat(0x48000));
+    let rows = [
+        ("without a key", format!("POST {calls}"), "X-A: b".to_owned(), "10\r\nx", 401),
+        ("to nowhere", "POST /v1/nowhere".to_owned(), json.clone(), "10\r\nx", 404),
+        ("by another verb", format!("PUT {calls}"), json.clone(), "10\r\nx", 405),
+        ("in another language", format!("POST {calls}"), format!("{key}text/plain"), "", 415),
+        ("too large already", format!("POST {calls}"), json, large.as_str(), 413),
+    ];
+    let begun = rows.map(|(what, line, head, body, status)| {
+        let mut wire = world.wire();
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\n{head}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        wire.send(head.as_bytes()).unwrap();
+        // It may be closed before all of it has left.
+        let _ = wire.send(body.as_bytes());
+        (what, wire, status)
+    });
+    for (what, mut wire, status) in begun {
+        assert_eq!(wire.receive().unwrap_or_else(|problem| panic!("{what}: {problem}")).status, status, "{what}");
+        let more = wire.line().expect_err(what).kind();
+        assert!(matches!(more, std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset), "{what}: {more:?}");
+    }
 }
