@@ -53,5 +53,6 @@ mod webhooks;
 
 pub use auth::{Access, KeyRing};
 pub use inflow::Hold;
+pub use machine::not_serving;
 pub use routes::{Method, Route, routes};
 pub use state::{Api, Streams, configure};

@@ -62,6 +62,7 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
         None => Beside::of(&client).await,
     };
     if args.set_up {
+        let _waiting = context.output.waits_for("making what the conversations need");
         set_up::make(&client, &named(&args.file)?, &mut tally).await?;
     }
     if let Some(beside) = &beside {
