@@ -15,6 +15,7 @@ pub mod patience;
 pub mod port;
 pub mod postgres;
 pub mod program;
+pub mod skip;
 pub mod small_disk;
 pub mod told;
 pub mod whatsapp;
