@@ -56,7 +56,7 @@ pub fn a_customer_who_writes_wakes_the_room(world: &mut World) {
         room.now()["last_event_at"].as_str().is_some_and(|now| now > until.as_str()).then_some(())
     });
     assert!(is(&room, "snoozed"));
-    assert_eq!(room.hears("m1", "Hello? Is anybody there?").http, 200);
+    assert_eq!(room.hears("m1", "Hello? Is anybody there?").http, 201);
     assert!(is(&room, "open"), "{}", room.now());
     assert_eq!(room.facts("room_woken"), Vec::<Value>::new(), "and no timer is left that would say so");
 }
