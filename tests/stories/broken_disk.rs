@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::world::fault::Fault;
 use crate::world::{Call, World, create_tag};
 
 on_sqlite_alone!(a_failed_sync_of_the_journal_ends_the_process, a_failed_sync_of_the_file_ends_the_process);
@@ -12,7 +13,7 @@ on_sqlite_alone!(a_failed_sync_of_the_journal_ends_the_process, a_failed_sync_of
 pub fn a_failed_sync_of_the_journal_ends_the_process(world: &mut World) {
     let room = world.a_room("web-1");
     room.gets(create_tag(&["before"]).id("c1")).result();
-    let Some(fault) = world.server().syncs_fail_on("store-journal") else { return };
+    let Some(fault) = Fault::of_syncs(world.server().id(), "store-journal") else { return };
     let answer = room.door.begins(room.getting(&[create_tag(&["doubtful"]).id("c2")])).answer();
     if let Some(answer) = answer {
         assert_eq!((answer.http, answer.code()), (503, "outcome_unknown"), "{answer:?}");
@@ -31,7 +32,7 @@ pub fn a_failed_sync_of_the_journal_ends_the_process(world: &mut World) {
 /// The journal's own syncs go well; that of the file, which the log is brought into from time to time, does not.
 pub fn a_failed_sync_of_the_file_ends_the_process(world: &mut World) {
     let room = world.a_room("web-1");
-    let Some(fault) = world.server().syncs_fail_on("store-checkpoin") else { return };
+    let Some(fault) = Fault::of_syncs(world.server().id(), "store-checkpoin") else { return };
     let mut acknowledged: Vec<String> = vec![];
     while world.still_runs() {
         let calls: Vec<(String, Call)> = (0..50)

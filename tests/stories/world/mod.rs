@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod crm;
 pub mod database;
 pub mod door;
+pub mod fault;
 pub mod file;
 pub mod file_host;
 pub mod patience;

@@ -1,7 +1,6 @@
 //! The real program, as a stranger runs it: its commands and its server, always ended by their own process id.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::patience::{eventually, within};
-use super::skip;
 use super::wire::Wire;
 
 /// The program with nothing of our own surroundings in it, `under` another one or alone. `BELLHOP_TEST_PROGRAM` names a
@@ -154,33 +152,9 @@ impl Server {
         within(limit, || self.child.try_wait().unwrap())
     }
 
-    /// From now on every sync that its thread of this name asks for fails, until the answer is dropped. `None`, said loudly, where
-    /// tracing is forbidden.
-    pub fn syncs_fail_on(&self, thread: &str) -> Option<Fault> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten();
-        let named = |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == thread);
-        let task = tasks.into_iter().find(named).unwrap_or_else(|| panic!("no thread is called {thread}"));
-        let id = task.file_name().into_string().unwrap();
-        if !skip::may_trace() {
-            return None;
-        }
-        let calls = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"];
-        let mut strace = Command::new("strace");
-        strace.args(calls).args(["-o", "/dev/null", "-p", &id]).stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut fault = Fault(strace.spawn().unwrap());
-        let traced = || fs::read_to_string(task.path().join("status")).is_ok_and(|text| !text.contains("TracerPid:\t0\n"));
-        let attached = eventually("strace holds the thread", || match fault.0.try_wait().unwrap() {
-            Some(_) => Some(false),
-            None => traced().then_some(true),
-        });
-        if !attached {
-            let mut why = String::new();
-            let _ = fault.0.stderr.take().map(|mut said| said.read_to_string(&mut why));
-            let forbidden = why.contains("not permitted");
-            skip::skipped("a disk that fails to sync", &format!("strace may not attach: {why}"), forbidden);
-            return None;
-        }
-        Some(fault)
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory it ever had at once, in KiB.
@@ -198,16 +172,6 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.is_killed();
-    }
-}
-
-/// A strace that lets something fail.
-pub struct Fault(Child);
-
-impl Drop for Fault {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
