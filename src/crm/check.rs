@@ -10,6 +10,7 @@ use crate::actors::outside::{Counterpart, CrmDialect};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
+use super::custom_fields;
 use super::sheet::{DEAL, Sheet, TICKET};
 use super::template::Template;
 use crate::outbound::{Step, Stop};
@@ -59,6 +60,7 @@ impl QontakCrm {
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
         let too_long = || Stop::later(0, format!("nothing within {} s", PATIENCE.as_secs()));
         let looked = tokio::time::timeout(PATIENCE, self.look(company)).await.unwrap_or_else(|_| Err(too_long()));
+        self.refreshes_end(PATIENCE / 4).await;
         looked.map_err(|stop| match stop {
             Stop::Refuse(_) => CheckProblem::NotConnected,
             Stop::Later { why, .. } => self.problem(company, why),
@@ -100,6 +102,6 @@ fn checked(sheet: &Sheet, template: &Template, reference_field: &str) -> Checked
         pipelines: template.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
         owners: template.choices(sheet.owner.0).len(),
         custom_fields: template.fields.iter().filter(|row| row.custom).count(),
-        reference_field: template.custom(reference_field).is_some(),
+        reference_field: template.custom(reference_field).is_some_and(custom_fields::takes_reference),
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::{Class, Inner, Outcome as Sorted, backoff_ms, sort};
-use crate::room::Refusal;
+use crate::room::tag::fold;
+use crate::room::{CompanyNo, Refusal};
 
 use super::QontakCrm;
 use super::answer;
@@ -90,8 +91,28 @@ impl QontakCrm {
         }
         self.distrust_template(company, sheet).await;
         self.desk(company).forget_contact(&job.customer.handle);
-        let refusal: Refusal = refusals::crm_refused(said);
+        let refusal: Refusal = match self.is_about_mark(company, part, said.as_deref()) {
+            true => refusals::mark_refused(sheet.kind),
+            false => refusals::crm_refused(said),
+        };
         Sent::Refused(answer::refused(&refusal))
+    }
+
+    /// Whether the CRM's "no" is about our own reference, which no model has given; then others go without it for a while.
+    fn is_about_mark(&self, company: CompanyNo, part: &Part, said: Option<&str>) -> bool {
+        let desk = self.desk(company);
+        let (Some(mark), Some(said), Some(session)) = (&part.reference, said, desk.session()) else { return false };
+        let options = &session.access.options;
+        let is = said.contains(mark.as_str()) || fold(said).contains(&fold(&options.reference_field));
+        if is {
+            tracing::warn!(
+                event = "crm.mark_refused",
+                company = company.0,
+                "the CRM refused a record because of the field with our reference"
+            );
+            desk.goes_unmarked(self.clock.now().plus_ms(options.template_ttl_ms));
+        }
+        is
     }
 
     /// 401 and 403: nothing was done. A token that can be refreshed is, once.

@@ -40,6 +40,7 @@ use line::{Shown, Wishes};
 use slot::{Flight, Lane};
 
 pub use address::{Api, encoded};
+pub use client::was_too_long;
 pub use credentials::{Credentials, TokenFile};
 pub use fetch::{Fetcher, Incoming, NotFetched, Wish};
 pub use form::{form_of, told_name};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::{ResultJson, answer_body};
 use super::delivery::{Delivery, DeliveryWord};
-use super::event::Because;
+use super::event::{Because, Customer};
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
@@ -131,7 +131,8 @@ pub struct Sent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     pub kind: RecordKind,
-    /// The record's id there.
+    /// The record's id there. Empty: it was made, as a person says, who did not say which it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// The short code a customer may be told (tickets).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,8 +141,14 @@ pub struct Link {
     /// What its creation meant (`Intent`); absent for a record that was only found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
+    /// Other intents that would have made the same: the CRM's usual pipeline, named or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     #[serde(default)]
     pub episode: u32,
+    /// When the room was told of it last; the room's own word, not its teller's.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub at: Timestamp,
     /// The creating call's result, one JSON object: what an equal intent is answered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Arc<str>>,
@@ -195,6 +202,9 @@ pub struct OpenEffect {
     pub epoch: i64,
     /// Conversation episode in which it was decided: intents are equal only within one.
     pub episode: u32,
+    /// Whose wish it was, where that is not the room's present customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Box<Customer>>,
     pub since: Timestamp,
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -210,6 +220,11 @@ pub struct OpenEffect {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 pub(super) fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_unset(at: &Timestamp) -> bool {
+    at.0 == 0
 }
 
 impl OpenEffect {
@@ -249,9 +264,10 @@ impl Outside {
         self.effects.iter().find(|effect| effect.call_id == *call_id)
     }
 
-    /// Whether a record of this kind is being made.
-    pub fn is_making(&self, kind: RecordKind) -> bool {
-        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind.into() && !effect.stranded)
+    /// Calls to make a record of this kind that have no end, decided in this episode or later.
+    pub fn creates(&self, kind: RecordKind, episode: u32) -> impl Iterator<Item = &OpenEffect> {
+        let creates = move |effect: &&OpenEffect| effect.plan.creates && effect.plan.kind == kind.into();
+        self.effects.iter().filter(creates).filter(move |effect| effect.episode >= episode)
     }
 
     /// Whether an effect of this kind is under way.
@@ -261,24 +277,27 @@ impl Outside {
 
     /// The room's own record of this kind: the one linked last.
     pub fn linked(&self, kind: RecordKind) -> Option<&Link> {
-        self.links.iter().rev().find(|link| link.kind == kind)
+        self.links.iter().rev().find(|link| link.kind == kind && !link.id.is_empty())
     }
 
     /// The room's record of this kind with this id or number.
     pub fn known_as(&self, kind: RecordKind, name: &str) -> Option<&Link> {
+        // No name is empty.
         let is = |link: &&Link| link.id == name || link.number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(name));
         self.links.iter().rev().find(|link| link.kind == kind && is(link))
     }
 
     /// A record linked again keeps what its creation meant: an equal intent must find it also after it was changed.
     pub(super) fn link(&mut self, mut link: Link) {
-        let same = |known: &&Link| known.kind == link.kind && known.id == link.id;
-        if let (None, Some(known)) = (&link.intent, self.links.iter().find(same)) {
+        let is = (link.kind, link.id.clone());
+        let same = |known: &Link| !known.id.is_empty() && (known.kind, &known.id) == (is.0, &is.1);
+        if let (None, Some(known)) = (&link.intent, self.links.iter().find(|known| same(known))) {
             link.intent.clone_from(&known.intent);
+            link.also.clone_from(&known.also);
             link.result.clone_from(&known.result);
             link.episode = known.episode;
         }
-        self.links.retain(|known| known.kind != link.kind || known.id != link.id);
+        self.links.retain(|known| !same(known));
         self.links.push(link);
         let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);
         self.links.drain(..surplus);

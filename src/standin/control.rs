@@ -162,7 +162,7 @@ fn template(world: &mut World, incoming: &Incoming) -> Outcome {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Revoke {
-    /// `crm`, `chat` or `bot`.
+    /// `crm`, `crm_access`, `chat` or `bot`.
     kind: String,
     #[serde(default)]
     org: usize,
