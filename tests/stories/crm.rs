@@ -144,6 +144,8 @@ pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
     let other = world.a_room("web-2");
     other.gets(calls("create_deal", json!({"name": "Ten tents"})).id("x1"));
     world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "lose_answer", "times": 2}));
+    // So slow that both are on their way before either is made.
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 600, "times": 2}));
     let doors = world.ai_agent();
     let asks = vec![room.getting(&[create_deal("Two boats").id("c1")]), other.getting(&[create_deal("Two boats").id("c2")])];
     doors.at_once(asks);
@@ -220,7 +222,7 @@ pub fn another_customers_deal_is_not_touched(world: &mut World) {
     assert_eq!(answer.code(), "not_this_customers", "{answer:?}");
     let changed = room.gets(calls("update_deal", json!({"amount": 7})));
     assert_eq!(changed.result()["deal"]["name"], "Two boats", "{changed:?}");
-    assert_eq!(room.gets(create_deal("Ten tents")).result().get("already_existed"), None);
+    assert_eq!(room.gets(create_deal("Ten tents").id("anew")).result().get("already_existed"), None);
     assert_eq!(world.crm().named("deals", "Ten tents").len(), 2);
 }
 
