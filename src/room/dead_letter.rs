@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
-use super::effect::{EffectKind, Link, OpenEffect, RecordKind, Settlement};
+use super::effect::{EffectKind, OpenEffect, RecordKind, Settlement};
 use super::event::{Fact, ParkedOn};
 use super::ids::{CallId, Timestamp};
+use super::link::Link;
 use super::refusal::{Next, Refusal};
 use super::state::{CallStatus, Room};
 

@@ -11,6 +11,7 @@ use super::delivery::{Delivery, DeliveryWord};
 use super::event::{Because, Customer};
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
+use super::link::Link;
 use super::refusal::{Next, Refusal};
 use super::source::Source;
 use super::state::CallStatus;
@@ -137,33 +138,6 @@ pub struct Sent {
     pub result: Arc<str>,
 }
 
-/// A record in the CRM that belongs to this room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    pub kind: RecordKind,
-    /// The record's id there. Empty: it was made, as a person says, who did not say which it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub id: String,
-    /// The short code a customer may be told (tickets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
-    pub name: String,
-    /// What its creation meant (`Intent`); absent for a record that was only found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<String>,
-    /// Other intents that would have made the same: the CRM's usual pipeline, named or not.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<String>,
-    #[serde(default)]
-    pub episode: u32,
-    /// When the room was told of it last; the room's own word, not its teller's.
-    #[serde(default, skip_serializing_if = "is_unset")]
-    pub at: Timestamp,
-    /// The creating call's result, one JSON object: what an equal intent is answered with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Arc<str>>,
-}
-
 /// What a decision asks of an outside system. The call's arguments stand in its own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectPlan {
@@ -249,11 +223,6 @@ pub(super) fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_unset(at: &Timestamp) -> bool {
-    at.0 == 0
-}
-
 impl OpenEffect {
     /// Whether it was to bring about this assignment: a later one has an effect of its own.
     pub fn is_for(&self, assignment: u64) -> bool {
@@ -301,34 +270,6 @@ impl Outside {
     pub fn is_under_way(&self, kind: EffectKind) -> bool {
         self.effects.iter().any(|effect| effect.plan.kind == kind && !effect.stranded)
     }
-
-    /// The room's own record of this kind: the one linked last.
-    pub fn linked(&self, kind: RecordKind) -> Option<&Link> {
-        self.links.iter().rev().find(|link| link.kind == kind && !link.id.is_empty())
-    }
-
-    /// The room's record of this kind with this id or number.
-    pub fn known_as(&self, kind: RecordKind, name: &str) -> Option<&Link> {
-        // No name is empty.
-        let is = |link: &&Link| link.id == name || link.number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(name));
-        self.links.iter().rev().find(|link| link.kind == kind && is(link))
-    }
-
-    /// A record linked again keeps what its creation meant: an equal intent must find it also after it was changed.
-    pub(super) fn link(&mut self, mut link: Link) {
-        let is = (link.kind, link.id.clone());
-        let same = |known: &Link| !known.id.is_empty() && (known.kind, &known.id) == (is.0, &is.1);
-        if let (None, Some(known)) = (&link.intent, self.links.iter().find(|known| same(known))) {
-            link.intent.clone_from(&known.intent);
-            link.also.clone_from(&known.also);
-            link.result.clone_from(&known.result);
-            link.episode = known.episode;
-        }
-        self.links.retain(|known| !same(known));
-        self.links.push(link);
-        let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);
-        self.links.drain(..surplus);
-    }
 }
 
 /// What came about in the conversation's channel; becomes facts of the room.
@@ -368,14 +309,14 @@ pub struct Settlement {
     pub body: Arc<str>,
     /// The record that was made, changed or found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<Link>,
+    pub link: Option<Box<Link>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_about: Option<CameAbout>,
 }
 
 impl Settlement {
     pub fn succeeded(result: &ResultJson, link: Option<Link>) -> Self {
-        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link, came_about: None }
+        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link: link.map(Box::new), came_about: None }
     }
 
     /// The channel did it.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::dead_letter::{POISON, Poisoned};
 use super::delivery::Delivery;
-use super::effect::{EffectPlan, Link, OpenEffect, Outside, Sent};
+use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
 use super::event::{By, Customer, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
+use super::link::Link;
 use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
 
 impl Room {

@@ -115,7 +115,7 @@ fn what_a_person_says_was_made_is_not_made_again_whether_they_say_which_or_not()
         scene.asks("c1", "create_deal", r#"{"name":"Tents"}"#);
         scene.ends("c1", CallStatus::Unresolved);
         let settled: Settlement = scene.room.dead_letter(&CallId::trusted("c1")).unwrap().settled(true, record, "I looked");
-        let link = settled.link.expect("what was wished for is known");
+        let link = *settled.link.expect("what was wished for is known");
         scene.happens(Fact::RecordLinked { call_id: CallId::trusted("c1"), link });
         scene.ends("c1", CallStatus::Succeeded);
         assert_eq!(scene.code("create_deal", r#"{"name":"Tents"}"#), "done", "{record:?}");
