@@ -184,3 +184,23 @@ fn is(wanted: &Handle, row: &Record) -> Option<bool> {
     }
     Some(keys.iter().filter_map(|key| record::text_of(row, key)).any(|kept| wanted.is(kept)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_shows_nothing_proves_nothing() {
+        let (phone, email) = (Handle::read("6281200000001"), Handle::read("laras@customers.example"));
+        for (row, by_phone, by_email) in [
+            (json!({"id": 1}), None, None),
+            (json!({"id": 1, "telephone": null, "email": ""}), Some(false), Some(false)),
+            (json!({"id": 1, "telephone": "081200000001", "email": "laras@customers.example"}), Some(true), Some(true)),
+            (json!({"id": 1, "telephone": "081200000002", "mobile": "+6281200000001"}), Some(true), None),
+            (json!({"id": 1, "email": "other@customers.example"}), None, Some(false)),
+        ] {
+            let row_of = row.as_object().unwrap();
+            assert_eq!((is(&phone, row_of), is(&email, row_of)), (by_phone, by_email), "{row}");
+        }
+    }
+}

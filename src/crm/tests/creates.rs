@@ -30,6 +30,7 @@ async fn a_name_and_an_amount_make_a_deal_with_the_customer_linked() {
         (&told.link["intent"], &told.link["kind"], &told.link["episode"]),
         (&json!("an intent"), &json!("deal"), &json!(1))
     );
+    assert_eq!(told.link["also"], json!(["solar 5 kwp|sales", "solar 5 kwp|"]), "with its usual pipeline, named or not");
     assert_eq!(told.link["result"].as_str().unwrap(), told.result().to_string());
     assert_eq!(scene.writes().await, 1);
 }
