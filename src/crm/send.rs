@@ -25,7 +25,8 @@ impl QontakCrm {
     pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
         let company = job.address.company;
         let written = Written::parse(&part.request)?;
-        let session = match self.session(company).await {
+        // The permit holds a slot.
+        let session = match self.session_at_once(company).await {
             Ok(session) => session,
             Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
             Err(Stop::Refuse(refusal)) => return Ok(Sent::Refused(answer::refused(&refusal))),

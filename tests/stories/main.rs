@@ -26,6 +26,7 @@ mod channel_shuffled;
 mod clients;
 mod command_line;
 mod crm;
+mod crm_backlog;
 mod crm_bad_input;
 mod crm_contract;
 mod crm_kills;

@@ -1,10 +1,12 @@
 //! Stories of one message to the customer whose room will not let it go.
 
+mod backlog;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use super::*;
-use crate::actors::outside::{Claim, LineView, OutsideFuture, Permit, Recalled};
+use crate::actors::outside::{Claim, LineView, OutsideFuture, PartDone, Permit, Recalled};
 use crate::catalog::fence::{LONGEST_HOLD_MS, human_active};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{CallId, CallKey, CompanyNo, Customer, EffectPlan, FunctionCall, Meaning, RoomAddress, RoomId, Seen};
@@ -137,7 +139,8 @@ async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement,
         asked.fetch_add(1, Ordering::Relaxed);
         says()
     };
-    let end = carry(&ports, &Hasty(AtomicI64::new(1)), &Semaphore::new(1), &job(), || (), submits).await.unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(Hasty(AtomicI64::new(1)));
+    let end = carry(&ports, &clock, &Backlog::default(), &job(), || (), submits).await.unwrap();
     (end, asked.into_inner(), channel.permits.load(Ordering::Relaxed))
 }
 
