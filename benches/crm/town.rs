@@ -78,7 +78,7 @@ pub struct Wants {
     pub seconds: f64,
     /// Calls that were due before this many seconds say nothing.
     pub counted_from: f64,
-    /// Whether each call is waited for.
+    /// Whether each call is waited for; else they are posted four at once, and only their acceptance is.
     pub waits: bool,
 }
 
@@ -164,7 +164,8 @@ impl Run<'_> {
     /// of those that are not waited for none.
     pub async fn calls(&self, number: usize, wants: Wants) -> Vec<f64> {
         let begun = Instant::now();
-        let gap = Duration::from_secs_f64(1.0 / wants.offered);
+        let batch = if wants.waits { 1 } else { 4 };
+        let gap = Duration::from_secs_f64(f64::from(batch) / wants.offered);
         // Not all in the same instant.
         let offset = gap.mul_f64(number as f64 / self.town.keys.len() as f64);
         let took = Arc::new(std::sync::Mutex::new(vec![]));
@@ -177,15 +178,19 @@ impl Run<'_> {
             tokio::time::sleep_until(due.into()).await;
             let counts = wants.waits && due.duration_since(begun).as_secs_f64() >= wants.counted_from;
             let book = counts.then(|| Arc::clone(&took));
-            let id = format!("{}c{number}n{n}", self.name);
             let path = format!("http://127.0.0.1:{}/v1/rooms/room-{}/function-calls", self.server.port, n as usize % ROOMS);
-            let call = json!({"calls": [{"call_id": id, "name": "create_deal", "arguments": {"name": format!("Deal {id}"), "amount": 1}}]});
-            let wait = if wants.waits { "wait=20" } else { "wait=0" };
-            let request = self.town.client.post(path).bearer_auth(&self.town.keys[number]).header("prefer", wait).json(&call);
+            let call = |of: u32| {
+                let id = format!("{}c{number}n{n}o{of}", self.name);
+                json!({"call_id": id, "name": "create_deal", "arguments": {"name": format!("Deal {id}"), "amount": 1}})
+            };
+            let calls_now = json!({"calls": (0..batch).map(call).collect::<Vec<Value>>()});
+            let wait = if wants.waits { "wait=20" } else { "wait=1" };
+            let request = self.town.client.post(path).bearer_auth(&self.town.keys[number]).header("prefer", wait).json(&calls_now);
             calls.spawn(async move {
                 let answer = request.send().await.unwrap();
                 let status = answer.status().as_u16();
                 let body: Value = answer.json().await.unwrap();
+                assert!(matches!(status, 200 | 202), "{status}: {body}");
                 if let Some(book) = book {
                     assert_eq!((status, &body["calls"][0]["status"]), (200, &json!("succeeded")), "{body}");
                     book.lock().unwrap().push(due.elapsed().as_secs_f64() * 1_000.0);

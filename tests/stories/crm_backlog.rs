@@ -25,9 +25,9 @@ pub fn a_crowd_is_written_one_by_one_and_nobody_waits_for_all_to_read(world: &mu
     }
     let before = world.crm().deals().len();
     let wish = |n: usize| calls("create_deal", json!({"name": format!("Deal {n}"), "amount": 1})).id(&format!("c{n}"));
-    let asked = rooms.iter().enumerate().map(|(n, room)| room.getting_within(0, &[wish(n)])).collect();
+    let asked = rooms.iter().enumerate().map(|(n, room)| room.getting_within(1, &[wish(n)])).collect();
     for answer in world.admin().at_once(asked) {
-        assert_eq!(answer.expect("an answer").http, 202);
+        assert!(matches!(answer.expect("an answer").http, 200 | 202));
     }
     // What an operator sees is what waits, wherever it does.
     let backlog = eventually("a backlog is seen", || {
