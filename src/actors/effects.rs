@@ -76,6 +76,7 @@ impl RoomActor {
             epoch: effect.epoch,
             since: effect.since,
             retries: effect.retries,
+            link: None,
         })
     }
 

@@ -36,6 +36,8 @@ pub struct EffectJob {
     pub since: Timestamp,
     /// A person had it tried again so often: parts of earlier tries are looked up, not repeated.
     pub retries: u32,
+    /// Where the customer can read the file, if that is what is sent instead of it; made when the effect is planned.
+    pub link: Option<Arc<str>>,
 }
 
 /// One writing part of an effect, as it will be sent, byte for byte, also after a restart.

@@ -77,6 +77,8 @@ pub struct SettingsView {
     pub resolve_reasons: Vec<String>,
     /// Hosts from which AI agents may have files fetched by their address; at most 50. Empty: from none.
     pub file_hosts: Vec<String>,
+    /// Whether a file that is too large for its channel may be sent as a link, where an AI agent asks for that.
+    pub links_for_large_files: bool,
     pub people: People,
 }
 
@@ -98,6 +100,7 @@ impl From<Settings> for SettingsView {
             max_tags_per_company: settings.max_tags_per_company,
             resolve_reasons: settings.resolve_reasons,
             file_hosts: settings.file_hosts,
+            links_for_large_files: settings.links_for_large_files,
             people: settings.people,
         }
     }
@@ -114,6 +117,7 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
         max_tags_per_company: view.max_tags_per_company,
         resolve_reasons: view.resolve_reasons,
         file_hosts: view.file_hosts,
+        links_for_large_files: view.links_for_large_files,
         people: view.people,
     };
     match settings.check() {
@@ -131,13 +135,13 @@ fn with_etag(settings: Settings, version: i64) -> Answer {
 }
 
 pub async fn get_settings(visit: Visit) -> Answer {
-    let (settings, version) = visit.api.directory.settings(visit.key.company).await?;
+    let (settings, version) = visit.api.queries.settings(visit.key.company).await?;
     with_etag(settings, version)
 }
 
 pub async fn put_settings(mut visit: Visit) -> Answer {
     let settings = checked(visit.json(MAX_BODY).await?)?;
-    let (_, current) = visit.api.directory.settings(visit.key.company).await?;
+    let (_, current) = visit.api.queries.settings(visit.key.company).await?;
     let expected = headers::if_match(visit.http.headers(), current)?;
     let by = visit.by();
     let version = match visit.api.directory.set_settings(visit.key.company, settings.clone(), expected, &by).await {

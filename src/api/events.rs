@@ -90,10 +90,6 @@ fn frames(feed: Feed) -> impl Stream<Item = Result<Bytes, std::convert::Infallib
 }
 
 impl Feed {
-    fn frame(&self, event: &StoredEvent) -> Option<String> {
-        frame(event, sent_files::link(&self.api.links, self.key.company, event, self.api.clock.now()))
-    }
-
     /// What is to be written next. `None`: the feed ends.
     async fn next(&mut self) -> Option<String> {
         if !self.greeted {
@@ -112,7 +108,8 @@ impl Feed {
                 let moved = read_to > self.position;
                 self.position = read_to.max(self.position);
                 if !events.is_empty() {
-                    return Some(events.iter().filter_map(|event| self.frame(event)).collect());
+                    let links = sent_files::shown(&self.api, self.key.company, &events).await.ok()?;
+                    return Some(events.iter().zip(links).filter_map(|(event, link)| frame(event, link)).collect());
                 }
                 if moved {
                     continue;

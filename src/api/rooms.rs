@@ -114,7 +114,7 @@ pub async fn timeline(visit: Visit) -> Answer {
     let after = turn.after_number()?.unwrap_or(0);
     let events = visit.api.queries.timeline(address.company, &address.room, after, turn.ask()).await?;
     let events = events.ok_or_else(Problem::unknown_room)?;
-    let links = sent_files::shown(&visit.api, address.company, &address.room, &events).await?;
+    let links = sent_files::shown(&visit.api, address.company, &events).await?;
     let List { data, page } = turn.page(
         events.into_iter().zip(links).collect(),
         |(event, _)| event.seq.to_le_bytes().to_vec(),

@@ -1,6 +1,9 @@
 //! Files that were sent, by their links: what a customer's browser loads, without a key. A link that is over, was changed, was
 //! revoked, or leads to an archived file is answered like an address that was never there.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -11,9 +14,9 @@ use actix_web::{HttpRequest, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::library::{Links, SentAt};
+use crate::library::{LeadsTo, Offered, SentAt};
 use crate::room::source::BY_ADDRESS;
-use crate::room::{CallStatus, CompanyNo, Fact, FileKey, RoomId, Timestamp};
+use crate::room::{CallId, CallStatus, CompanyNo, Fact, FileKey, RoomId, SentFile};
 use crate::store::StoredEvent;
 
 use super::problem::{self, Kind, Problem};
@@ -34,42 +37,88 @@ pub struct LinkView {
     pub expires_at: String,
 }
 
-/// Whose event it is, and the link that leads to its file; `None` for every other event.
-pub fn link(links: &Links, company: CompanyNo, event: &StoredEvent, now: Timestamp) -> Option<LinkView> {
+/// What an event says was sent, and by which call; `None` for every other event.
+fn sent(event: &StoredEvent) -> Option<(CallId, Arc<SentFile>)> {
     if event.kind != SENT {
         return None;
     }
-    let link = links.make(&SentAt { company, room: event.room.clone(), seq: event.seq }, now);
-    Some(LinkView { url: link.url, expires_at: iso(link.expires_at) })
+    match serde_json::from_str(&event.payload) {
+        Ok(Fact::AttachmentSent { call_id, file, .. }) => Some((call_id, file)),
+        _ => None,
+    }
 }
 
-/// The same for a list of one room's events: a revoked link is not shown.
-pub async fn shown(
-    api: &Api,
-    company: CompanyNo,
-    room: &RoomId,
-    events: &[StoredEvent],
-) -> Result<Vec<Option<LinkView>>, Problem> {
-    if events.iter().all(|event| event.kind != SENT) {
-        return Ok(events.iter().map(|_| None).collect());
+/// The links that lead to what these events of one company say was sent, for each of them. One that would open nothing is not
+/// shown.
+pub async fn shown(api: &Api, company: CompanyNo, events: &[StoredEvent]) -> Result<Vec<Option<LinkView>>, Problem> {
+    let now = api.clock.now();
+    let mut revoked: HashMap<&RoomId, HashSet<String>> = HashMap::new();
+    let mut standing: HashMap<String, bool> = HashMap::new();
+    let mut links = Vec::with_capacity(events.len());
+    for event in events {
+        let Some((call_id, file)) = sent(event) else {
+            links.push(None);
+            continue;
+        };
+        if !revoked.contains_key(&event.room) {
+            revoked.insert(&event.room, api.queries.revoked_links(company, &event.room).await?);
+        }
+        if !standing.contains_key(&file.attachment) {
+            standing.insert(file.attachment.clone(), stands(api, company, &file.attachment).await?);
+        }
+        let is_revoked = revoked.get(&event.room).is_some_and(|calls| calls.contains(call_id.as_str()));
+        let opens = standing.get(&file.attachment) == Some(&true) && !is_revoked;
+        links.push(opens.then(|| {
+            let link = api.links.make(&SentAt { company, room: event.room.clone(), seq: event.seq }, now);
+            LinkView { url: link.url, expires_at: iso(link.expires_at) }
+        }));
     }
-    let (revoked, now) = (api.queries.revoked_links(company, room).await?, api.clock.now());
-    let links = events.iter().map(|event| link(&api.links, company, event, now).filter(|_| !revoked.contains(&event.cause)));
-    Ok(links.collect())
+    Ok(links)
+}
+
+/// A file that somebody holds a link to.
+struct Behind {
+    company: CompanyNo,
+    sha256: String,
+    size: u64,
+    mime: String,
+    filename: String,
 }
 
 /// What a link leads to, if it still does.
-async fn behind(api: &Api, secret: &str) -> Result<(SentAt, std::sync::Arc<crate::room::SentFile>), Problem> {
-    let at = api.links.read(secret, api.clock.now()).ok_or_else(Problem::not_found)?;
+async fn behind(api: &Api, secret: &str) -> Result<Behind, Problem> {
+    match api.links.read(secret, api.clock.now()).ok_or_else(Problem::not_found)? {
+        LeadsTo::Event(at) => behind_event(api, &at).await,
+        LeadsTo::Version(offered) => behind_version(api, &offered).await,
+    }
+}
+
+async fn behind_event(api: &Api, at: &SentAt) -> Result<Behind, Problem> {
     let events = api.queries.timeline(at.company, &at.room, at.seq - 1, 1).await?.unwrap_or_default();
     let event = events.into_iter().find(|event| event.seq == at.seq).ok_or_else(Problem::not_found)?;
-    let Ok(Fact::AttachmentSent { call_id, file, .. }) = serde_json::from_str(&event.payload) else {
-        return Err(Problem::not_found());
-    };
-    if api.queries.revoked_links(at.company, &at.room).await?.contains(call_id.as_str()) {
-        return Err(Problem::not_found());
-    }
-    if stands(api, at.company, &file.attachment).await? { Ok((at, file)) } else { Err(Problem::not_found()) }
+    let (call_id, file) = sent(&event).ok_or_else(Problem::not_found)?;
+    opens(api, at.company, &at.room, &call_id, &file.attachment).await?;
+    let SentFile { sha256, size, mime, filename, .. } = SentFile::clone(&file);
+    Ok(Behind { company: at.company, sha256, size, mime, filename })
+}
+
+async fn behind_version(api: &Api, offered: &Offered) -> Result<Behind, Problem> {
+    let Offered { company, room, call_id, key, version } = offered;
+    opens(api, *company, room, call_id, key.as_str()).await?;
+    let row = api.queries.file_version(*company, key, *version).await?.ok_or_else(Problem::not_found)?;
+    Ok(Behind {
+        company: *company,
+        sha256: row.sha256,
+        size: row.size,
+        mime: row.format.mime().to_owned(),
+        filename: row.filename,
+    })
+}
+
+/// Neither the link nor the file was taken back.
+async fn opens(api: &Api, company: CompanyNo, room: &RoomId, call_id: &CallId, attachment: &str) -> Result<(), Problem> {
+    let is_revoked = api.queries.revoked_links(company, room).await?.contains(call_id.as_str());
+    if is_revoked || !stands(api, company, attachment).await? { Err(Problem::not_found()) } else { Ok(()) }
 }
 
 /// Whether what is called so is offered still. What was named by its address alone has no name to archive.
@@ -82,7 +131,7 @@ async fn stands(api: &Api, company: CompanyNo, attachment: &str) -> Result<bool,
 }
 
 pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
-    let (at, file) = behind(&api, http.match_info().get("secret").unwrap_or_default()).await?;
+    let file = behind(&api, http.match_info().get("secret").unwrap_or_default()).await?;
     let etag = format!("\"{}\"", file.sha256);
     let part = match wanted(http.headers(), file.size, &etag) {
         Wanted::Whole => None,
@@ -93,8 +142,8 @@ pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
         }
     };
     let found = match &part {
-        None => api.library.read(at.company, &file.sha256).await?,
-        Some(part) => api.library.read_part(at.company, &file.sha256, part.clone()).await?,
+        None => api.library.read(file.company, &file.sha256).await?,
+        Some(part) => api.library.read_part(file.company, &file.sha256, part.clone()).await?,
     };
     let Some(pieces) = found else {
         tracing::error!(event = "library.lost", sha256 = file.sha256, "the bytes of a file that was sent are not in its folder");
@@ -129,7 +178,8 @@ pub struct RevokedView {
 
 pub async fn revoke(visit: Visit) -> Answer {
     let row = call_reads::find(&visit).await?;
-    if row.call.name != "send_attachment" || row.status != CallStatus::Succeeded {
+    // Of one that is unresolved the customer may have the link.
+    if row.call.name != "send_attachment" || !matches!(row.status, CallStatus::Succeeded | CallStatus::Unresolved) {
         return Err(Problem::new(Kind::Conflict, "This function-call sent no file."));
     }
     let call_id = row.call.call_id;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::actors::ports::Clock;
+use crate::channel::{Channels, SourcedParts};
 use crate::config::Config;
 use crate::library::{Clamd, Library, Links, Refused, Scan, Who};
 use crate::outbound::Fetcher;
-use crate::store::{Pepper, StoreError, link_key};
+use crate::store::{Pepper, Store, StoreError, link_key};
 
 use super::StartError;
 
@@ -30,5 +32,17 @@ impl Files {
             links: Links::new(&link_key(pepper), config.public_url.as_deref().unwrap_or_default(), config.link_lifetime_s),
             fetcher: Arc::new(fetcher),
         })
+    }
+
+    pub fn sourced(&self, channels: Arc<Channels>, store: &Store, clock: &Arc<dyn Clock>) -> SourcedParts {
+        SourcedParts {
+            channels,
+            outbox: store.outbox(),
+            fetcher: self.fetcher.clone(),
+            library: self.library.clone(),
+            links: self.links.clone(),
+            vault: store.vault(),
+            clock: clock.clone(),
+        }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::room::channel_limits::{Caption, Channel, Misfit, Takes, fits};
+use crate::room::channel_limits::{Caption, Channel, Misfit, fits};
 use crate::room::{
-    Decision, EffectKind, EffectPlan, Fact, FileEntry, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson,
-    Room, SentFile,
+    Candidate, Decision, EffectKind, EffectPlan, Fact, FileEntry, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal,
+    ResultJson, Room, SentFile,
 };
 
 use super::Needs;
@@ -18,7 +18,7 @@ use super::nearest::{nearest, shown};
 use super::{record, sourced};
 
 pub const DESCRIPTION: &str = "Send the customer a file from the company's library, by its name. The file itself is sent, not a \
-    link. Do not send the same file twice.";
+    link; only what is too large for the channel may be offered as one. Do not send the same file twice.";
 pub const NEEDS: Needs = Needs::Files;
 pub const CLASS: Class = Class::Send;
 pub const FIELDS: &[Field] = &[
@@ -26,10 +26,13 @@ pub const FIELDS: &[Field] = &[
     optional("caption", Kind::Text(4_096), "Text sent with it. At most 4,096 characters."),
     optional("parameters", Kind::Pairs(10), "Only for a file that is made on request: what it asks for, each {field, value}."),
     optional("repeat", Kind::Flag, "True only if the customer asks for the same file again."),
+    optional("as_link", Kind::Flag, "True only for a file that an earlier answer called too large and offered as a link."),
 ];
 
 /// So long the same file counts as just sent, as long as the customer says nothing.
 pub const SAME_FILE_MS: i64 = 10 * 60_000;
+/// Most characters of the words beside a link, which stand in one text with it.
+const LINK_CAPTION: usize = 1_024;
 /// How many names are offered for an unknown one.
 const OFFERED: usize = 5;
 
@@ -40,12 +43,15 @@ pub struct SendAttachment {
     pub repeat: bool,
     /// For a file that is made on request.
     pub parameters: Vec<(String, String)>,
+    /// Where the channel cannot carry it, where it can be read is sent instead.
+    pub as_link: bool,
 }
 
 pub fn read(arguments: Checked<'_>) -> Result<SendAttachment, Refusal> {
     let (attachment, repeat) = (arguments.required_line("attachment"), arguments.flag("repeat"));
     let parameters = arguments.pairs("parameters");
-    Ok(SendAttachment { attachment, caption: arguments.owned("caption"), repeat, parameters })
+    let as_link = arguments.flag("as_link");
+    Ok(SendAttachment { attachment, caption: arguments.owned("caption"), repeat, parameters, as_link })
 }
 
 pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Decision {
@@ -62,11 +68,10 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     }
     let through = ground.company.sends_through(room);
     let channel = through.unwrap_or(Channel::WebChat);
-    let takes = match fits(channel, file.format, file.size) {
-        Ok(takes) => takes,
-        Err(misfit) => return Decision::Refused(unfit(&misfit)),
+    let (kind, most) = match shape(channel, file, arguments, ground) {
+        Ok(shape) => shape,
+        Err(refusal) => return Decision::Refused(refusal),
     };
-    let (Caption::Field(most) | Caption::Separate(most)) = takes.caption;
     if arguments.caption.as_ref().is_some_and(|caption| caption.chars().count() > most) {
         return Decision::Refused(invalid("caption", format!("may have {most} characters in this channel")));
     }
@@ -75,7 +80,7 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
     {
         return decision;
     }
-    let file = Arc::new(sent_file(file, takes));
+    let file = Arc::new(sent_file(file, kind));
     if through.is_some() {
         let intent = Some(file.sha256.clone());
         let fenced = fence::is_fenced(call, CLASS, ground);
@@ -91,6 +96,40 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         result: result.0.as_str().into(),
     };
     Decision::Done { facts: vec![sent], result }
+}
+
+/// As what it goes, and how many characters of words may go with it.
+fn shape(
+    channel: Channel,
+    file: &FileEntry,
+    asked: &SendAttachment,
+    ground: &Ground<'_>,
+) -> Result<(&'static str, usize), Refusal> {
+    let may_link = ground.company.settings.links_for_large_files;
+    if asked.as_link && !may_link {
+        let message = "Links to files are not sent here. Nothing was sent; send the file itself, or another one.";
+        return Err(Refusal::new("link_not_allowed", Next::DoNotRetry, message));
+    }
+    match fits(channel, file.format, file.size) {
+        Ok(_) if asked.as_link => Err(invalid("as_link", "is only for a file that is too large here; leave it out for this one")),
+        Ok(takes) => {
+            let (Caption::Field(most) | Caption::Separate(most)) = takes.caption;
+            Ok((takes.kind.as_str(), most))
+        }
+        Err(Misfit::Size { .. }) if asked.as_link => Ok((SentFile::LINK, LINK_CAPTION)),
+        Err(misfit @ Misfit::Size { .. }) if may_link => Err(with_link_offered(unfit(&misfit))),
+        Err(misfit) => Err(unfit(&misfit)),
+    }
+}
+
+/// A model gets no address, only the way to have one sent: what stands in a prompt may be said to anybody.
+fn with_link_offered(mut refusal: Refusal) -> Refusal {
+    refusal.message.push_str(
+        " Or ask the customer whether a link to it will do, and then call again with `as_link` true; do not call that the file.",
+    );
+    let note = Some("The customer is sent a link to the file, which ends after a while.".into());
+    refusal.candidates.push(Candidate { value: "as_link".into(), note });
+    refusal
 }
 
 /// The same file, with nothing said by the customer in between. `intent`: its hash, or the address it is fetched from.
@@ -115,14 +154,14 @@ pub(super) fn again(room: &Room, intent: &str, ground: &Ground<'_>) -> Option<De
     }
 }
 
-fn sent_file(file: &FileEntry, takes: &Takes) -> SentFile {
+fn sent_file(file: &FileEntry, kind: &str) -> SentFile {
     SentFile {
         attachment: file.key.to_string(),
         version: file.version,
         sha256: file.sha256.to_string(),
         size: file.size,
         mime: file.format.mime().to_owned(),
-        kind: takes.kind.as_str().to_owned(),
+        kind: kind.to_owned(),
         filename: file.filename.to_string(),
     }
 }

@@ -16,6 +16,7 @@ use super::{fence, record};
 /// `None`: what is named is no address, nor one that was fixed.
 pub(super) fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Option<Decision> {
     let source = match source(room, arguments, ground)? {
+        Ok(_) if arguments.as_link => return Some(Decision::Refused(invalid("as_link", "is only for files of the library"))),
         Ok(source) => source,
         Err(refusal) => return Some(Decision::Refused(refusal)),
     };

@@ -1,22 +1,23 @@
 //! Files that have to be fetched before they are sent: fetched, told by their bytes, scanned and stored in the library, and only
 //! then sent as any other. What was fetched is the effect's first part, written down: after a restart the same file goes on its
 //! way, whatever its host would answer by then. Stands before the channels and knows none of them; of a room that lives here, that
-//! part is the sending.
+//! part is the sending. And the links of files that no channel carries, which are made when they are about to be sent.
 
 use std::sync::Arc;
 
 use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
+    Vault,
 };
 use crate::actors::ports::Clock;
 use crate::catalog::sourced::not_allowed;
 use crate::catalog::{Request, send_attachment};
-use crate::library::{Declared, Library, Refused};
+use crate::library::{Declared, Library, Links, Offered, Refused};
 use crate::outbound::{Fetcher, NotFetched, Step, Stop, Wish};
-use crate::room::channel_limits::{Caption, Channel, fits};
+use crate::room::channel_limits::{Caption, Channel, fits, megabytes};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::source::Source;
-use crate::room::{CallStatus, CameAbout, CompanyNo, Next, Refusal, SentFile, Settlement, Timestamp};
+use crate::room::{CallStatus, CameAbout, CompanyNo, FileKey, Next, Refusal, SentFile, Settlement, Timestamp};
 
 /// The part that holds what was fetched.
 const FETCH: &str = "fetch";
@@ -33,18 +34,43 @@ pub struct Sourced {
     outbox: Arc<dyn Outbox>,
     fetcher: Arc<Fetcher>,
     library: Arc<Library>,
+    links: Links,
+    vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
 }
 
+/// What they are made of.
+pub struct SourcedParts {
+    pub channels: Arc<dyn Counterpart>,
+    pub outbox: Arc<dyn Outbox>,
+    pub fetcher: Arc<Fetcher>,
+    pub library: Arc<Library>,
+    pub links: Links,
+    pub vault: Arc<dyn Vault>,
+    pub clock: Arc<dyn Clock>,
+}
+
 impl Sourced {
-    pub fn new(
-        channels: Arc<dyn Counterpart>,
-        outbox: Arc<dyn Outbox>,
-        fetcher: Arc<Fetcher>,
-        library: Arc<Library>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { channels, outbox, fetcher, library, clock }
+    pub fn new(parts: SourcedParts) -> Self {
+        let SourcedParts { channels, outbox, fetcher, library, links, vault, clock } = parts;
+        Self { channels, outbox, fetcher, library, links, vault, clock }
+    }
+
+    /// The job with the link that is sent for its file.
+    async fn linked(&self, job: &EffectJob, file: &SentFile) -> Step<EffectJob> {
+        let company = job.address.company;
+        let key = FileKey::new(&file.attachment).map_err(|_| not_configured())?;
+        // Where the channel reaches us its customers do.
+        let access = self.vault.channel(company).await.map_err(Stop::store)?;
+        let webhook = access.and_then(|access| access.webhook_url);
+        let reached_at = webhook.as_ref().and_then(|url| url.reveal().split_once("/v1/webhooks/")).map_or("", |(url, _)| url);
+        let (room, call_id) = (job.address.room.clone(), job.call.call_id.clone());
+        let offered = Offered { company, room, call_id, key, version: file.version };
+        let link = self.links.offer(&offered, reached_at, self.clock.now());
+        if link.url.starts_with('/') {
+            return Err(not_configured().into());
+        }
+        Ok(EffectJob { link: Some(link.url.into()), ..job.clone() })
     }
 
     async fn next(&self, job: &EffectJob, source: &Source, ended: &[PartRow]) -> Result<Planned, Arc<str>> {
@@ -126,6 +152,18 @@ impl Sourced {
             None => Err("what was fetched is not written down".into()),
         }
     }
+}
+
+/// One text: the customer is told that it is a link, and to what.
+pub(super) fn with_words(file: &SentFile, caption: Option<&str>, link: &str) -> String {
+    let what = format!("{} ({}), as a link: {link}", file.filename, megabytes(file.size));
+    caption.map_or_else(|| what.clone(), |caption| format!("{caption}\n{what}"))
+}
+
+fn not_configured() -> Refusal {
+    let message = "Links to files cannot be sent before a colleague has set this up. Nothing was sent; do not tell the customer of \
+        a link.";
+    Refusal::new("not_configured", Next::DoNotRetry, message)
 }
 
 fn caption(job: &EffectJob) -> Option<&str> {
@@ -213,7 +251,15 @@ impl Counterpart for Sourced {
     fn plan<'a>(&'a self, job: &'a EffectJob, ended: &'a [PartRow]) -> OutsideFuture<'a, Planned> {
         match &job.plan.source {
             Some(source) => Box::pin(self.next(job, source, ended)),
-            None => self.channels.plan(job, ended),
+            None => match job.plan.file.as_ref().filter(|file| file.is_link() && ended.is_empty()) {
+                Some(file) => Box::pin(async move {
+                    match self.linked(job, file).await {
+                        Ok(job) => self.channels.plan(&job, ended).await,
+                        Err(stop) => Ok(stop.planned()),
+                    }
+                }),
+                None => self.channels.plan(job, ended),
+            },
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 
 pub use blobs::{Pieces, Who};
 pub use intake::{Intake, Kept, Ready};
-pub use links::{Link, Links, SentAt};
+pub use links::{LeadsTo, Link, Links, Offered, SentAt};
 pub use location::Place;
 pub use refused::Refused;
 pub use scan::{Clamd, Scan, ScanAddress, Verdict};

@@ -36,6 +36,8 @@ pub struct Settings {
     pub resolve_reasons: Vec<String>,
     /// Hosts from which an AI agent may have files fetched by their address; empty: from none. At most 50 names.
     pub file_hosts: Vec<String>,
+    /// Whether a file that is too large for its channel may be sent as a link.
+    pub links_for_large_files: bool,
     pub people: People,
 }
 
@@ -50,6 +52,7 @@ impl Default for Settings {
                 .map(String::from)
                 .to_vec(),
             file_hosts: vec![],
+            links_for_large_files: false,
             people: People::default(),
         }
     }

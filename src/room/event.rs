@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::closing::ClosingOutcome;
 use super::delivery::DeliveryWord;
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
@@ -230,6 +231,9 @@ pub enum Fact {
         /// Calls of the request that resolved it, which had not ended by then: a person looks at what comes of them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pending_effects: Vec<CallId>,
+        /// What became of the company's closing message, where a channel had to be told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closing_message: Option<ClosingOutcome>,
     },
     /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
     RoomQueued {

@@ -33,13 +33,14 @@ fn tags(room: &Room, numbers: std::ops::Range<usize>) {
     }
 }
 
-struct Listener {
+/// Somebody at the feed.
+pub struct Listener {
     wire: Wire,
     last_id: Option<String>,
 }
 
 impl Listener {
-    fn tunes_in(world: &World, after: Option<&str>) -> Self {
+    pub fn tunes_in(world: &World, after: Option<&str>) -> Self {
         let resume = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let mut wire = world.wire();
         let request = format!(
@@ -55,7 +56,16 @@ impl Listener {
     }
 
     /// Everything up to the event with this `seq`.
-    fn hears_until(&mut self, seq: i64) -> Vec<Value> {
+    pub fn hears_until(&mut self, seq: i64) -> Vec<Value> {
+        self.hears(|event| event["seq"] == json!(seq))
+    }
+
+    /// The same, of one room among many.
+    pub fn hears_until_in(&mut self, room: &str, seq: i64) -> Vec<Value> {
+        self.hears(|event| event["seq"] == json!(seq) && event["room_id"] == room)
+    }
+
+    fn hears(&mut self, last: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut heard = vec![];
         loop {
             // Lines that are neither are comments, or the sizes of chunks.
@@ -64,7 +74,7 @@ impl Listener {
                 self.last_id = Some(id.trim().to_owned());
             } else if let Some(data) = line.strip_prefix("data:") {
                 heard.push(serde_json::from_str::<Value>(data.trim()).unwrap());
-                if heard.last().unwrap()["seq"] == json!(seq) {
+                if last(heard.last().unwrap()) {
                     return heard;
                 }
             }

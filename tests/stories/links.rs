@@ -4,6 +4,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
+use crate::events_feed::Listener;
 use crate::world::file::{Fetched, parts, pdf, png};
 use crate::world::{Room, World, calls, eventually};
 
@@ -123,6 +124,14 @@ pub fn a_link_that_leads_nowhere_looks_like_any_other_address(world: &mut World)
     assert_eq!(revoke("web-1-sent").body["changed"], false);
     nothing(world, &good);
     assert_eq!(one.facts("attachment_sent")[0].get("link"), None);
+    let told = |room: &str| {
+        let seq = world.admin().room(room).now()["version"].as_i64().unwrap();
+        let heard = Listener::tunes_in(world, Some("0")).hears_until_in(room, seq);
+        let sent = |event: &&Value| event["type"] == "attachment_sent" && event["room_id"] == room;
+        heard.iter().find(sent).unwrap_or_else(|| panic!("{heard:?}")).clone()
+    };
+    assert_eq!(told("web-1").get("link"), None, "nor does the feed");
+    assert_eq!(open(world, told("web-2")["link"]["url"].as_str().unwrap()).http, 200);
     assert_eq!(open(world, &link(&other)).http, 200);
     one.gets(crate::world::create_tag(&["vip"]).id("tagged"));
     assert_eq!((revoke("tagged").http, revoke("none").http), (409, 404));
@@ -131,6 +140,7 @@ pub fn a_link_that_leads_nowhere_looks_like_any_other_address(world: &mut World)
     let (still, archive) = (link(&other), "/v1/files/map/archive");
     assert_eq!(world.admin().send("POST", archive, None).http, 200);
     nothing(world, &still);
+    assert_eq!((other.facts("attachment_sent")[0].get("link"), told("web-2").get("link")), (None, None));
     let back = parts(&[], Some(("map.png", &png(7))));
     assert_eq!(world.admin().at_once(vec![world.admin().sending("PUT", "/v1/files/map", back)])[0].http, 200);
     assert_eq!(open(world, &still).bytes, png(7));

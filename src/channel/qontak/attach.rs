@@ -15,6 +15,7 @@ use super::plan::write;
 use super::refusals;
 use super::rooms::There;
 use super::session::Session;
+use crate::channel::sourced::with_words;
 use crate::outbound::{Step, Stop};
 
 /// Messages may be written so long after the customer's last one; a minute is left for the way.
@@ -31,7 +32,7 @@ impl QontakChannel {
         done: &[(Deed, Left)],
     ) -> Step<Planned> {
         let Some(file) = job.plan.file.clone() else { return Err(Stop::later(60_000, "a file's effect names no file")) };
-        if let Some((_, left)) = done.iter().find(|(deed, _)| matches!(deed, Deed::File { .. })) {
+        if let Some((_, left)) = done.iter().find(|(deed, _)| matches!(deed, Deed::File { .. } | Deed::Link { .. })) {
             let message_id = if let Left::Said { message } = left { Some(message.clone()) } else { None };
             let caption = asked.caption.clone();
             let result = send_attachment::accepted(&file, caption.as_deref(), self.clock.now().to_text());
@@ -41,6 +42,9 @@ impl QontakChannel {
         if done.is_empty() {
             let there = self.room(job.address.company, &job.address.room).await?;
             may_be_written_to(there.as_ref(), self.clock.now().0)?;
+            if let Some(link) = &job.link {
+                return write(job, &Deed::Link { text: with_words(&file, asked.caption.as_deref(), link) }, ended);
+            }
             if let Some(text) = &asked.caption {
                 return write(job, &Deed::Say { text: text.clone() }, ended);
             }
@@ -62,8 +66,8 @@ impl QontakChannel {
     }
 }
 
-/// Whether a file can be sent into the room as it is there.
-fn may_be_written_to(there: Option<&There>, now_us: i64) -> Step<()> {
+/// Whether a message can be sent into the room as it is there.
+pub fn may_be_written_to(there: Option<&There>, now_us: i64) -> Step<()> {
     let Some(there) = there else { return Err(refusals::room_not_in_channel().into()) };
     if there.resolved {
         let message = "The conversation is resolved in the channel, so nothing was sent.";

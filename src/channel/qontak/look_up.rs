@@ -59,6 +59,6 @@ pub fn shows(deed: &Deed, there: Option<&There>) -> Option<Left> {
         Deed::RoundRobin => there.agent_ids.first().map(|user| Left::Given { user: user.clone() }),
         Deed::Leave { user, .. } => (!there.has(user)).then_some(Left::Done),
         Deed::Resolve => there.resolved.then_some(Left::Done),
-        Deed::Say { .. } | Deed::File { .. } => None,
+        Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => None,
     }
 }

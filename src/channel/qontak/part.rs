@@ -62,6 +62,10 @@ pub enum Deed {
     File {
         file: SentFile,
     },
+    /// A text with the address of what is too large to be sent.
+    Link {
+        text: String,
+    },
 }
 
 /// What a part left behind (`PartDone::answer`).
@@ -118,18 +122,19 @@ impl Deed {
             Self::Resolve => "resolve",
             Self::Say { .. } => "say",
             Self::File { .. } => "file",
+            Self::Link { .. } => "link",
         }
     }
 
     /// Said twice it stands there twice.
     pub const fn is_message(&self) -> bool {
-        matches!(self, Self::Say { .. } | Self::File { .. })
+        matches!(self, Self::Say { .. } | Self::File { .. } | Self::Link { .. })
     }
 
     /// How it is known again among what the channel tells.
     pub fn said(&self) -> Option<Said> {
         match self {
-            Self::Say { text } => Some(Said { content: echo::content("text", text), size: None }),
+            Self::Say { text } | Self::Link { text } => Some(Said { content: echo::content("text", text), size: None }),
             Self::File { file } => {
                 let content = echo::content(&file.kind, &told_name(&file.filename));
                 Some(Said { content, size: Some(file.size) })
@@ -164,7 +169,7 @@ impl Deed {
             Self::RoundRobin => ("POST", format!("{room}/assign_round_robin"), None),
             Self::Leave { user, .. } => ("DELETE", format!("{room}/agents/{}", encoded(user)), None),
             Self::Resolve => ("PUT", format!("{room}/resolve"), None),
-            Self::Say { text } => {
+            Self::Say { text } | Self::Link { text } => {
                 let body = serde_json::json!({ "room_id": id.as_str(), "type": "text", "text": text });
                 ("POST", MESSAGES.to_owned(), Some(body.to_string()))
             }

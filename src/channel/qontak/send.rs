@@ -103,10 +103,12 @@ impl QontakChannel {
             (_, None) => refused(&refusals::room_not_in_channel()),
             (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => refused(&refusals::room_resolved()),
             (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
-            (Deed::Say { .. } | Deed::File { .. }, Some(_)) if mentions(said.as_deref(), &["24-hour", "24 hour", "session"]) => {
+            (Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. }, Some(_))
+                if mentions(said.as_deref(), &["24-hour", "24 hour", "session"]) =>
+            {
                 refused(&window_closed())
             }
-            (Deed::Say { .. } | Deed::File { .. }, Some(_)) => refused(&refusals::channel_refused(said)),
+            (Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. }, Some(_)) => refused(&refusals::channel_refused(said)),
             (Deed::Enter(entry), Some(_)) if mentions(said.as_deref(), &["not found"]) => {
                 let message = format!("The channel does not know `{}` any more. Choose somebody else.", entry.entrant.name);
                 refused(&Refusal::new("unknown_agent", Next::FixAndRetry, message))
@@ -157,7 +159,7 @@ fn is_complete(deed: &Deed, data: &Value) -> bool {
         Deed::Tag { .. } => rooms::is_room(data),
         Deed::Enter(entry) => who(data) == Some(entry.entrant.user.as_str()),
         Deed::RoundRobin => who(data).is_some(),
-        Deed::Say { .. } | Deed::File { .. } => data.get("id").is_some_and(Value::is_string),
+        Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => data.get("id").is_some_and(Value::is_string),
         // A text, a status or the room: nobody promises which.
         Deed::Leave { .. } | Deed::Resolve => true,
     }
@@ -169,7 +171,7 @@ fn left_by(deed: &Deed, data: &Value) -> Left {
             Left::Failed { why: "the channel took it and does not show it".into() }
         }
         Deed::RoundRobin => who(data).map_or(Left::Done, |user| Left::Given { user: user.to_owned() }),
-        Deed::Say { .. } | Deed::File { .. } => {
+        Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => {
             Left::Said { message: data.get("id").and_then(Value::as_str).unwrap_or_default().to_owned() }
         }
         _ => Left::Done,

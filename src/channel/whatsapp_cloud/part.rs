@@ -26,6 +26,11 @@ pub enum Message {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caption: Option<String>,
     },
+    /// Words with the address of what is too large to be sent.
+    Link {
+        to: String,
+        text: String,
+    },
 }
 
 impl Message {
@@ -33,8 +38,9 @@ impl Message {
         serde_json::from_str(&part.request).map_err(|error| format!("a part of the outbox cannot be read: {error}").into())
     }
 
+    /// What the effect is about: the file, or what stands for it.
     pub const fn is_file(&self) -> bool {
-        matches!(self, Self::File { .. })
+        matches!(self, Self::File { .. } | Self::Link { .. })
     }
 
     /// The part behind those that were started.
@@ -56,7 +62,7 @@ impl Message {
     /// The body of the request. `media`: the file's id there.
     pub fn body(&self, media: Option<&str>, reference: Option<&str>) -> String {
         let (to, kind, part) = match self {
-            Self::Text { to, text } => (to, "text", json!({ "body": text })),
+            Self::Text { to, text } | Self::Link { to, text } => (to, "text", json!({ "body": text })),
             Self::File { to, file, caption } => {
                 let mut part = json!({ "id": media });
                 if let Some(caption) = caption {

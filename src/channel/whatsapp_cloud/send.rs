@@ -36,6 +36,7 @@ impl WhatsappCloud {
             let ready = async {
                 let session = self.session(company).await?;
                 let media = match &job.plan.file {
+                    Some(file) if file.is_link() => None,
                     Some(file) => Some(self.media(job, &session, file).await?),
                     None => None,
                 };
