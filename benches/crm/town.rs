@@ -185,7 +185,8 @@ impl Run<'_> {
             };
             let calls_now = json!({"calls": (0..batch).map(call).collect::<Vec<Value>>()});
             let wait = if wants.waits { "wait=20" } else { "wait=1" };
-            let request = self.town.client.post(path).bearer_auth(&self.town.keys[number]).header("prefer", wait).json(&calls_now);
+            let request =
+                self.town.client.post(path).bearer_auth(&self.town.keys[number]).header("prefer", wait).json(&calls_now);
             calls.spawn(async move {
                 let answer = request.send().await.unwrap();
                 let status = answer.status().as_u16();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::room::{CallKey, Timestamp};
 use crate::room::outbox::Limit;
+use crate::room::{CallKey, Timestamp};
 
 use super::ports::Clock;
 

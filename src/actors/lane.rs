@@ -13,9 +13,7 @@ use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
 
 use super::backlog::{Backlog, Standing};
-use super::outside::{
-    Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRow, Permitted, Planned, Sent, Stage, Started,
-};
+use super::outside::{Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRow, Permitted, Planned, Sent, Stage, Started};
 use super::ports::Clock;
 
 mod rows;

@@ -78,14 +78,7 @@ impl std::fmt::Debug for LaneActor {
 
 impl LaneActor {
     pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: LanePorts, backlog: Arc<Backlog>) -> Self {
-        Self {
-            company,
-            router: Arc::downgrade(router),
-            ports,
-            lanes: HashMap::new(),
-            panics: HashMap::new(),
-            backlog,
-        }
+        Self { company, router: Arc::downgrade(router), ports, lanes: HashMap::new(), panics: HashMap::new(), backlog }
     }
 
     fn take(&mut self, job: EffectJob, ctx: &mut Context<Self>) {

@@ -57,7 +57,8 @@ fn circuit(view: CircuitView) -> CircuitShape {
 /// `None`: this process speaks to no such system.
 pub fn shown(view: Option<LineView>) -> LineShape {
     let view = view.unwrap_or_default();
-    let LineView { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token } = view;
+    let LineView { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token } =
+        view;
     let BacklogView { open, behind, at_work, resting, oldest_ms } = effects;
     let effects = EffectsShape { open, behind, at_work, resting, oldest_ms };
     let circuits = circuits.into_iter().map(circuit).collect();

@@ -6,8 +6,8 @@ use tokio::sync::Notify;
 
 use crate::actors::SystemClock;
 use crate::actors::outside::{Errand, Stage};
-use crate::room::{CallKey, Timestamp};
 use crate::room::outbox::Limit;
+use crate::room::{CallKey, Timestamp};
 
 use super::super::breaker::Health;
 use super::super::line::{Grant, Line, Rank, Shown, Step, Wishes};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::actors::SystemClock;
 use crate::actors::outside::{Errand, LineView, Stage};
 use crate::actors::ports::Clock;
-use crate::room::{CallKey, CompanyNo};
 use crate::room::outbox::Limit;
+use crate::room::{CallKey, CompanyNo};
 
 use super::super::{Budget, Class, Outbound, Reply, Request};
 use super::bucket::excess;
@@ -211,7 +211,8 @@ async fn what_is_too_late_is_not_sent_and_not_waited_for() {
     out.set_budget(COMPANY, &peer.host, FAST);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let now = clock.now();
-    let errand = |until| Errand::new(Stage::UnderWay, (now, CallKey([0; 16])), Limit { begin_by: until, until }, Arc::clone(&clock));
+    let errand =
+        |until| Errand::new(Stage::UnderWay, (now, CallKey([0; 16])), Limit { begin_by: until, until }, Arc::clone(&clock));
     let slot = out.slot(COMPANY, &peer.host, Class::Write).await;
     let late = errand(now).run(out.send(slot, peer.request(true))).await;
     assert!(matches!(late, Reply::NotSent { .. }), "{late:?}");
