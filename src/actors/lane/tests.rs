@@ -156,25 +156,6 @@ async fn who_types_on_and_on_holds_a_message_for_half_a_minute_and_no_permit() {
 }
 
 #[actix_web::test]
-async fn where_too_many_are_under_way_a_permit_is_given_back() {
-    let channel = Arc::new(Channel::default());
-    // Whoever plans needs a place, too.
-    channel.rows.lock().unwrap().push(named(Rule::Once));
-    let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
-    let (clock, no_place, job) = (Hasty(AtomicI64::new(1)), Semaphore::new(0), job());
-    let carried = carry(&ports, &clock, &no_place, &job, || (), async || Submission::Go);
-    let taken_anew = async {
-        while channel.permits.load(Ordering::Relaxed) < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::select! {
-        end = carried => panic!("{end:?}"),
-        taken = tokio::time::timeout(10 * PLACE_WITHIN, taken_anew) => taken.expect("it is kept and kept"),
-    }
-}
-
-#[actix_web::test]
 async fn a_text_that_went_before_its_file_is_not_denied() {
     let no = || Submission::No(Box::new(Settlement::error(CallStatus::Refused, &human_active())));
     let texts: [(&dyn Fn() -> Submission, &str); 3] =
