@@ -118,7 +118,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     match status {
         CallStatus::Unresolved => Settlement::outcome_unknown(),
         CallStatus::Expired => {
-            let message = format!("The CRM could not be reached in time. Nothing was sent, so the {kind} was not {verb}.");
+            let message = format!("The CRM could not be used in time. Nothing was done there, so the {kind} was not {verb}.");
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))
         }
         _ => {

@@ -22,7 +22,8 @@ impl QontakCrm {
     pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
         let company = job.address.company;
         let written = Written::parse(&part.request)?;
-        let session = match self.session(company).await {
+        // The permit holds a slot.
+        let session = match self.session_at_once(company).await {
             Ok(session) => session,
             Err(stop) => return Ok(stop.unsent()),
         };
