@@ -281,7 +281,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
 }
 
 fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
-    settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
+    settlement
+        .link
+        .iter()
+        .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: super::link::Link::clone(link) })
+        .collect()
 }
 
 /// What came of an effect, as facts of the room.
