@@ -227,6 +227,13 @@ pub trait Files: Send + Sync + 'static {
     fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<Pieces>>;
 }
 
+/// Which bytes were fetched for which effect, so that they go when nothing could send them any more.
+pub trait FetchedFiles: Send + Sync + 'static {
+    /// Durable when this is ready; comes before the bytes are at their address.
+    fn fetched<'a>(&'a self, company: CompanyNo, effect: CallKey, sha256: &'a str, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn forget<'a>(&'a self, company: CompanyNo, effect: CallKey, sha256: &'a str) -> OutsideFuture<'a, ()>;
+}
+
 /// How one company's CRM stands, for operators. Read without asking any actor.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LineView {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
-    Vault,
+    Counterpart, EffectJob, FetchedFiles, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted,
+    Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::catalog::sourced::not_allowed;
@@ -34,6 +34,7 @@ pub struct Sourced {
     outbox: Arc<dyn Outbox>,
     fetcher: Arc<Fetcher>,
     library: Arc<Library>,
+    fetched: Arc<dyn FetchedFiles>,
     links: Links,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
@@ -45,6 +46,7 @@ pub struct SourcedParts {
     pub outbox: Arc<dyn Outbox>,
     pub fetcher: Arc<Fetcher>,
     pub library: Arc<Library>,
+    pub fetched: Arc<dyn FetchedFiles>,
     pub links: Links,
     pub vault: Arc<dyn Vault>,
     pub clock: Arc<dyn Clock>,
@@ -52,8 +54,8 @@ pub struct SourcedParts {
 
 impl Sourced {
     pub fn new(parts: SourcedParts) -> Self {
-        let SourcedParts { channels, outbox, fetcher, library, links, vault, clock } = parts;
-        Self { channels, outbox, fetcher, library, links, vault, clock }
+        let SourcedParts { channels, outbox, fetcher, library, fetched, links, vault, clock } = parts;
+        Self { channels, outbox, fetcher, library, fetched, links, vault, clock }
     }
 
     /// The job with the link that is sent for its file.
@@ -131,6 +133,11 @@ impl Sourced {
             ready.discard().await;
             let message = format!("With this file a caption may have {longest} characters. Nothing was sent; shorten it.");
             return Err(Refusal::new("argument_invalid", Next::FixAndRetry, message).into());
+        }
+        // Before the bytes: what has no row would lie there for ever.
+        if let Err(why) = self.fetched.fetched(company, job.key, ready.sha256(), self.clock.now()).await {
+            ready.discard().await;
+            return Err(Stop::store(why));
         }
         let kept = ready.keep(company, &source.attachment).await.map_err(unkept)?;
         Ok(SentFile {
