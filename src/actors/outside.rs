@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Request, fence};
+use crate::room::delivery::Stage;
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, SentFile, Settlement, Timestamp,
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
@@ -190,6 +191,11 @@ pub trait Counterpart: Send + Sync + 'static {
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent>;
     /// Looks whether the part, started at `started_at`, was done.
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found>;
+    /// How far the file is that `part` is about to bring to its customer, before anything of that leaves, and the file itself where
+    /// it was fetched: told to its room. `started`: the parts before. `None`: nothing new is known.
+    fn prepared(&self, _job: &EffectJob, _part: &Part, _started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        None
+    }
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement;
     /// The answer to a call whose next part was void because control had moved. `parts`: those that were started before.

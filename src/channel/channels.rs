@@ -9,8 +9,9 @@ use crate::actors::inbox::{Believed, Doorkeeper, Ears, Heard, InboxRow, People, 
 use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
+use crate::room::delivery::Stage;
 use crate::room::outbox::Patience;
-use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, SentFile, Settlement, Timestamp};
 
 use super::hearing::QontakEars;
 use super::qontak::{CheckProblem, CheckReport, QontakChannel};
@@ -95,6 +96,10 @@ impl Counterpart for Channels {
 
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
         Box::pin(async move { self.of(job.address.company).await?.look_up(job, part, started_at).await })
+    }
+
+    fn prepared(&self, job: &EffectJob, part: &Part, started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        self.last_known(job.address.company).prepared(job, part, started)
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

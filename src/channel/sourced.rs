@@ -15,6 +15,7 @@ use crate::catalog::{Request, send_attachment};
 use crate::library::{Declared, Library, Links, Offered, Refused};
 use crate::outbound::{Fetcher, NotFetched, Step, Stop, Wish};
 use crate::room::channel_limits::{Caption, Channel, fits, megabytes};
+use crate::room::delivery::Stage;
 use crate::room::outbox::{Patience, Rule};
 use crate::room::source::Source;
 use crate::room::{CallStatus, CameAbout, CompanyNo, FileKey, Next, Refusal, SentFile, Settlement, Timestamp};
@@ -305,6 +306,16 @@ impl Counterpart for Sourced {
             return self.channels.look_up(job, part, started_at);
         }
         Box::pin(async move { self.channels.look_up(&self.found(job).await?, part, started_at).await })
+    }
+
+    fn prepared(&self, job: &EffectJob, part: &Part, started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        if job.plan.source.is_none() {
+            return self.channels.prepared(job, part, started);
+        }
+        let fetched = started.iter().map(|row| &row.part).find(|part| part.name == FETCH);
+        let file = file_of(fetched.unwrap_or(part)).ok();
+        let stage = fetched.and_then(|_| self.channels.prepared(job, part, started)).map_or(Stage::Scanned, |(stage, _)| stage);
+        Some((stage, file))
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

@@ -3,7 +3,7 @@
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::deliveries;
-use super::delivery::DeliveryWord;
+use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
@@ -76,6 +76,8 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
+    /// The lane got a file so far, before any message.
+    Prepared(Box<Prepared>),
     /// The lane is about to send a message of this call's file: whether it may go now. Refused, it does not.
     Submit {
         call_id: CallId,
@@ -242,6 +244,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::Prepared(prepared) => deliveries::prepared(room, prepared),
         Command::Submit { call_id, attempt } => deliveries::submitted(room, call_id, *attempt, ground)?,
         Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::DeliveryWord;
+use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::state::CallStatus;
@@ -296,6 +296,8 @@ pub enum Fact {
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
     },
+    /// A file got so far on its way before its message.
+    AttachmentPrepared(Prepared),
     /// The room let a file's message go: from here on it can only be looked up.
     AttachmentSubmitting {
         call_id: CallId,
