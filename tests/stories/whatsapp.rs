@@ -219,9 +219,10 @@ pub fn a_file_made_on_request_goes_the_whole_way(world: &mut World) {
     assert_eq!((got.len(), &got[0]["media"]["sha256"]), (1, &json!(sha256(&pdf(30_000, 7)))), "{got:?}");
     assert_eq!((&got[0]["text"], &got[0]["filename"]), (&json!("Here it is"), &json!("7.pdf")));
     eventually("the customer reads it", || (robot.door.call("s1").body["delivery"]["status"] == "read").then_some(()));
-    let stages = ["scanned", "uploaded", "submitting", "accepted"];
-    assert_eq!(journey(&room, "s1")[..4], stages);
-    assert_eq!(journey(&room, "s1").last().unwrap(), "read");
+    let (stages, steps) = (["scanned", "uploaded", "submitting"], journey(&room, "s1"));
+    assert_eq!(steps[..3], stages);
+    // A status may overtake the answer to its own message.
+    assert!(steps.contains(&"accepted".to_owned()) && steps.last().unwrap() == "read", "{steps:?}");
 
     // While its message is turned away it is seen to lie there already.
     world.is_told_whatsapp(600);
