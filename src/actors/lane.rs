@@ -292,10 +292,15 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             (End::Dead, _) => unsaid(CallStatus::Dead),
             (End::Given | End::Unresolved, _) => unsaid(CallStatus::Unresolved),
         };
-        // What may be said again, as a fetch, has reached nobody.
-        let reached = |row: &PartRow| row.done.is_some() && row.part.rule == Rule::Once;
-        let half_sent = self.job.plan.kind == EffectKind::Attachment && self.parts.iter().any(reached);
-        let settlement = if half_sent { settlement.of_the_file_alone() } else { settlement };
+        // What may be said again, as a fetch, has reached nobody; and what left no record was not taken.
+        let reached =
+            |row: &PartRow| row.part.rule == Rule::Once && row.done.as_ref().is_some_and(|done| !done.record.is_empty());
+        let half_sent = self.parts.iter().any(reached);
+        let settlement = match self.job.plan.kind {
+            EffectKind::Attachment if half_sent => settlement.of_the_file_alone(),
+            EffectKind::Resolution if half_sent => settlement.after_its_closing_message(),
+            _ => settlement,
+        };
         self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
         let (action, status) = (self.job.call.name, settlement.status.as_str());
         metrics::counter!(telemetry::EFFECTS_SETTLED, "action" => action, "status" => status).increment(1);

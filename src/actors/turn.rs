@@ -152,7 +152,9 @@ impl<'a> Turn<'a> {
             Command::EffectSettled { call_id, settlement } => {
                 let waiting = |parked: &&ParkedCall| parked.call_id == *call_id && parked.on == ParkedOn::Effect;
                 if let Some(parked) = self.room.parked.iter().find(waiting).cloned() {
-                    let (mut answer, pending) = (answer_of(settlement), self.room.pending_effects(call_id));
+                    let otherwise = self.ended_otherwise(call_id, settlement);
+                    let (mut answer, pending) =
+                        (otherwise.unwrap_or_else(|| answer_of(settlement)), self.room.pending_effects(call_id));
                     if let Some(body) = catalog::resolve_conversation::with_pending(&answer.body, &pending) {
                         answer.body = body.into();
                     }

@@ -1,12 +1,14 @@
 //! `resolve_conversation`: ends the conversation for now. Never overtakes a customer: what they wrote after the model looked
 //! comes first.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::room::hand_over::{self, Resolving};
 use crate::room::{
-    CallId, Decision, EffectKind, EffectPlan, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal, ResultJson, Room,
-    Timestamp,
+    CallId, ClosingOutcome, Control, Decision, EffectKind, EffectPlan, FunctionCall, Ground, Lifecycle, ParkedOn, Refusal,
+    ResultJson, Room, Timestamp, closing, window,
 };
 
 use super::Needs;
@@ -45,6 +47,16 @@ struct Resolved<'a> {
     /// Calls of its own request that had not ended.
     #[serde(skip_serializing_if = "<[CallId]>::is_empty")]
     pending_effects: &'a [CallId],
+    /// Of the company's closing message, where a channel had to be told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing_message: Option<Said<'a>>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -72,38 +84,56 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
         return judged;
     }
     if call.seen.seq.is_some_and(|seen| seen < room.last_inbound_seq) {
-        let message = format!(
-            "The customer wrote again before this could be closed: \"{}\". Read and answer it, then decide again.",
-            room.last_inbound_preview
-        );
-        return Decision::Refused(Refusal::new("new_customer_message", Next::FixAndRetry, message));
+        return Decision::Refused(closing::new_customer_message(room));
     }
     let reasons = &ground.company.settings.resolve_reasons;
     if !reasons.contains(&arguments.reason_code) {
         let refusal = invalid("reason_code", format!("must be one of: {}", reasons.join(", ")));
         return Decision::Refused(refusal.with_allowed(reasons.iter().cloned()));
     }
-    if ground.company.settings.people.resolve_needs_note && arguments.note.is_none() {
+    let people = &ground.company.settings.people;
+    if people.resolve_needs_note && arguments.note.is_none() {
         return Decision::Refused(missing_refusal("resolve_conversation", &["note"]));
     }
-    if ground.company.tells_channel(room) {
-        let asked = record::requested(call, EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground)));
+    // What a channel has to be told goes there before anything ends here.
+    let text = people.closing_message.as_deref().filter(|_| ground.company.sends_through(room).is_some());
+    let closed = text.and_then(|_| window::closed(room, ground));
+    let closing = text.filter(|_| closed.is_none());
+    if ground.company.tells_channel(room) || closing.is_some() {
+        let plan = EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground));
+        let asked = record::requested(call, EffectPlan { closing: closing.map(Arc::from), ..plan });
         return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
     }
+    let left_out = closed.map(|refusal| ClosingOutcome::not_sent(refusal.code));
     let (handled_by, pending) = (room.assignee().map(|agent| agent.as_str()), room.pending_effects(&call.call_id));
-    let result = told(true, arguments, handled_by, ground.now, &pending);
-    let how = Resolving { reason_code: &arguments.reason_code, note: arguments.note.as_deref(), by_call: Some(&call.call_id) };
+    let result = told(true, arguments, handled_by, ground.now, &pending, left_out.as_ref());
+    let (reason_code, note, by_call) = (arguments.reason_code.as_str(), arguments.note.as_deref(), Some(&call.call_id));
+    let how = Resolving { reason_code, note, by_call, closing: left_out.as_ref() };
     Decision::Done { facts: hand_over::resolve(room, how, ground.company), result }
 }
 
 /// The answer once it is resolved.
-pub fn resolved(arguments: &ResolveConversation, handled_by: Option<&str>, at: Timestamp) -> ResultJson {
-    told(true, arguments, handled_by, at, &[])
+pub fn resolved(arguments: &ResolveConversation, at: Timestamp, closing: Option<&ClosingOutcome>) -> ResultJson {
+    told(true, arguments, None, at, &[], closing)
+}
+
+/// The answer when somebody else resolved it while this was under way.
+pub fn resolved_by_others(room: &Room) -> Option<ResultJson> {
+    let Lifecycle::Resolved { at } = room.lifecycle else { return None };
+    Some(already_resolved(room, at.to_text()))
+}
+
+/// Its closing message was sent, and then the conversation moved on: the customer wrote, or somebody has it.
+pub fn overtaken(room: &Room) -> Refusal {
+    match room.control {
+        Control::Bot => closing::new_customer_message(room),
+        _ => fence::human_in_control(),
+    }
 }
 
 /// The answer when it was found resolved in its channel, which does not say why.
 pub fn found_resolved(arguments: &ResolveConversation, at: Timestamp) -> ResultJson {
-    told(false, arguments, None, at, &[])
+    told(false, arguments, None, at, &[], None)
 }
 
 /// The channel's answer to a resolve, with the calls of its request that had not ended when it came.
@@ -119,7 +149,13 @@ fn told(
     handled_by: Option<&str>,
     at: Timestamp,
     pending_effects: &[CallId],
+    closing: Option<&ClosingOutcome>,
 ) -> ResultJson {
+    let closing_message = closing.map(|outcome| match outcome {
+        ClosingOutcome::Sent { .. } => Said { status: "sent", why: None },
+        ClosingOutcome::Unconfirmed => Said { status: "unconfirmed", why: None },
+        ClosingOutcome::NotSent { why } => Said { status: "not_sent", why: Some(why) },
+    });
     ResultJson::of(&Resolved {
         changed,
         reason_code: &arguments.reason_code,
@@ -127,6 +163,7 @@ fn told(
         handled_by,
         resolved_at: at.to_text(),
         pending_effects,
+        closing_message,
     })
 }
 

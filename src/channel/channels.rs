@@ -13,6 +13,7 @@ use crate::room::delivery::Stage;
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, SentFile, Settlement, Timestamp};
 
+use super::closing;
 use super::hearing::QontakEars;
 use super::qontak::{CheckProblem, CheckReport, QontakChannel};
 use super::whatsapp_cloud::{WhatsappCloud, hearing, signature};
@@ -87,15 +88,34 @@ impl Counterpart for Channels {
     }
 
     fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
-        Box::pin(async move { self.of(job.address.company).await?.permit(job, part, attempt).await })
+        Box::pin(async move {
+            let permit = async { self.of(job.address.company).await?.permit(job, part, attempt).await };
+            if !closing::is_closing(job, part) {
+                return permit.await;
+            }
+            if attempt >= closing::TRIES {
+                return Ok(given_up());
+            }
+            let permitted = tokio::time::timeout(closing::TURN_WITHIN, permit).await;
+            Ok(permitted.ok().and_then(Result::ok).unwrap_or_else(given_up))
+        })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {
-        Box::pin(async move { self.of(job.address.company).await?.write(job, part, permit).await })
+        Box::pin(async move {
+            if permit.0.is::<closing::GivenUp>() {
+                return Ok(closing::given_up());
+            }
+            let sent = self.of(job.address.company).await?.write(job, part, permit).await?;
+            Ok(if closing::is_closing(job, part) { closing::sent(sent) } else { sent })
+        })
     }
 
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
-        Box::pin(async move { self.of(job.address.company).await?.look_up(job, part, started_at).await })
+        Box::pin(async move {
+            let found = self.of(job.address.company).await?.look_up(job, part, started_at).await?;
+            Ok(if closing::is_closing(job, part) { closing::found(found) } else { found })
+        })
     }
 
     fn prepared(&self, job: &EffectJob, part: &Part, started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
@@ -113,6 +133,10 @@ impl Counterpart for Channels {
     fn view(&self, company: CompanyNo) -> LineView {
         self.last_known(company).view(company)
     }
+}
+
+fn given_up() -> Permitted {
+    Permitted::Go(Permit(Box::new(closing::GivenUp)))
 }
 
 /// Understands every kind of channel.

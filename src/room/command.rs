@@ -1,5 +1,6 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
+use super::closing;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::deliveries;
@@ -78,7 +79,8 @@ pub enum Command {
     },
     /// The lane got a file so far, before any message.
     Prepared(Box<Prepared>),
-    /// The lane is about to send a message of this call's file: whether it may go now. Refused, it does not.
+    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may go now. Refused, it does
+    /// not.
     Submit {
         call_id: CallId,
         /// How often a person had it tried again.
@@ -259,9 +261,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Untag { tags } => hand_over::untag(room, tags),
         // The effect says so itself, with its own reason.
         Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => vec![],
-        Command::Resolve { reason_code, note } => {
-            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call: None }, ground.company)
-        }
+        Command::Resolve { reason_code, note } => hand_over::resolve(
+            room,
+            Resolving { reason_code, note: note.as_deref(), by_call: None, closing: None },
+            ground.company,
+        ),
         Command::BarrierOverdue => match &room.barrier {
             Some(barrier) if barrier.until <= ground.now && !barrier.lifted => {
                 vec![Fact::BarrierLifted { call_id: barrier.call_id.clone() }]
@@ -311,9 +315,12 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
             message_id: message_id.clone(),
             result: result.clone(),
         }],
-        Some(CameAbout::Resolved { reason_code, note }) => {
-            let by_call = Some(&effect.call_id);
-            hand_over::resolve(room, Resolving { reason_code, note: note.as_deref(), by_call }, ground.company)
+        Some(CameAbout::Resolved { closing, .. }) if closing::is_overtaken(room, effect, ground.company) => {
+            closing::said(room, effect, closing.as_ref(), ground.company, true).into_iter().collect()
+        }
+        Some(CameAbout::Resolved { reason_code, note, closing }) => {
+            let (note, by_call, closing) = (note.as_deref(), Some(&effect.call_id), closing.as_ref());
+            hand_over::resolve(room, Resolving { reason_code, note, by_call, closing }, ground.company)
         }
         None => {
             let mut facts = linked(&effect.call_id, settlement);

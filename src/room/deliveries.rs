@@ -1,5 +1,6 @@
 //! The files of one room: what becomes of them as facts, and how these change the room. Pure.
 
+use super::closing;
 use super::command::Command;
 use super::company::Ground;
 use super::delivery::{Delivery, DeliveryWord, Prepared, Stage, Step, accepted_later, not_delivered};
@@ -32,8 +33,11 @@ pub fn prepared(room: &Room, word: &Prepared) -> Vec<Fact> {
 /// is looked at again by the mark itself (`EffectPlan::fenced`).
 pub fn submitted(room: &Room, call_id: &CallId, attempt: u32, ground: &Ground<'_>) -> Result<Vec<Fact>, Refusal> {
     let is_open = |effect: &&OpenEffect| !effect.stranded && effect.retries == attempt;
-    if room.effect(call_id).filter(is_open).is_none() {
+    let Some(effect) = room.effect(call_id).filter(is_open) else {
         return Err(Refusal::new("call_ended", Next::DoNotRetry, "This call has ended. Nothing was sent."));
+    };
+    if effect.plan.kind == EffectKind::Resolution {
+        return closing::may_go_on(room, effect, ground).map(|()| vec![]);
     }
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         let message = "The conversation was resolved meanwhile, so nothing was sent. It opens again when the customer writes.";
@@ -42,8 +46,7 @@ pub fn submitted(room: &Room, call_id: &CallId, attempt: u32, ground: &Ground<'_
     if let Some(refusal) = window::closed(room, ground) {
         return Err(refusal);
     }
-    let fenced = room.effect(call_id).is_some_and(|effect| effect.plan.fenced);
-    if fenced && room.typing_until.is_some_and(|until| until > ground.now) {
+    if effect.plan.fenced && room.typing_until.is_some_and(|until| until > ground.now) {
         return Err(Refusal::new(HUMAN_TYPING, Next::RetryLater, "A human agent is writing to the customer just now."));
     }
     let deliveries = room.outside.iter().flat_map(|outside| &outside.deliveries);

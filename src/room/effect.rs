@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
 use super::delivery::{Delivery, DeliveryWord};
 use super::event::Because;
@@ -180,6 +181,9 @@ pub struct EffectPlan {
     /// Fenced, and yet the last word of the request that handed the conversation over: not void while this holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leave: Option<Leave>,
+    /// What the customer is told before the conversation is closed, as it stood when that was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Arc<str>>,
     /// The room itself knows `target` as its own record: whose it is need not be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub linked: bool,
@@ -188,7 +192,18 @@ pub struct EffectPlan {
 impl EffectPlan {
     /// To bring something about that may be said again without harm, by the call's own arguments.
     pub fn absolute(kind: EffectKind, fenced: bool) -> Self {
-        Self { kind, creates: false, intent: None, target: None, file: None, source: None, fenced, leave: None, linked: false }
+        Self {
+            kind,
+            creates: false,
+            intent: None,
+            target: None,
+            file: None,
+            source: None,
+            fenced,
+            leave: None,
+            closing: None,
+            linked: false,
+        }
     }
 }
 
@@ -205,6 +220,9 @@ pub struct OpenEffect {
     /// Conversation episode in which it was decided: intents are equal only within one.
     pub episode: u32,
     pub since: Timestamp,
+    /// Sequence number of the event that asked for it; 0: not known.
+    #[serde(default)]
+    pub seq: i64,
     /// Its call ended `unresolved` or `dead`: a dead letter, moved on only by a person's `retry` or `settle`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stranded: bool,
@@ -310,6 +328,8 @@ pub enum CameAbout {
     Resolved {
         reason_code: String,
         note: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closing: Option<ClosingOutcome>,
     },
     /// The channel took the file; `result` is what the call is answered.
     Sent {
@@ -360,15 +380,24 @@ impl Settlement {
     /// Said of a file whose text has reached the customer already: an error that says "nothing was sent" would have the text
     /// sent twice. Code and advice stay.
     #[must_use]
-    pub fn of_the_file_alone(mut self) -> Self {
+    pub fn of_the_file_alone(self) -> Self {
+        self.prefaced(
+            "The text was sent to the customer already, only the file was not; do not send the text again. Of the file alone:",
+        )
+    }
+
+    /// Said of a resolve that was stopped after its customer had been told goodbye.
+    #[must_use]
+    pub fn after_its_closing_message(self) -> Self {
+        self.prefaced("The company's closing message was sent to the customer already, and then the conversation was not closed.")
+    }
+
+    fn prefaced(mut self, preface: &str) -> Self {
         let Ok(mut body) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&self.body) else { return self };
         let Some(serde_json::Value::String(message)) = body.get_mut("error").and_then(|error| error.get_mut("message")) else {
             return self;
         };
-        *message = format!(
-            "The text was sent to the customer already, only the file was not; do not send the text again. Of the file alone: \
-             {message}"
-        );
+        *message = format!("{preface} {message}");
         self.body = serde_json::Value::Object(body).to_string().into();
         self
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::closing::ClosingOutcome;
 use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, Link, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
@@ -230,6 +231,9 @@ pub enum Fact {
         /// Calls of the request that resolved it, which had not ended by then: a person looks at what comes of them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pending_effects: Vec<CallId>,
+        /// What became of the company's closing message, where a channel had to be told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closing_message: Option<ClosingOutcome>,
     },
     /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
     RoomQueued {
@@ -296,7 +300,6 @@ pub enum Fact {
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
     },
-    /// A file got so far on its way before its message.
     AttachmentPrepared(Prepared),
     /// The room let a file's message go: from here on it can only be looked up.
     AttachmentSubmitting {

@@ -228,6 +228,7 @@ impl Room {
                     plan: EffectPlan { leave: leave.map(|goodbye| goodbye.leave.clone()), ..plan.clone() },
                     episode: self.episode,
                     since: event.at,
+                    seq: event.seq,
                     stranded: false,
                     doubtful: false,
                     retries: 0,
@@ -243,7 +244,7 @@ impl Room {
                 for effect in self.effects_of(call_id) {
                     (effect.stranded, effect.doubtful) = (false, false);
                     effect.retries += 1;
-                    effect.since = event.at;
+                    (effect.since, effect.seq) = (event.at, event.seq);
                 }
             }
             Fact::CallRetried { call_id, .. } => self.poisoned.retain(|poisoned| poisoned.call_id != *call_id),

@@ -1,8 +1,9 @@
 //! What people and timers do with control of a conversation: taking it, giving it back, passing it on when somebody is silent or
 //! gone, tagging and resolving by hand. Pure: facts, or a refusal.
 
+use super::closing::{self, ClosingOutcome};
 use super::company::{Agent, Company, Ground, Presence};
-use super::event::{AssignTarget, Fact, TakenBy, Writer};
+use super::event::{AssignTarget, Fact, TakenBy};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::policy::{OfflinePolicy, Reopen, ReopenControl};
 use super::refusal::{Next, Refusal};
@@ -218,27 +219,25 @@ pub struct Resolving<'a> {
     pub note: Option<&'a str>,
     /// The call that resolves it, if one does.
     pub by_call: Option<&'a CallId>,
+    /// What became of the closing message that its channel was told.
+    pub closing: Option<&'a ClosingOutcome>,
 }
 
-/// What ends it, in order; nothing if it has ended. A room that lives here says goodbye first, as the company wants it.
+/// What ends it, in order; nothing if it has ended. The company's closing message goes before, where it was said or is said here.
 pub fn resolve(room: &Room, how: Resolving<'_>, company: &Company) -> Vec<Fact> {
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return vec![];
     }
-    let closing = company.settings.people.closing_message.as_ref().filter(|_| company.sends_through(room).is_none());
-    let said = closing.map(|text| Fact::MessageReceived {
-        message_id: format!("closing-{}", room.version + 1),
-        from: Writer::AiAgent,
-        agent_id: None,
-        text: text.clone(),
-        late: false,
-        said_at: None,
-    });
+    let here = company.settings.people.closing_message.as_ref().filter(|_| company.sends_through(room).is_none());
+    let here = here.map(|text| closing::line(format!("closing-{}", room.version + 1), text, false));
+    let effect = how.by_call.and_then(|call_id| room.effect(call_id));
+    let said = here.or_else(|| closing::said(room, effect?, how.closing, company, false));
     let resolved = Fact::ConversationResolved {
         reason_code: how.reason_code.to_owned(),
         note: how.note.map(str::to_owned),
         handled_by: room.assignee().cloned(),
         pending_effects: how.by_call.map_or_else(Vec::new, |call_id| room.pending_effects(call_id)),
+        closing_message: how.closing.cloned(),
     };
     said.into_iter().chain([resolved]).collect()
 }

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod channel_limits;
+pub mod closing;
 pub mod command;
 pub mod company;
 pub mod courtesy;
@@ -27,6 +28,7 @@ pub mod tag;
 pub mod window;
 
 pub use call::{FunctionCall, Seen};
+pub use closing::ClosingOutcome;
 pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use dead_letter::{DeadLetter, Poisoned};

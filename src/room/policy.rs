@@ -143,7 +143,8 @@ pub struct People {
     /// So often in one conversation the AI agent hands over; then it stays with people until it is resolved. 0: no bound. At
     /// most 100.
     pub most_hand_overs: u32,
-    /// What the customer is told when a conversation that lives here is resolved; at most 1,000 characters.
+    /// What the customer is told before their conversation is resolved; at most 1,000 characters. Where it has to travel through a
+    /// channel only an AI agent's resolve sends it, and only while the channel takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closing_message: Option<String>,
     /// An AI agent that resolves has to say for its colleagues what came of it.

@@ -61,6 +61,7 @@ impl Scene {
             note: None,
             handled_by,
             pending_effects: vec![],
+            closing_message: None,
         });
     }
 
@@ -268,6 +269,7 @@ fn facts_are_written_as_they_always_were() {
                 note: None,
                 handled_by: Some(agent_id.clone()),
                 pending_effects: vec![],
+                closing_message: None,
             },
             r#"{"type":"conversation_resolved","reason_code":"r","handled_by":"agt_1"}"#,
         ),

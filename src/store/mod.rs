@@ -31,6 +31,7 @@ mod migrations;
 mod open;
 mod outbox;
 mod outbox_rows;
+mod pause;
 mod queries;
 mod recall;
 mod records;
@@ -57,7 +58,8 @@ pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
 pub use records::{
-    AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow,
+    AuditRow, CallFilter, CallPlace, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent,
+    WebhookRow,
 };
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, link_key, new_key};

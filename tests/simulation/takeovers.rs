@@ -53,7 +53,7 @@ fn settled(job: &EffectJob) -> Settlement {
             message_id: None,
             result: "{}".into(),
         },
-        EffectKind::Resolution => CameAbout::Resolved { reason_code: "answered".into(), note: None },
+        EffectKind::Resolution => CameAbout::Resolved { reason_code: "answered".into(), note: None, closing: None },
         _ => CameAbout::Tagged { tags: vec!["Tag 1".into()] },
     };
     Settlement::done(&ResultJson("{}".into()), came_about)

@@ -24,6 +24,7 @@ mod channel;
 mod channel_inbound;
 mod channel_shuffled;
 mod clients;
+mod closing;
 mod command_line;
 mod crm;
 mod crm_bad_input;

@@ -44,11 +44,16 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
         Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false })
     }
 
-    /// Asks the room whether a message to the customer may leave now; `None`: it may. A fetch reaches nobody, but in a room that
-    /// lives here, where it is the sending.
+    /// Asks the room whether a message to the customer, or the end of their conversation, may leave now; `None`: it may. A fetch
+    /// reaches nobody, but in a room that lives here, where it is the sending.
     pub(super) async fn asked(&mut self, part: &Part) -> Option<Came> {
-        let is_message = part.rule == Rule::Once || self.job.plan.source.as_ref().is_some_and(|source| source.here);
-        if self.job.plan.kind != EffectKind::Attachment || !is_message {
+        let here = || self.job.plan.source.as_ref().is_some_and(|source| source.here);
+        let is_asked = match self.job.plan.kind {
+            EffectKind::Attachment => part.rule == Rule::Once || here(),
+            EffectKind::Resolution => true,
+            _ => false,
+        };
+        if !is_asked {
             return None;
         }
         let end = match (self.asks)(Word::Submit).await {

@@ -1,9 +1,14 @@
 //! The barrier of a resolve: it is decided after the other calls of its request and waits for those that move the conversation
 //! or reach the customer, at most ten seconds. It parks the call, never the room.
 
-use crate::catalog::{Admitted, Request, fence};
-use crate::room::{CallId, Control, Decision, Fact, FunctionCall, Lifecycle, ParkedOn, Room};
+use crate::catalog::{Admitted, Request, fence, resolve_conversation};
+use crate::room::{
+    CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle, ParkedOn, Room,
+    Settlement,
+};
 
+use super::super::ports::StoredAnswer;
+use super::super::stored::{answer_of, succeeded};
 use super::Turn;
 
 /// So long a resolve waits for the other calls of its request.
@@ -34,6 +39,22 @@ impl Turn<'_> {
         let until = self.ground.now.plus_ms(BARRIER_MS);
         let raised = Fact::BarrierRaised { call_id: call.call_id.clone(), waits_for, until };
         Decision::Parked { facts: vec![raised], on: ParkedOn::Barrier }
+    }
+
+    /// The answer of a resolve whose effect ended so, where the room knows better: it moved on meanwhile, or somebody else
+    /// resolved it. To be asked after what came about is recorded.
+    pub(super) fn ended_otherwise(&self, call_id: &CallId, settlement: &Settlement) -> Option<StoredAnswer> {
+        self.room.effect(call_id).filter(|effect| effect.plan.kind == EffectKind::Resolution)?;
+        let by_others = resolve_conversation::resolved_by_others(&self.room);
+        match (&settlement.came_about, by_others) {
+            (Some(CameAbout::Resolved { closing, .. }), None) => {
+                let told = Settlement::error(CallStatus::Refused, &resolve_conversation::overtaken(&self.room));
+                let said = closing.as_ref().is_some_and(|outcome| !matches!(outcome, ClosingOutcome::NotSent { .. }));
+                Some(answer_of(&if said { told.after_its_closing_message() } else { told }))
+            }
+            (None, Some(resolved)) if settlement.status == CallStatus::Refused => Some(succeeded(&resolved)),
+            _ => None,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::catalog::assign_agent;
 use crate::catalog::create_tag::WantedTag;
 use crate::catalog::fence;
 use crate::catalog::resolve_conversation::{self, ResolveConversation};
-use crate::room::{Because, CallStatus, CameAbout, EffectKind, Next, Refusal, ResultJson, Settlement, Timestamp};
+use crate::room::{Because, CallStatus, CameAbout, ClosingOutcome, EffectKind, Next, Refusal, ResultJson, Settlement, Timestamp};
 
 use super::part::{Deed, Entrant, Left, deeds};
 use super::refusals;
@@ -71,12 +71,13 @@ pub fn tagged(wanted: &[WantedTag], there: &There, done: &[(Deed, Left)]) -> Set
 }
 
 /// `by_us`: it was not resolved before.
-pub fn resolved(asked: &ResolveConversation, by_us: bool, now: Timestamp) -> Settlement {
+pub fn resolved(asked: &ResolveConversation, by_us: bool, now: Timestamp, closing: Option<ClosingOutcome>) -> Settlement {
     let result = match by_us {
-        true => resolve_conversation::resolved(asked, None, now),
+        true => resolve_conversation::resolved(asked, now, closing.as_ref()),
         false => resolve_conversation::found_resolved(asked, now),
     };
-    Settlement::done(&result, CameAbout::Resolved { reason_code: asked.reason_code.clone(), note: asked.note.clone() })
+    let (reason_code, note) = (asked.reason_code.clone(), asked.note.clone());
+    Settlement::done(&result, CameAbout::Resolved { reason_code, note, closing })
 }
 
 /// Control moved before the next part. Whoever was let in is in; before that nothing was done.

@@ -66,8 +66,8 @@ impl QontakChannel {
     }
 }
 
-/// Whether a file can be sent into the room as it is there.
-fn may_be_written_to(there: Option<&There>, now_us: i64) -> Step<()> {
+/// Whether a message can be sent into the room as it is there.
+pub fn may_be_written_to(there: Option<&There>, now_us: i64) -> Step<()> {
     let Some(there) = there else { return Err(refusals::room_not_in_channel().into()) };
     if there.resolved {
         let message = "The conversation is resolved in the channel, so nothing was sent.";

@@ -38,7 +38,7 @@ use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
 use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
 
-pub(super) use answer::unsaid;
+pub(super) use answer::{resolved, unsaid};
 pub use check::{CheckProblem, CheckReport};
 
 use echoed::Hearsay;

@@ -1,17 +1,21 @@
 //! That the conversation is over there. The channel accepts a resolve at once and does it a little later (qontak-api.md section 5,
-//! 20): it counts only when the room shows it or the channel says so by itself, and until then the call runs.
+//! 20): it counts only when the room shows it or the channel says so by itself, and until then the call runs. The company's
+//! closing message goes before (3.6), where the channel takes it.
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
 use crate::catalog::resolve_conversation::ResolveConversation;
-use crate::room::CallStatus;
+use crate::channel::closing;
 use crate::room::outbox::Patience;
+use crate::room::{CallStatus, ClosingOutcome};
 
 use super::QontakChannel;
 use super::answer;
+use super::attach::may_be_written_to;
 use super::part::Deed;
 use super::plan::write;
 use super::refusals;
-use crate::outbound::Step;
+use super::rooms::There;
+use crate::outbound::{Step, Stop};
 
 /// The first look comes after this time; then as long again as it has taken so far …
 pub const FIRST_LOOK_MS: i64 = 250;
@@ -30,20 +34,31 @@ impl QontakChannel {
         asked: &ResolveConversation,
         ended: &[PartRow],
     ) -> Step<Planned> {
-        let accepted = ended.iter().rfind(|row| row.done.is_some());
+        let closing = closing::outcome(job, ended);
+        let accepted = ended.iter().rfind(|row| row.done.is_some() && !closing::is_closing(job, &row.part));
         let since_ms = accepted.map(|row| self.clock.now().ms_since(row.started_at));
         if let Some(since_ms @ ..FIRST_LOOK_MS) = since_ms {
             return Ok(Planned::Later { after_ms: FIRST_LOOK_MS - since_ms, why: "the channel is resolving it".into() });
         }
+        // Why a closing message was left out stands in the room there.
         if let Some(row) = accepted
+            && (closing.is_some() || job.plan.closing.is_none())
             && self.is_told_resolved(&job.address, row.started_at).await?
         {
-            return Ok(Planned::End(answer::resolved(asked, true, self.clock.now())));
+            return Ok(Planned::End(answer::resolved(asked, true, self.clock.now(), closing)));
         }
         let there = self.room(job.address.company, &job.address.room).await?;
         Ok(match (there, since_ms) {
-            (Some(there), _) if there.resolved => Planned::End(answer::resolved(asked, accepted.is_some(), self.clock.now())),
-            (Some(_), None) => return write(job, &Deed::Resolve, ended),
+            (Some(there), _) if there.resolved => {
+                let closing = closing.or_else(|| self.why_not(job, &there));
+                Planned::End(answer::resolved(asked, accepted.is_some(), self.clock.now(), closing))
+            }
+            (Some(there), None) => match &job.plan.closing {
+                Some(text) if closing.is_none() && self.why_not(job, &there).is_none() => {
+                    return write(job, &Deed::Say { text: text.to_string() }, ended);
+                }
+                _ => return write(job, &Deed::Resolve, ended),
+            },
             (None, None) => return Err(refusals::room_not_in_channel().into()),
             (Some(_), Some(since_ms)) if since_ms < Patience::default().reconcile_ms => {
                 Planned::Later { after_ms: look_again_ms(since_ms), why: "the channel is still resolving it".into() }
@@ -51,5 +66,15 @@ impl QontakChannel {
             // It took it and never did it, or it is gone: a person looks.
             (_, Some(_)) => Planned::End(answer::unsaid(job, CallStatus::Unresolved)),
         })
+    }
+
+    /// Why no closing message can be sent there, if one is wanted.
+    fn why_not(&self, job: &EffectJob, there: &There) -> Option<ClosingOutcome> {
+        job.plan.closing.as_ref()?;
+        let open = There { resolved: false, ..there.clone() };
+        match may_be_written_to(Some(&open), self.clock.now().0) {
+            Err(Stop::Refuse(refusal)) => Some(ClosingOutcome::not_sent(refusal.code)),
+            _ => None,
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! What comes next in an effect: the file is uploaded, then a text where the file's kind carries no caption, then the file's
-//! message. An upload reaches nobody, so it may be repeated; only messages are parts.
+//! message. An upload reaches nobody, so it may be repeated; only messages are parts. Of a resolve it is the closing message alone.
 
 use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
 use crate::catalog::Request;
+use crate::catalog::resolve_conversation::ResolveConversation;
 use crate::catalog::send_attachment::{self, SendAttachment};
+use crate::channel::closing;
+use crate::channel::qontak::resolved;
 use crate::outbound::{Step, Stop};
 use crate::room::channel_limits::{Caption, Channel, fits};
-use crate::room::{CameAbout, Format, Settlement};
+use crate::room::{CameAbout, ClosingOutcome, Format, Settlement};
 
 use super::WhatsappCloud;
 use super::envelope::recipient_unreachable;
@@ -17,8 +20,25 @@ use crate::channel::sourced::with_words;
 
 impl WhatsappCloud {
     pub(super) async fn next(&self, job: &EffectJob, ended: &[PartRow]) -> Result<Planned, Arc<str>> {
-        let Request::SendAttachment(asked) = &job.request else { return Err("this call is not the channel's".into()) };
-        Ok(self.next_of_attachment(job, asked, ended).await.unwrap_or_else(Stop::planned))
+        let planned = match &job.request {
+            Request::SendAttachment(asked) => self.next_of_attachment(job, asked, ended).await,
+            Request::ResolveConversation(asked) => self.next_of_resolution(job, asked, ended),
+            _ => return Err("this call is not the channel's".into()),
+        };
+        Ok(planned.unwrap_or_else(Stop::planned))
+    }
+
+    /// The closing message; the conversation itself ends here.
+    fn next_of_resolution(&self, job: &EffectJob, asked: &ResolveConversation, ended: &[PartRow]) -> Step<Planned> {
+        let closing = match (closing::outcome(job, ended), &job.plan.closing, number(&job.customer.handle)) {
+            (None, Some(text), Some(to)) => {
+                let message = Message::Text { to, text: text.to_string() };
+                return message.part(job, ended).map(Planned::Write).map_err(Stop::store);
+            }
+            (None, Some(_), None) => Some(ClosingOutcome::not_sent(recipient_unreachable().code)),
+            (known, _, _) => known,
+        };
+        Ok(Planned::End(resolved(asked, true, self.clock.now(), closing)))
     }
 
     async fn next_of_attachment(&self, job: &EffectJob, asked: &SendAttachment, ended: &[PartRow]) -> Step<Planned> {

@@ -80,7 +80,13 @@ impl Play {
         let handled_by = self.rooms[n].assignee().cloned();
         self.step(
             n,
-            vec![Fact::ConversationResolved { reason_code: "answered".into(), note: None, handled_by, pending_effects: vec![] }],
+            vec![Fact::ConversationResolved {
+                reason_code: "answered".into(),
+                note: None,
+                handled_by,
+                pending_effects: vec![],
+                closing_message: None,
+            }],
         );
     }
 

@@ -2,7 +2,7 @@
 
 use super::goodbye::{FILE, sends, sent, with_files};
 use super::*;
-use crate::room::{CameAbout, ChannelKind, ResultJson, Settlement};
+use crate::room::{CameAbout, ChannelKind, ClosingOutcome, ResultJson, Settlement};
 
 /// Where a resolve is waiting for a send that is on its way to the channel.
 fn at_the_barrier() -> Scene {
@@ -27,7 +27,7 @@ fn body(scene: &Scene, id: &str) -> serde_json::Value {
 
 /// The channel has resolved it.
 fn done_there(scene: &mut Scene) {
-    let came_about = CameAbout::Resolved { reason_code: "answered".into(), note: None };
+    let came_about = CameAbout::Resolved { reason_code: "answered".into(), note: None, closing: None };
     let settlement = Settlement::done(&ResultJson(r#"{"changed":true}"#.into()), came_about);
     scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), settlement }).unwrap();
 }
@@ -134,4 +134,62 @@ fn the_customer_is_told_that_it_is_over_where_the_company_wants_that() {
     let before = there.room.version;
     done_there(&mut there);
     assert_eq!(there.room.version, before + 2, "the end, and its call's answer");
+}
+
+/// A conversation on WhatsApp whose resolve has its closing message on the way.
+fn saying_goodbye() -> Scene {
+    let mut scene = with_files();
+    scene.company.settings.people.closing_message = Some("Thank you for writing.".into());
+    scene.company.channel = ChannelKind::WhatsappCloud;
+    let customer = Customer { handle: "6281200000009".into(), name: None };
+    let _ = scene.tell(Command::Describe { channel: "whatsapp_cloud".into(), customer }).unwrap();
+    scene.post(&[RESOLVE]);
+    assert_eq!(scene.answer("r1").0, CallStatus::Running);
+    scene
+}
+
+fn said(scene: &mut Scene) {
+    let closing = Some(ClosingOutcome::Sent { message_id: "wamid.1".into() });
+    let came_about = CameAbout::Resolved { reason_code: "answered".into(), note: None, closing };
+    let settlement = Settlement::done(&ResultJson(r#"{"changed":true}"#.into()), came_about);
+    scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), settlement }).unwrap();
+}
+
+#[test]
+fn a_goodbye_that_is_on_its_way_closes_nothing_over_anybodys_head() {
+    let mut scene = saying_goodbye();
+    said(&mut scene);
+    assert_eq!((scene.is_resolved(), scene.answer("r1").0), (true, CallStatus::Succeeded));
+    let mut scene = saying_goodbye();
+    scene.customer_writes("wait");
+    said(&mut scene);
+    assert_eq!((scene.is_resolved(), scene.answer("r1").1.as_str()), (false, "new_customer_message"));
+    assert!(body(&scene, "r1")["error"]["message"].as_str().unwrap().contains("closing message was sent"));
+    assert_eq!(scene.room.lifecycle, Lifecycle::Open, "the customer is to be answered");
+    let mut scene = saying_goodbye();
+    let (agent, agent_name, how) = (AgentId::trusted("agt_1"), "Ana".into(), TakenBy::Takeover);
+    scene.tell(Command::TakeOver { agent, agent_name, how }).unwrap();
+    said(&mut scene);
+    assert_eq!((scene.is_resolved(), scene.answer("r1").1.as_str()), (false, "human_in_control"));
+    // Somebody else closed it: it is as the model wants it.
+    let mut scene = saying_goodbye();
+    scene.tell(Command::Resolve { reason_code: "spam".into(), note: None }).unwrap();
+    said(&mut scene);
+    assert_eq!(
+        (scene.answer("r1").0, &body(&scene, "r1")["result"]["changed"]),
+        (CallStatus::Succeeded, &serde_json::json!(true))
+    );
+    assert_eq!(scene.room.resolution.as_ref().map(|end| end.reason_code.as_str()), Some("spam"));
+}
+
+#[test]
+fn a_goodbye_that_the_channel_would_not_take_is_left_out() {
+    let mut scene = with_files();
+    scene.company.settings.people.closing_message = Some("Thank you for writing.".into());
+    scene.company.channel = ChannelKind::WhatsappCloud;
+    let _ = scene.tell(Command::Describe { channel: "whatsapp_cloud".into(), customer: Customer::default() }).unwrap();
+    scene.now = scene.now.plus_ms(24 * 3_600_000);
+    scene.post(&[RESOLVE]);
+    let left_out = serde_json::json!({"status": "not_sent", "why": "window_closed"});
+    assert_eq!((scene.is_resolved(), &body(&scene, "r1")["result"]["closing_message"]), (true, &left_out));
 }
