@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Request, fence};
-use crate::room::delivery::Stage;
+use crate::room::delivery;
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
     AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, Refusal, RoomAddress, SentFile, Settlement,
@@ -14,6 +14,8 @@ use crate::room::{
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
+pub use super::backlog::BacklogView;
+pub use super::errand::{Errand, Stage};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -204,7 +206,7 @@ pub trait Counterpart: Send + Sync + 'static {
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found>;
     /// How far the file is that `part` is about to bring to its customer, before anything of that leaves, and the file itself where
     /// it was fetched: told to its room. `started`: the parts before. `None`: nothing new is known.
-    fn prepared(&self, _job: &EffectJob, _part: &Part, _started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+    fn prepared(&self, _job: &EffectJob, _part: &Part, _started: &[PartRow]) -> Option<(delivery::Stage, Option<Arc<SentFile>>)> {
         None
     }
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
@@ -259,7 +261,9 @@ pub struct LineView {
     pub bucket_capacity: u32,
     /// `closed`, `open` or `half_open`, per class of endpoint.
     pub circuits: Vec<CircuitView>,
-    /// Requests waiting for circuit or bucket.
+    /// Effects that have not ended, wherever they wait.
+    pub effects: BacklogView,
+    /// Requests waiting for credentials, circuit, bucket or a place on the wire.
     pub waiting: u64,
     pub oldest_waiting_ms: i64,
     /// Answers 429 so far.

@@ -11,7 +11,11 @@ use crate::outbound::Fetcher;
 use crate::store::{Pepper, Store, StoreError, link_key};
 
 use super::StartError;
-use super::sweep::Sweep;
+
+#[path = "sweep.rs"]
+mod sweep;
+
+use sweep::Sweep;
 
 /// The folder of files, `files` in the data folder, with the scanner that is set.
 pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {

@@ -15,7 +15,7 @@ const AT_ONCE: i64 = 200;
 /// Bytes so young may belong to an upload whose row is still to come: an hour.
 const YOUNG: Duration = Duration::from_secs(3_600);
 
-pub(super) struct Sweep {
+pub struct Sweep {
     pub library: Arc<Library>,
     pub queries: Queries,
     pub fetched: Arc<dyn FetchedFiles>,

@@ -77,13 +77,10 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
-    /// The lane got a file so far, before any message.
     Prepared(Box<Prepared>),
-    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may go now. Refused, it does
-    /// not.
+    /// The lane is about to send a message of this call's file, or a part of its resolve. Refused, it does not.
     Submit {
         call_id: CallId,
-        /// How often a person had it tried again.
         attempt: u32,
     },
     /// The channel says what became of a message.
@@ -284,7 +281,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
 }
 
 fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
-    settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
+    settlement
+        .link
+        .iter()
+        .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: super::link::Link::clone(link) })
+        .collect()
 }
 
 /// What came of an effect, as facts of the room.
@@ -333,7 +334,7 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
     }
 }
 
-/// A person who answered without saying who they are.
+/// Who answered without saying who they are.
 pub const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {

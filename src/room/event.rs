@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::closing::ClosingOutcome;
 use super::delivery::{DeliveryWord, Prepared};
-use super::effect::{EffectPlan, Link, SentFile};
+use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
+use super::link::Link;
 use super::state::CallStatus;
 
 /// Who did it.
@@ -322,7 +323,6 @@ pub enum Fact {
         waits_for: Vec<CallId>,
         until: Timestamp,
     },
-    /// It waited long enough.
     BarrierLifted {
         call_id: CallId,
     },
