@@ -4,7 +4,7 @@ use super::closing;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::deliveries;
-use super::delivery::DeliveryWord;
+use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
@@ -77,11 +77,10 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
-    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may go now. Refused, it does
-    /// not.
+    Prepared(Box<Prepared>),
+    /// The lane is about to send a message of this call's file, or a part of its resolve. Refused, it does not.
     Submit {
         call_id: CallId,
-        /// How often a person had it tried again.
         attempt: u32,
     },
     /// The channel says what became of a message.
@@ -244,6 +243,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::Prepared(prepared) => deliveries::prepared(room, prepared),
         Command::Submit { call_id, attempt } => deliveries::submitted(room, call_id, *attempt, ground)?,
         Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
@@ -334,7 +334,7 @@ fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &G
     }
 }
 
-/// A person who answered without saying who they are.
+/// Who answered without saying who they are.
 pub const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
