@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::Addr;
 
 use crate::room::{
-    AgentId, By, CallKey, CallStatus, Cause, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId, RoomKey,
-    Settlement, Timestamp,
+    AgentId, By, CallKey, CallStatus, Cause, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId,
+    RoomKey, Settlement, Timestamp,
 };
 use crate::store::Committed;
 

@@ -9,7 +9,8 @@ use bellhop::actors::ports::{Clock, DueTimer, HeldRoom, Job, Journal, Memory, Po
 use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter, RouterOptions, Threads, clock};
 use bellhop::catalog::Has;
 use bellhop::room::{
-    AgentId, Cause, Command, Company, CompanyNo, Customer, Fact, People, RoomAddress, RoomId, RoomKey, Settings, TakenBy, Timestamp,
+    AgentId, Cause, Command, Company, CompanyNo, Customer, Fact, People, RoomAddress, RoomId, RoomKey, Settings, TakenBy,
+    Timestamp,
 };
 use bellhop::store::memory::{MemoryStore, Pace};
 

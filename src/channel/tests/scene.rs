@@ -15,8 +15,8 @@ use crate::actors::ports::{Clock, DueTimer, HeldRoom, Memory, PortFuture, TimerP
 use crate::channel::QontakChannel;
 use crate::outbound::Outbound;
 use crate::room::{
-    Agent, AgentId, CallId, CallKey, Cause, ChannelKind, Company, CompanyNo, Customer, Division, DivisionId, EffectKind, EffectPlan,
-    FunctionCall, Meaning, Presence, RoomAddress, RoomId, RoomKey, Seen, Settlement, Timestamp,
+    Agent, AgentId, CallId, CallKey, Cause, ChannelKind, Company, CompanyNo, Customer, Division, DivisionId, EffectKind,
+    EffectPlan, FunctionCall, Meaning, Presence, RoomAddress, RoomId, RoomKey, Seen, Settlement, Timestamp,
 };
 use crate::standin;
 

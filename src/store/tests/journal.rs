@@ -175,9 +175,8 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
         for before in [(Timestamp(69), place.1, "z"), (Timestamp(70), place.1, "o"), (Timestamp(70), RoomKey(Uuid::nil()), "z")] {
             assert_eq!(wait(memory.due_timers(Timestamp(70), Some(before), 10)).unwrap().len(), 1, "{before:?}");
         }
-        let has = |cause: &Cause, since: i64| {
-            wait(memory.has_event(room.address.clone(), cause.clone(), Timestamp(since))).unwrap()
-        };
+        let has =
+            |cause: &Cause, since: i64| wait(memory.has_event(room.address.clone(), cause.clone(), Timestamp(since))).unwrap();
         assert!(has(&written.cause, written.at.0), "it was written down then");
         assert!(!has(&written.cause, written.at.0 + 1) && !has(&Cause::Request("x".into()), 0));
         // A step that changed nothing but when to look again.
