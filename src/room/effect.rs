@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
 use super::delivery::{Delivery, DeliveryWord};
-use super::event::Because;
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
