@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::room::{CallId, Cause, Command, CommandAnswer, Refusal, RoomAddress};
 use crate::store::Committed;
 
-use super::batch::{Answers, Batch, BatchReply, RoomSummary, Ticket};
+use super::batch::{Answers, AtDoor, Batch, BatchReply, RoomSummary, Ticket};
 use super::messages::CommandReply;
 use super::ports::Caller;
 use super::router::{NotSent, RoomRouter};
@@ -32,7 +32,7 @@ pub enum CallOutcome {
     Answered(Committed<Answers>),
     /// Patience is over; every call is durable, some are still open.
     Accepted(Committed<Answers>),
-    /// Nothing was accepted: the room has too much in flight.
+    /// Nothing was accepted: the room has too much in flight, or too many callers wait for its parked calls.
     Busy,
     /// Nothing was accepted: the room or the process is draining.
     Draining,
@@ -92,13 +92,14 @@ impl RoomRouter {
         }
         let (batch, ticket) = (Arc::new(batch), Arc::new(Ticket::default()));
         let begins_within = if patience.is_zero() { BEGIN_PATIENCE } else { Duration::ZERO };
+        let _here = AtDoor(&ticket);
         let end = Instant::now() + patience;
         let mut sends = 0;
         loop {
             sends += 1;
             let mut answer = match self.invoke(&room, batch.clone(), ticket.clone()) {
                 Ok(answer) => answer,
-                Err(_) if sends > 1 => return CallOutcome::OutcomeUnknown,
+                Err(_) if sends > 1 => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
                 Err(NotSent::Busy) => return CallOutcome::Busy,
                 Err(NotSent::Draining) => return CallOutcome::Draining,
             };

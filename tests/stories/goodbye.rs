@@ -90,12 +90,12 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
     let (room, robot) = a_conversation(world);
     let ana = world.admin().an_agent("Ana", 5, &[]);
     // Between the request and its goodbye lies this write.
-    let slow = json!({"route": "POST /api/open/v1/rooms/{id}/agents/{user}", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("POST /api/open/v1/rooms/{id}/agents/{user}");
     let asked = robot.getting(&[assign_to("Raka Umpama").id("a1"), sends("map").id("s1")]);
     let under_way = robot.door.begins(asked);
     world.crm().is_at_it();
     assert_eq!(room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana}))).http, 200);
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     let send = &answer.calls()[1];
     assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");

@@ -175,6 +175,7 @@ fn body_for(path: &str) -> Value {
         _ if place.ends_with("/reject") => json!({"reason": "I looked."}),
         _ if place.ends_with("/takeover") => json!({"agent_id": "none"}),
         _ if place.ends_with("/typing") => json!({}),
+        _ if place.ends_with("/snooze") => json!({"for_s": 60}),
         _ if place.ends_with("/resolve") => json!({"reason_code": "answered"}),
         _ if place.ends_with("}/tags") => json!({"tags": ["zebra"]}),
         _ if place.ends_with("/settle") => json!({"outcome": "failed", "reason": "I looked."}),
@@ -206,9 +207,6 @@ fn asks(world: &World, key: &str, method: &str, path: &str, body: &Value) -> (u1
     let key = if key.is_empty() { String::new() } else { format!("Authorization: Bearer {key}\r\n") };
     let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut wire = world.wire();
-    if path.starts_with("/v1/events") {
-        wire.read_timeout(Duration::from_millis(500));
-    }
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: x\r\n{key}{kind}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -216,6 +214,7 @@ fn asks(world: &World, key: &str, method: &str, path: &str, body: &Value) -> (u1
     wire.send(request.as_bytes()).unwrap();
     if path.starts_with("/v1/events") {
         let status = wire.line().unwrap();
+        wire.read_timeout(Duration::from_millis(500));
         let mut text = String::new();
         while let Ok(line) = wire.line() {
             text.push_str(&line);
