@@ -34,9 +34,8 @@ pub use files::open_library;
 
 use files::Files;
 
-/// How often a running server looks whether a command beside it changed a company or a key.
+/// How often a running server looks whether a command beside it changed a company or a key, which counts within a second.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
-// It counts within a second: this pause, and the reading after it.
 const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
@@ -117,20 +116,21 @@ impl Running {
             join_thread(&of_threads);
             let (api, counted, (ready, stopping)) = (of_api.clone(), counted.clone(), seen.clone());
             App::new()
-                .wrap_fn(move |request, service| {
-                    let guard = InFlight::enter(&counted);
+                .wrap_fn(move |mut request, service| {
+                    let (guard, hold) = (InFlight::enter(&counted), api::Hold::on(&mut request));
                     let absent = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
                     let answer =
                         if absent { Err((request, stopping.load(Ordering::Acquire))) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
-                        match answer {
-                            Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
+                        let answer = match answer {
+                            Ok(answer) => answer.await?,
                             Err((request, stopping)) => {
                                 let away = api::not_serving(request.request(), stopping);
-                                Ok(request.into_response(away).map_into_right_body())
+                                request.into_response(away)
                             }
-                        }
+                        };
+                        Ok(answer.map_body(|_, body| hold.until_written(body)))
                     }
                 })
                 .configure(move |service| api::configure(service, api))

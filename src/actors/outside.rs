@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Request, fence};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, Refusal, RoomAddress, Settlement, Timestamp,
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
@@ -160,6 +160,16 @@ pub enum Sent {
     Doubtful {
         why: Arc<str>,
     },
+}
+
+impl Sent {
+    pub fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Self {
+        Self::NotDone { after_ms, counts, why: why.into() }
+    }
+
+    pub fn refused(refusal: &Refusal) -> Self {
+        Self::Refused(Settlement::error(CallStatus::Refused, refusal))
+    }
 }
 
 /// What `Counterpart::look_up` came to.

@@ -109,10 +109,6 @@ pub fn succeeded(
     Settlement::succeeded(&result, Some(link))
 }
 
-pub fn refused(refusal: &Refusal) -> Settlement {
-    Settlement::error(CallStatus::Refused, refusal)
-}
-
 /// An end without the CRM's word.
 pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     let verb = if job.plan.creates { "made" } else { "changed" };

@@ -48,7 +48,7 @@ use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
-pub use check::{CheckProblem, CheckReport, CheckedKind};
+pub use check::{CheckReport, CheckedKind};
 
 use desk::Desk;
 
@@ -83,7 +83,7 @@ impl Counterpart for QontakCrm {
         Box::pin(async move {
             let access = self.vault.crm(company).await?;
             let options = access.map(|access| access.options).unwrap_or_default();
-            Ok(Patience { attempt_ms: options.attempt_timeout_ms, grace_ms: options.grace_ms, ..Patience::default() })
+            Ok(Patience::of(options.attempt_timeout_ms, options.grace_ms))
         })
     }
 

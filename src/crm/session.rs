@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Api, Body, Budget, Class, Credentials, Inner, Outcome, Request, TokenFile, sort};
+use crate::outbound::{
+    Api, Body, Budget, Class, Credentials, Inner, Outcome, Request, Step, Stop, TokenFile, attempt_timeout, sort,
+};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::desk::{Desk, Session};
 use super::refusals;
-use crate::outbound::{Step, Stop};
 
 /// How often a new pair is tried to be stored before it has to wait for the next occasion.
 const STORE_TRIES: u32 = 5;
@@ -202,7 +203,7 @@ impl QontakCrm {
             url: format!("{}{}", session.api.host, session.api.token_path),
             headers: vec![("accept", Secret::new("application/json".into()))],
             body: Some(Body::Bytes("application/x-www-form-urlencoded", file.refresh_form())),
-            timeout: timeout(session),
+            timeout: attempt_timeout(session.access.options.attempt_timeout_ms),
             writes: true,
         };
         let now = self.clock.now();
@@ -233,7 +234,9 @@ impl QontakCrm {
 
 /// Time enough for one attempt and for storing what it brought.
 fn claim_ms(session: &Session) -> i64 {
-    i64::try_from(timeout(session).as_millis()).unwrap_or(i64::MAX).saturating_add(CLAIM_SPARE_MS)
+    i64::try_from(attempt_timeout(session.access.options.attempt_timeout_ms).as_millis())
+        .unwrap_or(i64::MAX)
+        .saturating_add(CLAIM_SPARE_MS)
 }
 
 /// Where the CRM's resources begin (qontak-api.md 1.1).
@@ -242,9 +245,4 @@ const fn mount(dialect: CrmDialect) -> &'static str {
         CrmDialect::Bearer => "/api/v3.1",
         CrmDialect::Gateway => "/qontak/crm",
     }
-}
-
-/// Of one attempt.
-pub(super) fn timeout(session: &Session) -> Duration {
-    Duration::from_millis(session.access.options.attempt_timeout_ms.clamp(100, 600_000).unsigned_abs())
 }

@@ -4,21 +4,19 @@
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Ask, Body, Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{
+    Ask, Body, CREDENTIALS_MS, Class, Inner, Outcome, Reply, Request, Step, Stop, attempt_timeout, backoff_at, sort,
+};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::desk::Session;
 use super::envelope::Envelope;
-use super::session::timeout;
-use crate::outbound::{Step, Stop};
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;
 /// A longer wait than this is the lane's, not ours.
 const LONGEST_WAIT_MS: i64 = 2_000;
-/// When the CRM refused the token: the way out lets a probe through about then.
-const CREDENTIALS_MS: i64 = 5_000;
 
 /// What a read came to.
 #[derive(Debug)]
@@ -72,7 +70,7 @@ impl QontakCrm {
                 Outcome::NotDone { after_ms, why } => (after_ms, why),
                 Outcome::Ambiguous { why } => (None, why),
             };
-            let wait_ms = after_ms.unwrap_or(0).max(backoff_ms(repeats, self.chance()));
+            let wait_ms = after_ms.unwrap_or(0).max(backoff_at(repeats, self.clock.now()));
             if repeats == READ_REPEATS || wait_ms > LONGEST_WAIT_MS {
                 return Err(Stop::later(wait_ms.max(250), why));
             }
@@ -122,7 +120,7 @@ impl QontakCrm {
             url: format!("{}{target}", session.api.host),
             headers,
             body: body.map(|body| Body::Bytes("application/json", body.as_bytes().to_vec())),
-            timeout: timeout(session),
+            timeout: attempt_timeout(session.access.options.attempt_timeout_ms),
             writes: method != "GET",
         }
     }
@@ -136,12 +134,6 @@ impl QontakCrm {
         if let Some(status) = Envelope::parse(&answer.body).and_then(|envelope| envelope.inner_status()).filter(|s| *s >= 300) {
             self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
         }
-    }
-
-    /// 0 to 1, for jitter: the clock's last digits are chance enough to spread repeats.
-    pub(super) fn chance(&self) -> f64 {
-        let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
-        f64::from(us) / 9_973.0
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod breaker;
+mod check;
 mod client;
 mod credentials;
 mod fetch;
@@ -40,14 +41,16 @@ use line::{Shown, Wishes};
 use slot::{Flight, Lane};
 
 pub use address::{Api, encoded};
+pub use breaker::CREDENTIALS_MS;
+pub use check::{CheckProblem, System, look_at};
 pub use credentials::{Credentials, TokenFile};
 pub use fetch::{Fetcher, Incoming, NotFetched, Wish};
 pub use form::{form_of, told_name};
-pub use outcome::{Forbidden, Inner, Outcome, backoff_ms, sort, sort_as};
+pub use outcome::{Forbidden, Inner, Outcome, backoff_at, sort, sort_as};
 pub use reach::{Blocked, Reach};
 pub use slot::Slot;
 pub use stop::{Step, Stop};
-pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request};
+pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request, attempt_timeout};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.
 #[derive(Clone)]

@@ -35,6 +35,13 @@ pub struct Patience {
     pub attempts: u32,
 }
 
+impl Patience {
+    /// The usual one, with a company's own bounds of an attempt.
+    pub fn of(attempt_ms: i64, grace_ms: i64) -> Self {
+        Self { attempt_ms, grace_ms, ..Self::default() }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self { attempt_ms: 10_000, grace_ms: 10_000, deadline_ms: 15 * 60_000, reconcile_ms: 10 * 60_000, attempts: 8 }

@@ -70,6 +70,9 @@ pub struct NewFault {
     route: String,
     fault: Kind,
     rate: Option<f64>,
+    /// So many that it would meet pass by first.
+    #[serde(default)]
+    skip: u64,
     times: Option<u64>,
     ms: Option<u64>,
     retry_after_s: Option<u64>,
@@ -88,6 +91,7 @@ struct Fault {
     route: Pattern,
     drawn: Drawn,
     rate: f64,
+    skip: u64,
     times: Option<u64>,
     dice: Dice,
     hits: u64,
@@ -120,7 +124,9 @@ impl Fault {
             (None, Kind::UnauthorizedOnce) => self.met.contains(&org),
             (None, _) => false,
         };
-        hit && !spent
+        let passes = hit && !spent && self.skip > 0;
+        self.skip -= u64::from(passes);
+        hit && !spent && !passes
     }
 
     fn counts(&mut self, org: Option<usize>) -> Drawn {
@@ -134,6 +140,7 @@ impl Fault {
             "route": self.shown,
             "fault": self.drawn.kind.word(),
             "rate": self.rate,
+            "skip": self.skip,
             "times": self.times,
             "ms": self.drawn.ms,
             "retry_after_s": self.drawn.retry_after_s,
@@ -164,7 +171,7 @@ impl Faults {
         let seed = new.seed.unwrap_or(self.seed.wrapping_add(self.faults.len() as u64));
         let route = Pattern::read(&new.route);
         let (dice, met) = (Dice::new(seed), BTreeSet::new());
-        self.faults.push(Fault { shown: new.route, route, drawn, rate, times: new.times, dice, hits: 0, met });
+        self.faults.push(Fault { shown: new.route, route, drawn, rate, skip: new.skip, times: new.times, dice, hits: 0, met });
         Ok(self.faults.last().map(Fault::report).unwrap_or_default())
     }
 
@@ -243,6 +250,13 @@ mod tests {
         let first = faults.draw("POST", "/api/v3.1/deals", Some(0));
         assert_eq!((first.0, kind(first)), (30, Some(Kind::Status429)));
         assert_eq!(kind(faults.draw("POST", "/api/v3.1/deals", Some(0))), Some(Kind::LoseAnswer));
+    }
+
+    #[test]
+    fn those_that_pass_by_first_are_counted() {
+        let mut faults = faults(&[json!({"fault": "status_429", "skip": 2, "times": 1})]);
+        let mut ask = || kind(faults.draw("GET", "/x", None)).is_some();
+        assert_eq!([ask(), ask(), ask(), ask()], [false, false, true, false]);
     }
 
     #[test]
