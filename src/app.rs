@@ -79,6 +79,7 @@ pub struct Running {
     in_flight: Arc<AtomicUsize>,
     server: ServerHandle,
     background: Vec<JoinHandle<()>>,
+    crm: QontakCrm,
     stop_within: Duration,
 }
 
@@ -102,7 +103,7 @@ impl Running {
         let metrics = Metrics::start();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let files = Files::build(config, &pepper)?;
-        let (router, threads, channel) = build_router(config, &store, clock.clone(), &files)?;
+        let (router, threads, channel, crm) = build_router(config, &store, clock.clone(), &files)?;
         let (ready, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
@@ -163,7 +164,8 @@ impl Running {
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
-        Ok(Self { addresses, store, router, ready, stopping, in_flight, server: handle, background, stop_within })
+        let server = handle;
+        Ok(Self { addresses, store, router, ready, stopping, in_flight, server, background, crm, stop_within })
     }
 
     /// Where to reach it, as a client on this machine would.
@@ -203,8 +205,8 @@ impl Running {
         for task in &self.background {
             task.abort();
         }
-        let store = self.store;
-        let closed = tokio::task::spawn_blocking(move || store.close());
+        self.crm.refreshes_end(Duration::from_secs(3)).await;
+        let closed = tokio::task::spawn_blocking(move || self.store.close());
         if tokio::time::timeout(Duration::from_secs(2), closed).await.is_err() {
             tracing::warn!(event = "store.slow_close", "the store is still closing; nothing acknowledged is lost by not waiting");
         }
@@ -239,7 +241,7 @@ fn build_router(
     store: &Store,
     clock: Arc<dyn Clock>,
     files: &Files,
-) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
+) -> Result<(RoomRouter, Threads, Arc<Channels>, QontakCrm), StoreError> {
     let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
     let channel = Arc::new(channel);
     let sourced = Sourced::new(files.sourced(channel.clone(), store, &clock));
@@ -249,10 +251,10 @@ fn build_router(
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: faults::faults(config),
-        crm: Some(LanePorts { counterpart: Arc::new(crm), outbox: store.outbox() }),
+        crm: Some(LanePorts { counterpart: Arc::new(crm.clone()), outbox: store.outbox() }),
         channel: Some(LanePorts { counterpart: Arc::new(sourced), outbox: store.outbox() }),
     };
-    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel))
+    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel, crm))
 }
 
 /// The calling web thread takes its share of the rooms. The web server calls its factory once per thread *and* listening

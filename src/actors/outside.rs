@@ -12,6 +12,8 @@ use crate::room::{
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
+pub use super::backlog::BacklogView;
+pub use super::errand::{Errand, Stage};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -245,7 +247,9 @@ pub struct LineView {
     pub bucket_capacity: u32,
     /// `closed`, `open` or `half_open`, per class of endpoint.
     pub circuits: Vec<CircuitView>,
-    /// Requests waiting for circuit or bucket.
+    /// Effects that have not ended, wherever they wait.
+    pub effects: BacklogView,
+    /// Requests waiting for credentials, circuit, bucket or a place on the wire.
     pub waiting: u64,
     pub oldest_waiting_ms: i64,
     /// Answers 429 so far.

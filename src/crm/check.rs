@@ -9,6 +9,7 @@ use crate::actors::outside::{Counterpart, CrmDialect};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
+use super::custom_fields;
 use super::sheet::{DEAL, Sheet, TICKET};
 use super::template::Template;
 use crate::outbound::{CheckProblem, Step, System, look_at};
@@ -43,7 +44,10 @@ impl QontakCrm {
     /// Reads the company's templates, past every cache.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
         let seen = || Some((self.desk(company).session()?.api.host.clone(), self.view(company)));
-        look_at(System::Crm, PATIENCE, self.look(company), seen).await
+        let looked = look_at(System::Crm, PATIENCE, self.look(company), seen).await;
+        // Whoever looks ends with this: a pair that is on its way must be stored before.
+        self.refreshes_end(PATIENCE / 4).await;
+        looked
     }
 
     async fn look(&self, company: CompanyNo) -> Step<CheckReport> {
@@ -67,6 +71,6 @@ fn checked(sheet: &Sheet, template: &Template, reference_field: &str) -> Checked
         pipelines: template.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
         owners: template.choices(sheet.owner.0).len(),
         custom_fields: template.fields.iter().filter(|row| row.custom).count(),
-        reference_field: template.custom(reference_field).is_some(),
+        reference_field: template.custom(reference_field).is_some_and(custom_fields::takes_reference),
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::{CREDENTIALS_MS, Class, Inner, Outcome as Sorted, backoff_at, sort};
-use crate::room::Refusal;
+use crate::room::tag::fold;
+use crate::room::{CompanyNo, Refusal};
 
 use super::QontakCrm;
 use super::answer;
@@ -21,7 +22,8 @@ impl QontakCrm {
     pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
         let company = job.address.company;
         let written = Written::parse(&part.request)?;
-        let session = match self.session(company).await {
+        // The permit holds a slot.
+        let session = match self.session_at_once(company).await {
             Ok(session) => session,
             Err(stop) => return Ok(stop.unsent()),
         };
@@ -87,8 +89,28 @@ impl QontakCrm {
         }
         self.distrust_template(company, sheet).await;
         self.desk(company).forget_contact(&job.customer.handle);
-        let refusal: Refusal = refusals::crm_refused(said);
+        let refusal: Refusal = match self.is_about_mark(company, part, said.as_deref()) {
+            true => refusals::mark_refused(sheet.kind),
+            false => refusals::crm_refused(said),
+        };
         Sent::refused(&refusal)
+    }
+
+    /// Whether the CRM's "no" is about our own reference, which no model has given; then others go without it for a while.
+    fn is_about_mark(&self, company: CompanyNo, part: &Part, said: Option<&str>) -> bool {
+        let desk = self.desk(company);
+        let (Some(mark), Some(said), Some(session)) = (&part.reference, said, desk.session()) else { return false };
+        let options = &session.access.options;
+        let is = said.contains(mark.as_str()) || fold(said).contains(&fold(&options.reference_field));
+        if is {
+            tracing::warn!(
+                event = "crm.mark_refused",
+                company = company.0,
+                "the CRM refused a record because of the field with our reference"
+            );
+            desk.goes_unmarked(self.clock.now().plus_ms(options.template_ttl_ms));
+        }
+        is
     }
 
     /// 401 and 403: nothing was done. A token that can be refreshed is, once.

@@ -78,8 +78,7 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
-    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may go now. Refused, it does
-    /// not.
+    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may. Refused, it does not.
     Submit {
         call_id: CallId,
         /// How often a person had it tried again.
@@ -282,7 +281,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
 }
 
 fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
-    settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
+    settlement
+        .link
+        .iter()
+        .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: super::link::Link::clone(link) })
+        .collect()
 }
 
 /// What came of an effect, as facts of the room.

@@ -9,8 +9,10 @@ use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
 use super::delivery::{Delivery, DeliveryWord};
+use super::event::Customer;
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
+use super::link::Link;
 use super::refusal::{Next, Refusal};
 use super::source::Source;
 use super::state::CallStatus;
@@ -137,26 +139,6 @@ pub struct Sent {
     pub result: Arc<str>,
 }
 
-/// A record in the CRM that belongs to this room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    pub kind: RecordKind,
-    /// The record's id there.
-    pub id: String,
-    /// The short code a customer may be told (tickets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
-    pub name: String,
-    /// What its creation meant (`Intent`); absent for a record that was only found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<String>,
-    #[serde(default)]
-    pub episode: u32,
-    /// The creating call's result, one JSON object: what an equal intent is answered with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Arc<str>>,
-}
-
 /// What a decision asks of an outside system. The call's arguments stand in its own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectPlan {
@@ -219,6 +201,9 @@ pub struct OpenEffect {
     pub epoch: i64,
     /// Conversation episode in which it was decided: intents are equal only within one.
     pub episode: u32,
+    /// Whose wish it was, where that is not the room's present customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Box<Customer>>,
     pub since: Timestamp,
     /// Sequence number of the event that asked for it; 0: not known.
     #[serde(default)]
@@ -276,39 +261,15 @@ impl Outside {
         self.effects.iter().find(|effect| effect.call_id == *call_id)
     }
 
-    /// Whether a record of this kind is being made.
-    pub fn is_making(&self, kind: RecordKind) -> bool {
-        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind.into() && !effect.stranded)
+    /// Calls to make a record of this kind that have no end, decided in this episode or later.
+    pub fn creates(&self, kind: RecordKind, episode: u32) -> impl Iterator<Item = &OpenEffect> {
+        let creates = move |effect: &&OpenEffect| effect.plan.creates && effect.plan.kind == kind.into();
+        self.effects.iter().filter(creates).filter(move |effect| effect.episode >= episode)
     }
 
     /// Whether an effect of this kind is under way.
     pub fn is_under_way(&self, kind: EffectKind) -> bool {
         self.effects.iter().any(|effect| effect.plan.kind == kind && !effect.stranded)
-    }
-
-    /// The room's own record of this kind: the one linked last.
-    pub fn linked(&self, kind: RecordKind) -> Option<&Link> {
-        self.links.iter().rev().find(|link| link.kind == kind)
-    }
-
-    /// The room's record of this kind with this id or number.
-    pub fn known_as(&self, kind: RecordKind, name: &str) -> Option<&Link> {
-        let is = |link: &&Link| link.id == name || link.number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(name));
-        self.links.iter().rev().find(|link| link.kind == kind && is(link))
-    }
-
-    /// A record linked again keeps what its creation meant: an equal intent must find it also after it was changed.
-    pub(super) fn link(&mut self, mut link: Link) {
-        let same = |known: &&Link| known.kind == link.kind && known.id == link.id;
-        if let (None, Some(known)) = (&link.intent, self.links.iter().find(same)) {
-            link.intent.clone_from(&known.intent);
-            link.result.clone_from(&known.result);
-            link.episode = known.episode;
-        }
-        self.links.retain(|known| known.kind != link.kind || known.id != link.id);
-        self.links.push(link);
-        let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);
-        self.links.drain(..surplus);
     }
 }
 
@@ -349,14 +310,14 @@ pub struct Settlement {
     pub body: Arc<str>,
     /// The record that was made, changed or found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<Link>,
+    pub link: Option<Box<Link>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_about: Option<CameAbout>,
 }
 
 impl Settlement {
     pub fn succeeded(result: &ResultJson, link: Option<Link>) -> Self {
-        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link, came_about: None }
+        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link: link.map(Box::new), came_about: None }
     }
 
     /// The channel did it.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::delivery::DeliveryWord;
-use super::effect::{EffectPlan, Link, SentFile};
+use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
+use super::link::Link;
 use super::state::CallStatus;
 
 /// Who did it.

@@ -19,6 +19,7 @@ pub mod goodbye;
 pub mod hand_over;
 pub mod hours;
 pub mod ids;
+pub mod link;
 pub mod media;
 pub mod outbox;
 pub mod policy;
@@ -35,7 +36,7 @@ pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{CameAbout, EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
+pub use effect::{CameAbout, EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
 pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
 pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
@@ -43,6 +44,7 @@ pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,
     Timestamp,
 };
+pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};

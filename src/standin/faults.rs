@@ -33,10 +33,14 @@ kinds! {
     /// Everything happens when it is let go ([`Faults::let_go`]), also when the client has left by then.
     Held "held";
     Status429 "status_429";
+    Status403 "status_403";
+    /// As if there were no such address.
+    Status404 "status_404";
     Status500Html "status_500_html";
     Status502Html "status_502_html";
     /// 401 once per organisation, or `times` in all.
     UnauthorizedOnce "unauthorized_once";
+    Meta404In200 "meta_404_in_200";
     Meta422In200 "meta_422_in_200";
     /// Two million bytes.
     Huge "huge";

@@ -29,6 +29,7 @@ mod clients;
 mod closing;
 mod command_line;
 mod crm;
+mod crm_backlog;
 mod crm_bad_input;
 mod crm_contract;
 mod crm_kills;
