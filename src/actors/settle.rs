@@ -26,7 +26,7 @@ impl RoomActor {
     pub(super) fn settle(&mut self, finished: Finished, ctx: &mut Context<Self>) {
         match finished {
             Finished::Landed(commit) => {
-                self.inner.options.faults.strike(FaultPoint::Landed(&self.address));
+                self.inner.options.faults.strike(FaultPoint::Landed(&self.address, &commit.get().events));
                 self.landed(&commit);
             }
             Finished::Rejected(commit, why) => self.rejected(*commit, why, ctx),

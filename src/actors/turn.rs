@@ -237,7 +237,8 @@ impl<'a> Turn<'a> {
                     self.handed_over(call, &by, &cause);
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
-                self.record(Fact::CallParked { call_id: call.call_id.clone(), name: call.name.into(), on }, &by, &cause);
+                let (call_id, name, beside) = (call.call_id.clone(), call.name.into(), self.beside(admitted, on));
+                self.record(Fact::CallParked { call_id, name, on, beside }, &by, &cause);
                 let waits = parked(on);
                 if was_parked {
                     self.finish(call.key, waits.clone());
@@ -301,7 +302,11 @@ impl<'a> Turn<'a> {
             return;
         };
         let blamed = self.current.replace(key);
+        let other = self.goes_on(parked, &admitted);
         let answer = self.decide(&admitted, true);
+        if let Some(other) = other {
+            self.request = other;
+        }
         if answer.status.is_final() {
             self.finish(key, answer);
         }

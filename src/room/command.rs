@@ -1,12 +1,13 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
+use super::because::Because;
 use super::closing;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::deliveries;
 use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{CameAbout, OpenEffect, Settlement};
-use super::event::{Because, Customer, Fact, TakenBy, Writer};
+use super::event::{Customer, Fact, TakenBy, Writer};
 use super::goodbye;
 use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
@@ -78,7 +79,7 @@ pub enum Command {
         call_id: CallId,
     },
     Prepared(Box<Prepared>),
-    /// The lane is about to send a message of this call's file, or a part of its resolve. Refused, it does not.
+    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may. Refused, it does not.
     Submit {
         call_id: CallId,
         attempt: u32,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
 use super::delivery::{Delivery, DeliveryWord};
-use super::event::{Because, Customer};
+use super::event::Customer;
 use super::goodbye::Leave;
 use super::ids::{AgentId, CallId, Timestamp};
 use super::link::Link;

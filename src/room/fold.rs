@@ -193,16 +193,19 @@ impl Room {
                     self.lifecycle = Lifecycle::Open;
                 }
             }
-            Fact::CallParked { call_id, on, .. } => match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
-                Some(parked) => (parked.on, parked.since) = (*on, event.at),
-                None => self.parked.push(ParkedCall {
-                    call_id: call_id.clone(),
-                    on: *on,
-                    approved: false,
-                    edited: None,
-                    since: event.at,
-                }),
-            },
+            Fact::CallParked { call_id, on, beside, .. } => {
+                match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
+                    Some(parked) => (parked.on, parked.since, parked.beside) = (*on, event.at, beside.clone()),
+                    None => self.parked.push(ParkedCall {
+                        call_id: call_id.clone(),
+                        on: *on,
+                        approved: false,
+                        edited: None,
+                        since: event.at,
+                        beside: beside.clone(),
+                    }),
+                }
+            }
             Fact::CallAnswered { call_id, name, status, code } => {
                 self.poisoned.retain(|poisoned| poisoned.call_id != *call_id);
                 if code.as_deref() == Some(POISON) {

@@ -1,6 +1,7 @@
 //! PURE. What a room is and what it decides: ids, calls, events, state, refusals, and the commands people and timers give.
 //! No clock, no randomness, no I/O, no logging: time and ids come in as arguments.
 
+mod because;
 pub mod call;
 pub mod channel_limits;
 pub mod closing;
@@ -28,6 +29,7 @@ pub mod state;
 pub mod tag;
 pub mod window;
 
+pub use because::{Because, Candidacy};
 pub use call::{FunctionCall, Seen};
 pub use closing::ClosingOutcome;
 pub use command::{Command, CommandAnswer, Moves};
@@ -35,7 +37,7 @@ pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Pre
 pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{CameAbout, EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
-pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
 pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
 pub use ids::{

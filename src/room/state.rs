@@ -177,6 +177,9 @@ pub struct ParkedCall {
     /// Since when it waits for this.
     #[serde(default)]
     pub since: Timestamp,
+    /// Of a hand-over, the sends of its own request; of a resolve, the calls it is decided after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<CallId>,
 }
 
 /// A resolve that waits for the other calls of its request.
