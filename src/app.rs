@@ -1,5 +1,4 @@
-//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing about rooms, calls
-//! or answers.
+//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing itself.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -67,7 +67,7 @@ fn timers_that_stay_keep_no_other_from_being_brought() {
         }
         scene.of = OTHERS;
         scene.snoozes(0, 2 * HOUR_S).await;
-        let scene = scene.is_born_again(|store| (store.clone(), Arc::new(Unreadable(store, world::COMPANY))));
+        let scene = scene.comes_back(|store| (store.clone(), Arc::new(Unreadable(store, world::COMPANY))));
         scene.clock.is(3 * HOUR_S);
         let bringing = actix::spawn(clock::bring_timers(scene.router.clone()));
         until("the one behind them is brought", || scene.has(0, |fact| matches!(fact, Fact::RoomWoken))).await;
@@ -94,7 +94,7 @@ fn every_room_with_an_open_call_is_woken_after_a_start() {
             assert!(matches!(told, CallOutcome::Accepted(_)), "{told:?}");
         }
         // A queue that is full at first.
-        let scene = scene.is_born_again(|store| (Arc::new(Narrow(store.clone(), AtomicUsize::new(400))), store));
+        let scene = scene.comes_back(|store| (Arc::new(Narrow(store.clone(), AtomicUsize::new(400))), store));
         let waking = actix::spawn(clock::resume_open_calls(scene.router.clone()));
         let awake = || (0..ROOMS).filter(|n| scene.router.inspect(&scene.room(*n)).is_some_and(|view| view.parked > 0)).count();
         until("they are awake", || awake() == ROOMS as usize).await;
@@ -143,7 +143,7 @@ impl Scene {
     }
 
     /// Another process over the same store, with what stands between.
-    fn is_born_again(self, between: impl FnOnce(Arc<MemoryStore>) -> (Arc<dyn Journal>, Arc<dyn Memory>)) -> Self {
+    fn comes_back(self, between: impl FnOnce(Arc<MemoryStore>) -> (Arc<dyn Journal>, Arc<dyn Memory>)) -> Self {
         let (store, clock, of) = (self.store.reborn(), self.clock.clone(), self.of);
         self.ends();
         let (journal, memory) = between(store.clone());
