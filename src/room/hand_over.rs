@@ -123,8 +123,12 @@ fn of_same_division(agent: &Agent) -> AssignTarget {
 }
 
 /// The person is gone: whoever else can is looked for, and the room waits in the queue until then. Also for a room that waits
-/// for that very person, once the company has them no more.
+/// for that very person, once the company has them no more. Who is there in the channel's own inbox, and what becomes of the
+/// conversations of whoever is not, is the channel's to say.
 pub(super) fn requeue(room: &Room, agent: &AgentId, why: &str, company: &Company) -> Vec<Fact> {
+    if company.tells_channel(room) {
+        return vec![];
+    }
     let only_them = AssignTarget::Agent { agent: agent.clone() };
     let waits_in_vain = room.wanted().is_some_and(|wanted| wanted.target == only_them) && company.agent(agent).is_none();
     if room.assignee() == Some(agent) {
@@ -149,12 +153,13 @@ pub(super) fn left_alone(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
     requeue(room, agent, "offline", ground.company)
 }
 
-/// Nobody answered the customer in time: the next person is looked for, at most three times, then the queue.
+/// Nobody answered the customer in time: the next person is looked for, at most three times, then the queue. The channel's own
+/// inbox has a rule of its own for that.
 pub(super) fn person_idle(room: &Room, ground: &Ground<'_>) -> Vec<Fact> {
     let bound = i64::from(ground.company.settings.people.idle_reassign_s) * 1_000;
     let (Some(agent), Some(staffed)) = (room.assignee(), &room.staffed) else { return vec![] };
     let late = staffed.awaited_since.is_some_and(|since| ground.now.ms_since(since) >= bound);
-    if bound == 0 || !late || room.reassigning.is_some() {
+    if bound == 0 || !late || room.reassigning.is_some() || ground.company.tells_channel(room) {
         return vec![];
     }
     let gives_up = staffed.idle_moves >= MOST_IDLE_MOVES;

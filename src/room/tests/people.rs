@@ -262,3 +262,21 @@ fn who_waits_for_somebody_who_was_removed_waits_for_anyone() {
     scene.tell(gone);
     assert_eq!(scene.room.wanted().map(|wanted| &wanted.target), Some(&AssignTarget::Auto));
 }
+
+#[test]
+fn whose_inbox_it_is_says_who_is_there() {
+    let mut scene = held_by_ana();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.company.agents[0].status = Presence::Offline;
+    scene.company.settings.people.idle_reassign_s = 60;
+    scene.now = scene.now.plus_ms(3_600_000);
+    scene.says(Writer::Customer, "are you there?");
+    assert_eq!(scene.room.assignee(), Some(&ana()), "she has it there, and only there is she taken from it");
+    scene.now = scene.now.plus_ms(3_600_000);
+    assert_eq!(scene.tell(Command::PersonIdle), vec![]);
+    assert_eq!(scene.tell(Command::Requeue { agent: ana(), why: "offline" }), vec![]);
+    // A room that lives here is the roster's.
+    scene.room.channel = "embedded".into();
+    scene.says(Writer::Customer, "hello?");
+    assert!(matches!(scene.room.control, Control::Queue(_)));
+}
