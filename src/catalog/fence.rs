@@ -39,7 +39,10 @@ pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>
         return Some(Decision::Refused(if waits { human_awaited() } else { human_in_control() }));
     }
     if matches!(class, Class::Room | Class::Send) {
-        let own = room.barrier.as_ref().is_some_and(|barrier| barrier.call_id == call.call_id);
+        // What the resolve itself waits for is said before the end.
+        let own = room.barrier.as_ref().is_some_and(|barrier| {
+            barrier.call_id == call.call_id || (!barrier.lifted && barrier.waits_for.contains(&call.call_id))
+        });
         if let Some(refusal) = stale_epoch(room, call).filter(|_| !goodbye) {
             return Some(Decision::Refused(refusal));
         }
