@@ -80,6 +80,12 @@ pub fn is_fenced(call: &FunctionCall, class: Class, ground: &Ground<'_>) -> bool
     call.ai_agent.is_some() && policy(class, ground) != WhilePerson::Allow
 }
 
+/// Whether the channel's own inbox has a say too: this room is the AI agent's as far as we know, and the company wants no such
+/// call while a person has it.
+pub fn is_for_nobodys(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>) -> bool {
+    call.ai_agent.is_some() && room.control == Control::Bot && policy(class, ground) == WhilePerson::Refuse
+}
+
 /// What becomes of calls of this class while a person has the conversation.
 fn policy(class: Class, ground: &Ground<'_>) -> WhilePerson {
     let fence = &ground.company.settings.people.while_person_controls;

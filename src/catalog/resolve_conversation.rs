@@ -101,7 +101,8 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &ResolveConversation,
     let closing = text.filter(|_| closed.is_none());
     if ground.company.tells_channel(room) || closing.is_some() {
         let plan = EffectPlan::absolute(EffectKind::Resolution, fence::is_fenced(call, CLASS, ground));
-        let asked = record::requested(call, EffectPlan { closing: closing.map(Arc::from), ..plan });
+        let unheld = fence::is_for_nobodys(room, call, CLASS, ground);
+        let asked = record::requested(call, EffectPlan { closing: closing.map(Arc::from), unheld, ..plan });
         return Decision::Parked { facts: vec![asked], on: ParkedOn::Effect };
     }
     let left_out = closed.map(|refusal| ClosingOutcome::not_sent(refusal.code));

@@ -166,6 +166,9 @@ pub struct EffectPlan {
     /// What the customer is told before the conversation is closed, as it stood when that was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing: Option<Arc<str>>,
+    /// Of a resolve: not while somebody there has the conversation whom the room here does not know to have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheld: bool,
     /// The room itself knows `target` as its own record: whose it is need not be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub linked: bool,
@@ -184,6 +187,7 @@ impl EffectPlan {
             fenced,
             leave: None,
             closing: None,
+            unheld: false,
             linked: false,
         }
     }

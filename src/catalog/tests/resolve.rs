@@ -86,3 +86,16 @@ fn what_the_company_wants_to_know_is_asked_for_before_anything_ends() {
     assert_eq!((refusal.code, refusal.missing, refusal.next), ("argument_missing", vec!["note".into()], Next::FixAndRetry));
     assert!(matches!(scene.decides("resolve_conversation", ANSWERED), Decision::Done { .. }));
 }
+
+#[test]
+fn a_colleague_of_whom_only_the_channel_knows_counts_as_the_company_says() {
+    for (while_person, unheld) in [(WhilePerson::Refuse, true), (WhilePerson::Allow, false), (WhilePerson::Approve, false)] {
+        let mut scene = Scene::new();
+        scene.company.channel = crate::room::ChannelKind::Qontak;
+        scene.company.settings.people.while_person_controls.room = while_person;
+        let decision = scene.decides("resolve_conversation", ANSWERED);
+        let Decision::Parked { facts, .. } = &decision else { panic!("{decision:?}") };
+        let Fact::EffectRequested { plan, .. } = &facts[0] else { panic!("{facts:?}") };
+        assert_eq!(plan.unheld, unheld, "{while_person:?}");
+    }
+}

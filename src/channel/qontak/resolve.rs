@@ -3,6 +3,7 @@
 //! closing message goes before (3.6), where the channel takes it.
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
+use crate::catalog::fence;
 use crate::catalog::resolve_conversation::ResolveConversation;
 use crate::channel::closing;
 use crate::room::outbox::Patience;
@@ -52,6 +53,10 @@ impl QontakChannel {
             (Some(there), _) if there.resolved => {
                 let closing = closing.or_else(|| self.why_not(job, &there));
                 Planned::End(answer::resolved(asked, accepted.is_some(), self.clock.now(), closing))
+            }
+            // Their own inbox gave it to somebody, and that is not heard here yet, or never will be (3.6).
+            (Some(there), None) if job.plan.unheld && closing.is_none() && !there.agent_ids.is_empty() => {
+                return Err(fence::human_in_control().into());
             }
             (Some(there), None) => match &job.plan.closing {
                 Some(text) if closing.is_none() && self.why_not(job, &there).is_none() => {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::{ROOM, Scene, Told};
+use super::scene::{RAKA, ROOM, Scene, Told};
 use crate::actors::outside::{Counterpart, Planned};
 
 #[actix_web::test]
@@ -52,5 +52,27 @@ async fn what_is_accepted_and_never_done_is_a_persons() {
     match scene.channel.plan(&job, &[accepted]).await.unwrap() {
         Planned::End(settlement) => assert_eq!(Told::of(&settlement).status, "unresolved"),
         other => panic!("{other:?}"),
+    }
+}
+
+#[actix_web::test]
+async fn what_a_colleague_has_there_is_not_closed_unless_the_company_lets_it() {
+    for (unheld, code) in [(true, Some("human_in_control")), (false, None)] {
+        let scene = Scene::new().await;
+        let mut job = scene.job("resolve_conversation", json!({"reason_code": "answered"}));
+        job.plan.unheld = unheld;
+        scene.by_hand("POST", &format!("rooms/{ROOM}/agents/{RAKA}"), None).await;
+        let told = scene.carry(&job).await;
+        match code {
+            Some(code) => {
+                assert_eq!(told.code(), code);
+                assert!(scene.writes().await.iter().all(|write| !write.contains("resolve")));
+                // What is closed already is closed.
+                scene.by_hand("PUT", &format!("rooms/{ROOM}/resolve"), None).await;
+                while scene.there().await["status"] != "resolved" {}
+                assert_eq!(scene.carry(&job).await.result()["changed"], false);
+            }
+            None => assert_eq!(told.result()["changed"], true),
+        }
     }
 }
