@@ -57,7 +57,7 @@ pub async fn carry(
     at_once: &Semaphore,
     job: &EffectJob,
     doubted: impl Fn(),
-    submits: impl AsyncFn() -> Submission,
+    submits: impl AsyncFn(&Part) -> Submission,
 ) -> Option<Settlement> {
     let span = tracing::info_span!(
         span::EFFECT_CARRY,
@@ -101,7 +101,7 @@ struct Lane<'a, D, S> {
     held_since: Option<Timestamp>,
 }
 
-impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
+impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
     async fn run(mut self) -> Option<Settlement> {
         let recalled = self.ask(|| self.ports.outbox.recall(self.job.key)).await;
         if let Some((retries, settlement)) = recalled.settlement
@@ -187,7 +187,7 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
 
     async fn attempt(&mut self, carriage: &mut Carriage, named: &mut Option<Part>, part: Part, attempt: u32) -> Option<Came> {
         // Before a permit is taken: while a person types the room is asked again and again.
-        if let Some(came) = self.asked().await {
+        if let Some(came) = self.asked(&part).await {
             return Some(came);
         }
         let asked_at = self.clock.now();
@@ -206,7 +206,7 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
         };
         // What the room said may have grown old meanwhile.
         if self.clock.now().ms_since(asked_at) >= ASK_AGAIN_MS
-            && let Some(came) = self.asked().await
+            && let Some(came) = self.asked(&part).await
         {
             return Some(came);
         }
@@ -257,12 +257,13 @@ impl<D: Fn(), S: AsyncFn() -> Submission> Lane<'_, D, S> {
         })
     }
 
-    /// Asks the room whether a message to the customer, or the end of their conversation, may leave now; `None`: it may.
-    async fn asked(&mut self) -> Option<Came> {
-        if !matches!(self.job.plan.kind, EffectKind::Attachment | EffectKind::Resolution) {
+    /// Asks the room whether a message to the customer, the end of their conversation, or somebody new in it, may go now; `None`:
+    /// it may.
+    async fn asked(&mut self, part: &Part) -> Option<Came> {
+        if !matches!(self.job.plan.kind, EffectKind::Attachment | EffectKind::Resolution | EffectKind::Assignment) {
             return None;
         }
-        let end = match (self.submits)().await {
+        let end = match (self.submits)(part).await {
             Submission::Go => {
                 self.held_since = None;
                 return None;

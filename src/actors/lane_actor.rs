@@ -18,7 +18,7 @@ use crate::room::deliveries::HUMAN_TYPING;
 use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
 use super::lane::{LanePorts, Submission, carry};
-use super::outside::EffectJob;
+use super::outside::{EffectJob, Part};
 use super::patience::CommandOutcome;
 use super::ports::Caller;
 use super::router::{Inner, RoomRouter};
@@ -124,7 +124,7 @@ impl LaneActor {
                     router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
                 }
             };
-            let submits = async || submitted(weak.upgrade(), &job).await;
+            let submits = async |part: &Part| submitted(weak.upgrade(), &job, part).await;
             let end = AssertUnwindSafe(carry(&ports, clock.as_ref(), &at_once, &job, doubted, submits)).catch_unwind().await;
             (job.clone(), end)
         };
@@ -186,11 +186,11 @@ impl LaneActor {
 }
 
 /// Asks the room whether the job's message may leave now; its yes is durable when this answers.
-async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob) -> Submission {
+async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob, part: &Part) -> Submission {
     let Some(router) = router else { return Submission::Later };
     let call_id = job.call.call_id.clone();
     let caller = Caller { company: job.address.company, by: By::System, key_id: Arc::from("lane") };
-    let command = Command::Submit { call_id: call_id.clone(), attempt: job.retries };
+    let command = Command::Submit { call_id: call_id.clone(), attempt: job.retries, hands_to: part.hands_to.clone() };
     match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
         CommandOutcome::Done { .. } => Submission::Go,
         CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => {

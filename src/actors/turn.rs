@@ -231,7 +231,10 @@ impl<'a> Turn<'a> {
                     self.handed_over(call, &by, &cause);
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
-                self.record(Fact::CallParked { call_id: call.call_id.clone(), name: call.name.into(), on }, &by, &cause);
+                let (call_id, name) = (call.call_id.clone(), call.name.into());
+                let undecided = on == ParkedOn::Pause && barrier::is_resolve(admitted);
+                let comes_after = undecided.then(|| self.request.waited_for.clone());
+                self.record(Fact::CallParked { call_id, name, on, comes_after }, &by, &cause);
                 let waits = parked(on);
                 if was_parked {
                     self.finish(call.key, waits.clone());

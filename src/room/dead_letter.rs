@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
-use super::effect::{EffectKind, Link, OpenEffect, RecordKind, Settlement};
-use super::event::{Fact, ParkedOn};
+use super::effect::{EffectKind, Link, OpenEffect, RecordKind};
+use super::event::Fact;
 use super::ids::CallId;
+use super::parked::ParkedOn;
 use super::refusal::{Next, Refusal};
+use super::settlement::Settlement;
 use super::state::{CallStatus, Room};
 
 /// Code of the answer to a call whose decision failed inside again and again.
@@ -69,7 +71,7 @@ impl DeadLetter<'_> {
     /// The facts of another try.
     pub fn retried(&self, reason: &str) -> Vec<Fact> {
         let (call_id, name, reason) = (self.call_id().clone(), self.name().to_owned(), reason.to_owned());
-        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for() };
+        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), comes_after: None };
         let again = match self {
             Self::Effect(_) => Fact::EffectRetried { call_id, name, reason },
             Self::Poisoned(_) => Fact::CallRetried { call_id, name, reason },

@@ -3,6 +3,7 @@
 mod again;
 mod deliveries;
 mod people;
+mod there;
 
 use super::command::decide;
 use super::*;
@@ -178,7 +179,12 @@ fn a_pause_and_a_snooze_are_said_once_and_end() {
 #[test]
 fn parked_calls_stand_in_order_until_they_are_answered() {
     let mut scene = Scene::open();
-    let park = |id: &str| Fact::CallParked { call_id: CallId::trusted(id), name: "create_tag".into(), on: ParkedOn::Pause };
+    let park = |id: &str| Fact::CallParked {
+        call_id: CallId::trusted(id),
+        name: "create_tag".into(),
+        on: ParkedOn::Pause,
+        comes_after: None,
+    };
     let answer = |id: &str| Fact::CallAnswered {
         call_id: CallId::trusted(id),
         name: "x".into(),
@@ -259,6 +265,7 @@ fn facts_are_written_as_they_always_were() {
                 text: "t".into(),
                 late: false,
                 said_at: None,
+                aside: false,
             },
             r#"{"type":"message_received","message_id":"m","from":"ai_agent","text":"t"}"#,
         ),
@@ -291,7 +298,7 @@ fn facts_are_written_as_they_always_were() {
         (Fact::RoomSnoozed { until: Timestamp(5) }, r#"{"type":"room_snoozed","until":5}"#),
         (Fact::RoomWoken, r#"{"type":"room_woken"}"#),
         (
-            Fact::CallParked { call_id: CallId::trusted("c"), name: "n".into(), on: ParkedOn::Offer },
+            Fact::CallParked { call_id: CallId::trusted("c"), name: "n".into(), on: ParkedOn::Offer, comes_after: None },
             r#"{"type":"call_parked","call_id":"c","name":"n","on":"offer"}"#,
         ),
         (

@@ -134,7 +134,7 @@ async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement,
     }
     let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
     let asked = AtomicU32::new(0);
-    let submits = async || {
+    let submits = async |_: &Part| {
         asked.fetch_add(1, Ordering::Relaxed);
         says()
     };

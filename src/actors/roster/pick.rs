@@ -26,7 +26,10 @@ impl Roster {
         match &ask.target {
             AssignTarget::Agent { agent } => self.best(ask, now, false, |id, _| id == agent),
             AssignTarget::Auto if self.all_closed(closed) => None,
-            AssignTarget::Auto => self.best(ask, now, true, |_, _| true).or_else(|| self.best(ask, now, false, |_, _| true)),
+            AssignTarget::Auto => {
+                let at_work = |_: &AgentId, person: &Person| is_at_work(person, closed);
+                self.best(ask, now, true, at_work).or_else(|| self.best(ask, now, false, at_work))
+            }
             AssignTarget::Division { division } if closed.contains(division) => None,
             AssignTarget::Division { division } => {
                 let of = |division: &DivisionId, spare: bool| {
@@ -108,6 +111,11 @@ impl Roster {
         };
         Some((chosen, because))
     }
+}
+
+/// Whether one of their divisions is open; whoever has none is always at work.
+fn is_at_work(person: &Person, closed: &HashSet<DivisionId>) -> bool {
+    person.divisions.is_empty() || person.divisions.iter().any(|division| !closed.contains(division))
 }
 
 /// Who comes first. Longest without a room decides between equals: no cursor, so that people who come and go skew nothing.

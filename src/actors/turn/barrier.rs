@@ -3,8 +3,8 @@
 
 use crate::catalog::{Admitted, Request, fence, resolve_conversation};
 use crate::room::{
-    CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle, ParkedOn, Room,
-    Settlement,
+    Asked, Barrier, CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle,
+    ParkedOn, Room, Settlement,
 };
 
 use super::super::ports::StoredAnswer;
@@ -25,15 +25,17 @@ pub(super) fn is_waited_for(name: &str) -> bool {
 }
 
 impl Turn<'_> {
-    /// The decision of a resolve, given what its own request is still doing.
+    /// The decision of a resolve, given what its own request is still doing. It waits once.
     pub(super) fn at_barrier(&self, call: &FunctionCall, decision: Decision) -> Decision {
         let resolves = match &decision {
             Decision::Done { facts, .. } => !facts.is_empty(),
             Decision::Parked { on, .. } => *on == ParkedOn::Effect,
-            Decision::Refused(_) => false,
+            // Whether its own request really handed over is what it waits for.
+            Decision::Refused(_) => self.is_handing_over(),
         };
-        let waits_for: Vec<CallId> = self.request.waited_for.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
-        if !resolves || waits_for.is_empty() {
+        let asked = asked(&self.room, call).map_or(&self.request.waited_for, |asked| &asked.comes_after);
+        let waits_for: Vec<CallId> = asked.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
+        if !resolves || waits_for.is_empty() || raised(&self.room, &call.call_id).is_some() {
             return decision;
         }
         let until = self.ground.now.plus_ms(BARRIER_MS);
@@ -64,22 +66,35 @@ fn is_under_way(room: &Room, call_id: &CallId) -> bool {
     !doubtful && room.parked.iter().any(|parked| parked.call_id == *call_id && parked.on != ParkedOn::Approval)
 }
 
+fn raised<'a>(room: &'a Room, call_id: &CallId) -> Option<&'a Barrier> {
+    room.barrier.as_deref().filter(|barrier| barrier.call_id == *call_id)
+}
+
+/// How the conversation stood when this resolve came, if it could not be decided then.
+fn asked<'a>(room: &'a Room, call: &FunctionCall) -> Option<&'a Asked> {
+    room.parked.iter().find(|parked| parked.call_id == call.call_id)?.asked.as_deref()
+}
+
 /// Whether the resolve at the barrier may go on.
 pub(super) fn is_open(room: &Room, call_id: &CallId) -> bool {
-    let barrier = room.barrier.as_ref().filter(|barrier| barrier.call_id == *call_id);
-    barrier.is_none_or(|barrier| barrier.lifted || !barrier.waits_for.iter().any(|other| is_under_way(room, other)))
+    raised(room, call_id).is_none_or(|barrier| barrier.lifted || !barrier.waits_for.iter().any(|other| is_under_way(room, other)))
 }
 
 /// What became of the room while the resolve waited: its own request may have handed it to a person or their queue, and the
 /// customer may have written.
 pub(super) fn passed(room: &Room, call: &FunctionCall) -> Result<FunctionCall, Decision> {
-    let Some(barrier) = room.barrier.as_ref().filter(|barrier| barrier.call_id == call.call_id) else { return Ok(call.clone()) };
+    let (raised, asked) = (raised(room, &call.call_id), asked(room, call));
     let handed_over = matches!(room.control, Control::Person { .. } | Control::Queue(_));
-    if handed_over && !matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
+    if raised.is_some() && handed_over && !matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return Err(Decision::Refused(fence::human_in_control()));
     }
+    let stood = asked.map(|asked| (asked.last_inbound_seq, asked.epoch));
+    let stood = stood.or_else(|| raised.map(|barrier| (barrier.last_inbound_seq, barrier.epoch)));
     let mut call = call.clone();
-    call.seen.seq = call.seen.seq.or(Some(barrier.last_inbound_seq));
-    call.seen.epoch = call.seen.epoch.or(Some(barrier.epoch));
+    // A person who has it decided sees for themselves.
+    if let Some((seq, epoch)) = stood.filter(|_| raised.is_some() || call.ai_agent.is_some()) {
+        call.seen.seq = call.seen.seq.or(Some(seq));
+        call.seen.epoch = call.seen.epoch.or(Some(epoch));
+    }
     Ok(call)
 }

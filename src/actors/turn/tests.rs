@@ -3,6 +3,7 @@
 mod after_resolve;
 mod goodbye;
 mod typing;
+mod waiting;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -262,3 +262,31 @@ fn who_waits_for_somebody_who_was_removed_waits_for_anyone() {
     scene.tell(gone);
     assert_eq!(scene.room.wanted().map(|wanted| &wanted.target), Some(&AssignTarget::Auto));
 }
+
+#[test]
+fn whose_inbox_it_is_says_who_is_there() {
+    let mut scene = held_by_ana();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.company.agents[0].status = Presence::Offline;
+    scene.company.settings.people.idle_reassign_s = 60;
+    scene.now = scene.now.plus_ms(3_600_000);
+    scene.says(Writer::Customer, "are you there?");
+    assert_eq!(scene.room.assignee(), Some(&ana()), "she has it there, and only there is she taken from it");
+    scene.now = scene.now.plus_ms(3_600_000);
+    assert_eq!(scene.tell(Command::PersonIdle), vec![]);
+    assert_eq!(scene.tell(Command::Requeue { agent: ana(), why: "offline" }), vec![]);
+    // A room that lives here is the roster's.
+    scene.room.channel = "embedded".into();
+    scene.says(Writer::Customer, "hello?");
+    assert!(matches!(scene.room.control, Control::Queue(_)));
+}
+
+#[test]
+fn a_refusal_quotes_what_was_not_read_however_late_it_came() {
+    let mut scene = Scene::open();
+    scene.says(Writer::Customer, "where is my order?");
+    let (message_id, text) = ("late".to_owned(), "and cancel the other one".to_owned());
+    let (from, moves, said_at) = (Writer::Customer, Moves::Nothing, Some(Timestamp(1)));
+    scene.tell(Command::Heard { message_id, from, agent_id: None, text, moves, said_at });
+    assert!(closing::new_customer_message(&scene.room).message.contains("and cancel the other one"));
+}
