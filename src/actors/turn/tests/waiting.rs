@@ -36,7 +36,9 @@ fn a_queue_that_people_made_is_not_the_ai_agents_to_move() {
     scene.tell(Command::TakeOver { agent: agent.clone(), agent_name, how }).unwrap();
     scene.tell(Command::Requeue { agent, why: "offline" }).unwrap();
     scene.post(&[ASSIGN]);
-    assert_eq!(scene.answer("a1"), (CallStatus::Refused, "human_in_control".into()));
+    assert_eq!(scene.answer("a1").0, CallStatus::Parked, "just anybody is waited for already");
+    scene.post(&[("a2", ASSIGN.1, r#"{"mode":"agent","agent":"Ana"}"#)]);
+    assert_eq!(scene.answer("a2"), (CallStatus::Refused, "human_in_control".into()));
 }
 
 #[test]
