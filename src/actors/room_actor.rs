@@ -231,7 +231,7 @@ impl RoomActor {
                 let landed = tell.doubtful && turn.is_tried_again(&tell.command);
                 return Plan::Command(match turn.command(&tell.command, &tell.by, &tell.cause) {
                     // What this very command may have written is what stands in its way now.
-                    Err(_) if landed => Ok(CommandAnswer { created: false, changed: true }),
+                    Err(_) if landed => Ok(CommandAnswer { changed: true, ..CommandAnswer::default() }),
                     told => told,
                 });
             }

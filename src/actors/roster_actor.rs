@@ -22,9 +22,17 @@ const AUDIT: Duration = Duration::from_secs(60);
 #[rtype(result = "()")]
 pub enum RosterWord {
     Reserve(Ask),
-    Confirm { room: RoomId, holding: Holding },
-    Release { room: RoomId, assignment: u64 },
+    Confirm {
+        room: RoomId,
+        holding: Holding,
+    },
+    Release {
+        room: RoomId,
+        assignment: u64,
+    },
     Directory(Arc<Company>),
+    /// Somebody's console is open.
+    Seen(AgentId),
 }
 
 /// How these people stand; `None`: the roster does not know yet.
@@ -104,6 +112,7 @@ impl RosterActor {
                 self.roster.release(&room, assignment, now)
             }
             RosterWord::Directory(company) => self.roster.directory(&company, now),
+            RosterWord::Seen(agent) => self.roster.seen(&agent, now),
         };
         self.say(&router, words);
     }

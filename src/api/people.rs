@@ -125,6 +125,14 @@ pub struct AgentPatch {
     capacity: Option<u32>,
 }
 
+/// What a person's console says while it is open.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceBody {
+    /// What they chose to be, if they chose anew.
+    status: Option<Status>,
+}
+
 fn checked(id: AgentId, body: AgentBody, company: &Company) -> Result<Agent, Problem> {
     strict::line("/name", &body.name, 120)?;
     if !body.email.is_empty() {
@@ -230,6 +238,23 @@ pub async fn patch_agent(mut visit: Visit) -> Answer {
         capacity: Some(patch.capacity.unwrap_or(old.capacity)),
     };
     save_agent(&visit, checked(id, body, &company)?, false).await
+}
+
+/// Said every half minute, say: whose console has spoken once and then is silent for a minute is given no new rooms.
+pub async fn presence(mut visit: Visit) -> Answer {
+    let id = agent_id(&visit)?;
+    let body = if visit.has_body() { visit.json::<PresenceBody>(MAX_BODY).await? } else { PresenceBody::default() };
+    let company = company(&visit).await?;
+    let mut agent = company.agent(&id).ok_or_else(Problem::not_found)?.clone();
+    if let Some(status) = body.status.map(Presence::from).filter(|status| *status != agent.status) {
+        agent.status = status;
+        visit.api.directory.put_agent(visit.key.company, agent.clone(), &visit.by()).await?;
+        visit.api.directory_changed(visit.key.company).await;
+    }
+    if visit.api.router.company(visit.key.company).await.is_ok() {
+        visit.api.router.is_seen(visit.key.company, &id);
+    }
+    Ok(answer::json(problem::OK, &AgentView::of(&agent)))
 }
 
 pub async fn delete_agent(visit: Visit) -> Answer {

@@ -188,6 +188,8 @@ pub struct CommandAnswer {
     pub created: bool,
     /// Anything happened at all.
     pub changed: bool,
+    /// The call by which it is done in the channel's own inbox.
+    pub call_id: Option<CallId>,
 }
 
 /// The facts a command leads to; empty when it is already so. Calls that it ends are the shell's to find

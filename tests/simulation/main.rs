@@ -16,6 +16,7 @@ mod lanes;
 mod others;
 mod poison;
 mod takeovers;
+mod timers;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +93,11 @@ fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
 fn what_fails_inside_is_tried_again_only_when_a_person_says_so() {
     quietly();
     poison::play();
+}
+
+#[test]
+fn what_is_written_down_for_later_happens_then() {
+    timers::play();
 }
 
 #[test]

@@ -5,9 +5,14 @@ use serde_json::{Value, json};
 
 use crate::world::channel::RAKA;
 use crate::world::file::{pdf, png};
-use crate::world::{Call, Room, World, assign_to, assign_to_anyone, calls, eventually};
+use crate::world::{Call, Room, World, assign_to, assign_to_anyone, calls, eventually, resolve};
 
-on_both_databases!(one_more_thing_and_then_people, the_goodbye_reaches_the_channel, a_person_who_comes_first_is_not_talked_over);
+on_both_databases!(
+    one_more_thing_and_then_people,
+    the_goodbye_reaches_the_channel,
+    a_person_who_comes_first_is_not_talked_over,
+    a_resolve_waits_for_what_its_request_says,
+);
 
 const ROOM: &str = "7b000000-0000-4000-8000-0000000000bb";
 
@@ -95,4 +100,30 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
     let send = &answer.calls()[1];
     assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");
     assert_eq!((arrived(world).len(), &room.now()["control"]), (0, &json!("person")), "whoever has it is a person");
+}
+
+pub fn a_resolve_waits_for_what_its_request_says(world: &mut World) {
+    let (room, robot) = a_conversation(world);
+    let slow = json!({"route": "POST /api/open/v1/messages/whatsapp/bot", "fault": "slow", "rate": 1.0, "ms": 1_500});
+    world.crm().has_exactly(&slow);
+    let under_way = robot.door.begins(robot.getting(&[resolve("answered").id("r1"), sends("map").id("s1")]));
+    world.crm().is_at_it();
+    let waits = world.admin().call("r1").body;
+    assert_eq!((&waits["status"], &waits["parked_on"]), (&json!("parked"), &json!("barrier")), "{waits}");
+    assert_eq!(robot.gets(assign_to("Raka Umpama").id("a1")).code(), "resolving");
+    world.crm().customer_says(ROOM, "and where is the entrance?");
+    eventually("it is heard", || (room.facts("message_received").len() == 2).then_some(()));
+    let answer = under_way.answer().expect("an answer");
+    assert_eq!(answer.statuses(), ["refused", "succeeded"], "{answer:?}");
+    let error = &answer.calls()[0]["error"];
+    assert_eq!(error["code"], "new_customer_message");
+    assert!(error["message"].as_str().unwrap().contains("and where is the entrance?"), "{error}");
+    assert_eq!((&room.now()["status"] != "resolved", arrived(world)), (true, vec![json!("map.png")]));
+    // Nobody says anything: what it says last is there before the end.
+    let answer = robot.gets_all(&[resolve("answered").id("r2"), sends("brochure").id("s2")]);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded"], "{answer:?}");
+    assert_eq!((&room.now()["status"], arrived(world).len()), (&json!("resolved"), 2));
+    let order: Vec<_> = room.timeline().iter().filter_map(|event| event["type"].as_str().map(str::to_owned)).collect();
+    let at = |kind: &str| order.iter().rposition(|one| one == kind).expect(kind);
+    assert!(at("attachment_sent") < at("conversation_resolved"), "{order:?}");
 }

@@ -87,7 +87,7 @@ impl Roster {
         let weight = weight(&self.policy, &ask.channel);
         let there = |(id, person): &(&AgentId, &Person)| {
             let asked_again = !ask.rests || person.online_since > ask.since;
-            person.known && person.online && wanted(id, person) && asked_again && !(spare && ask.but.as_ref() == Some(*id))
+            person.known && person.is_there(now) && wanted(id, person) && asked_again && !(spare && ask.but.as_ref() == Some(*id))
         };
         let has_room = |one: &Candidate<'_>| {
             let fits = one.person.capacity > 0 && one.load.saturating_add(weight) <= one.person.capacity;

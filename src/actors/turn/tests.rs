@@ -1,6 +1,7 @@
 //! Stories of one step: the barrier of a resolve, and calls that wait for a person's yes.
 
 mod after_resolve;
+mod by_hand;
 mod goodbye;
 mod typing;
 mod waiting;

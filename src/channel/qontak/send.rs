@@ -99,7 +99,7 @@ impl QontakChannel {
         tracing::info!(event = "channel.refused", part = deed.name(), status, "the channel refused a part");
         let why = || said.clone().unwrap_or_else(|| "the channel did not say why".into());
         match (deed, there) {
-            (Deed::Tag { .. } | Deed::Leave { .. }, _) => done(Left::Failed { why: why() }),
+            (Deed::Tag { .. } | Deed::Leave { .. } | Deed::Dismiss { .. }, _) => done(Left::Failed { why: why() }),
             (_, None) => refused(&refusals::room_not_in_channel()),
             (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => refused(&refusals::room_resolved()),
             (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
@@ -161,7 +161,7 @@ fn is_complete(deed: &Deed, data: &Value) -> bool {
         Deed::RoundRobin => who(data).is_some(),
         Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => data.get("id").is_some_and(Value::is_string),
         // A text, a status or the room: nobody promises which.
-        Deed::Leave { .. } | Deed::Resolve => true,
+        Deed::Leave { .. } | Deed::Dismiss { .. } | Deed::Resolve => true,
     }
 }
 
