@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{ServerHandle, Service};
 use actix_web::web::Data;
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -35,6 +35,8 @@ use files::Files;
 
 /// How often a running server looks whether a command beside it changed a company or a key.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
+// It counts within a second: this pause, and the reading after it.
+const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,7 @@ pub struct Running {
     pub router: RoomRouter,
     /// Read by `/readyz`, by live feeds and by every request.
     ready: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
     in_flight: Arc<AtomicUsize>,
     server: ServerHandle,
     background: Vec<JoinHandle<()>>,
@@ -100,27 +103,32 @@ impl Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let files = Files::build(config, &pepper)?;
         let (router, threads, channel) = build_router(config, &store, clock.clone(), &files)?;
-        let ready = Arc::new(AtomicBool::new(false));
+        let (ready, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
         let api = build_api(&store, &router, files, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
 
-        let (of_threads, of_api, counted, ready_seen) = (threads.clone(), api.clone(), in_flight.clone(), ready.clone());
+        let (of_threads, of_api, counted) = (threads.clone(), api.clone(), in_flight.clone());
+        let seen = (ready.clone(), stopping.clone());
         let server = HttpServer::new(move || {
             join_thread(&of_threads);
-            let (api, counted, ready) = (of_api.clone(), counted.clone(), ready_seen.clone());
+            let (api, counted, (ready, stopping)) = (of_api.clone(), counted.clone(), seen.clone());
             App::new()
                 .wrap_fn(move |request, service| {
                     let guard = InFlight::enter(&counted);
-                    let leaving = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
-                    let answer = if leaving { Err(request) } else { Ok(service.call(request)) };
+                    let absent = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
+                    let answer =
+                        if absent { Err((request, stopping.load(Ordering::Acquire))) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
                         match answer {
                             Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
-                            Err(request) => Ok(request.into_response(leaving_answer()).map_into_right_body()),
+                            Err((request, stopping)) => {
+                                let away = api::not_serving(request.request(), stopping);
+                                Ok(request.into_response(away).map_into_right_body())
+                            }
                         }
                     }
                 })
@@ -154,7 +162,7 @@ impl Running {
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
-        Ok(Self { addresses, store, router, ready, in_flight, server: handle, background, stop_within })
+        Ok(Self { addresses, store, router, ready, stopping, in_flight, server: handle, background, stop_within })
     }
 
     /// Where to reach it, as a client on this machine would.
@@ -182,6 +190,7 @@ impl Running {
     /// Not ready any more, no new requests, those in flight to their end, then the store. Rooms live on the web threads,
     /// so these stop only when no request needs a room.
     pub async fn stop(self) {
+        self.stopping.store(true, Ordering::Release);
         self.ready.store(false, Ordering::Release);
         self.server.pause().await;
         if wait_until(self.stop_within, || self.in_flight.load(Ordering::Acquire) == 0).await.is_err() {
@@ -281,16 +290,6 @@ fn build_api(
         ears: Arc::new(ChannelEars),
         streams: Arc::new(Streams::default()),
     })
-}
-
-/// The answer to a request that comes while the server leaves: nothing was accepted, ask another or later.
-fn leaving_answer() -> HttpResponse {
-    let body = r#"{"type":"/problems/shutting-down","title":"The server is stopping","status":503,"detail":"Nothing was accepted. Ask again in a moment with the same ids.","code":"shutting_down"}"#;
-    HttpResponse::ServiceUnavailable()
-        .content_type("application/problem+json")
-        .insert_header(("Retry-After", "1"))
-        .force_close()
-        .body(body)
 }
 
 struct InFlight(Arc<AtomicUsize>);

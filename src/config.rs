@@ -38,7 +38,7 @@ pub const KEYS: &[Key] = &[
     key("max_in_flight_per_room", "1024", "calls one room holds before it answers busy, 1 to 65536"),
     key("idle_after_s", "300", "seconds without work after which a room leaves memory, 1 to 86400"),
     key("readers", "2", "threads that read the store, 1 to 64"),
-    key("journal_queue", "4096", "commits waiting for the write lane before rooms answer busy, 16 to 1048576"),
+    key("journal_queue", "4096", "commits waiting for the write lane, past which requests are answered 503, 16 to 1048576"),
     key("scan", "off", "virus scanner asked about every file: off, or clamd at tcp://host:port or unix:/path"),
     key(
         "files_private_allow",

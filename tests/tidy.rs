@@ -204,15 +204,28 @@ fn only_here(source: &Source) -> Vec<String> {
     let reaches_out = matches!(part, "outbound" | "cli");
     keep_out(reaches_out, &["reqwest"], "only outbound and cli build an HTTP client");
     let is_problem = source.path == "api/problem.rs";
-    let codes = ["StatusCode::", "HttpResponse::Ok", "HttpResponse::BadRequest", "HttpResponse::NotFound", "HttpResponse::build"];
     let own_server = part == "standin";
-    keep_out(is_problem || own_server || part == "cli", &codes, "HTTP status codes live in api/problem.rs");
+    keep_out(is_problem || own_server || part == "cli", &["StatusCode::"], STATUS_CODES);
     keep_out(part == "library", &["object_store", "infer"], "only library knows where files lie and what they are");
     let seals = source.part() == "store";
     keep_out(seals, &["Committed::seal", "Committed::<"], "only the store can say that something is durable");
     let reads_environment = matches!(part, "config" | "cli" | "main" | "telemetry");
     keep_out(reads_environment, &["env::var", "env::vars", "env::var_os"], "config is the only reader of the environment");
+    if !(is_problem || own_server || part == "cli") {
+        let named = source.code().filter(|(_, line)| names_a_status(line));
+        complaints.extend(named.map(|(n, _)| source.complaint(n, STATUS_CODES)));
+    }
     complaints
+}
+
+const STATUS_CODES: &str = "HTTP status codes live in api/problem.rs";
+
+/// An answer made of its status's name, whichever that is: `HttpResponse::ServiceUnavailable()`, `ErrorNotFound(…)`.
+fn names_a_status(line: &str) -> bool {
+    let follows =
+        |start: &str, wanted: fn(&str) -> bool| line.match_indices(start).any(|(at, _)| wanted(&line[at + start.len()..]));
+    follows("HttpResponse::", |rest| rest.starts_with(char::is_uppercase) || rest.starts_with("build"))
+        || follows("actix_web::error::Error", |rest| rest.starts_with(char::is_uppercase))
 }
 
 /// Over this a file is two files.

@@ -89,14 +89,34 @@ const WAITING: u8 = 0;
 const TAKEN: u8 = 1;
 const WITHDRAWN: u8 = 2;
 const DURABLE: u8 = 3;
+const LEFT: u8 = 4;
 
 /// Shared by the door and the room for one batch.
 #[derive(Debug, Default)]
 pub struct Ticket {
     phase: AtomicU8,
     doubtful: AtomicBool,
-    interim: Mutex<Option<Committed<Answers>>>,
+    interim: Mutex<Option<Interim>>,
     durable: tokio::sync::Notify,
+}
+
+#[derive(Debug)]
+struct Interim {
+    /// Taken by the door.
+    so_far: Option<Committed<Answers>>,
+    /// Counts the caller among those who wait for the room.
+    _waits: InFlight,
+}
+
+/// The door's hold on a ticket: however it leaves, with an answer, out of patience or because its client hung up, the room no
+/// longer counts the caller among those who wait.
+#[derive(Debug)]
+pub struct AtDoor<'a>(pub &'a Ticket);
+
+impl Drop for AtDoor<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 impl Ticket {
@@ -122,13 +142,46 @@ impl Ticket {
         self.doubtful.load(Ordering::Acquire)
     }
 
-    /// The rows are durable but not all calls are final.
-    pub fn accepted(&self, so_far: Committed<Answers>) {
-        if let Ok(mut interim) = self.interim.lock() {
-            *interim = Some(so_far);
+    /// The rows are durable but not all calls are final. `waits`: the caller's place among those who wait. `false`: nobody
+    /// waits any more.
+    pub fn accepted(&self, so_far: Committed<Answers>, waits: InFlight) -> bool {
+        let Ok(mut interim) = self.interim.lock() else { return false };
+        *interim = Some(Interim { so_far: Some(so_far), _waits: waits });
+        let stays = |phase| (phase != LEFT).then_some(DURABLE);
+        if self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, stays).is_err() {
+            *interim = None;
+            return false;
         }
-        self.phase.store(DURABLE, Ordering::Release);
+        drop(interim);
         self.durable.notify_one();
+        true
+    }
+
+    /// More of its calls ended. `false`: nobody waits any more.
+    pub fn goes_on(&self, so_far: Committed<Answers>) -> bool {
+        let Ok(mut interim) = self.interim.lock() else { return false };
+        let Some(interim) = interim.as_mut() else { return false };
+        interim.so_far = Some(so_far);
+        true
+    }
+
+    pub fn is_left(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == LEFT
+    }
+
+    /// The caller's place among those who wait is free: the room has answered, or the door has left.
+    pub fn is_over(&self) {
+        if let Ok(mut interim) = self.interim.lock() {
+            *interim = None;
+        }
+    }
+
+    fn leave(&self) {
+        // What was withdrawn must stay so: the room may not have looked yet.
+        let left = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, |phase| (phase != WITHDRAWN).then_some(LEFT));
+        if left == Ok(DURABLE) {
+            self.is_over();
+        }
     }
 
     /// Ends once there are answers so far.
@@ -143,11 +196,11 @@ impl Ticket {
         if self.phase.load(Ordering::Acquire) != DURABLE {
             return None;
         }
-        self.interim.lock().ok().and_then(|mut interim| interim.take())
+        self.interim.lock().ok().and_then(|mut interim| interim.as_mut()?.so_far.take())
     }
 }
 
-/// Counts what a room has in flight; given back when dropped, whatever happened.
+/// Counts what a room has in flight, or who waits for it; given back when dropped, whatever happened.
 #[derive(Debug)]
 pub struct InFlight {
     counter: Arc<AtomicU32>,
@@ -155,6 +208,12 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// One more, whatever the bound.
+    pub fn one(counter: &Arc<AtomicU32>) -> Self {
+        counter.fetch_add(1, Ordering::AcqRel);
+        Self { counter: counter.clone(), count: 1 }
+    }
+
     /// `None`: the room has `max` in flight already.
     pub fn admit(counter: &Arc<AtomicU32>, count: u32, max: u32) -> Option<Self> {
         let before = counter.fetch_add(count, Ordering::AcqRel);

@@ -31,8 +31,8 @@ struct Detail {
 #[derive(Debug, Default)]
 pub struct Live {
     pub(super) in_flight: Arc<AtomicU32>,
-    /// Callers that wait for a parked call.
-    pub(super) waiting: AtomicU32,
+    /// Callers at the door that wait for a parked call.
+    pub(super) waiting: Arc<AtomicU32>,
     pub(super) draining: AtomicBool,
     pub(super) restarts: AtomicU32,
     pub(super) last_active: AtomicI64,
@@ -53,6 +53,11 @@ impl Live {
         self.paused.store(room.paused, Ordering::Relaxed);
         let pending = room.outside.as_ref().map_or(0, |outside| outside.effects.iter().filter(|effect| !effect.stranded).count());
         self.pending_effects.store(u32::try_from(pending).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// It drains, or there is no such room as far as is known.
+    pub(super) fn is_unneeded(&self) -> bool {
+        self.draining.load(Ordering::Acquire) || self.version.load(Ordering::Relaxed) == 0
     }
 
     /// Since when the oldest work waits or is under way.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::room::{CallId, Cause, Command, CommandAnswer, Refusal, RoomAddress};
 use crate::store::Committed;
 
-use super::batch::{Answers, Batch, BatchReply, RoomSummary, Ticket};
+use super::batch::{Answers, AtDoor, Batch, BatchReply, RoomSummary, Ticket};
 use super::messages::CommandReply;
 use super::ports::Caller;
 use super::router::{NotSent, RoomRouter};
@@ -28,7 +28,7 @@ pub enum CallOutcome {
     Answered(Committed<Answers>),
     /// Patience is over; every call is durable, some are still open.
     Accepted(Committed<Answers>),
-    /// Nothing was accepted: the room has too much in flight.
+    /// Nothing was accepted: the room has too much in flight, or too many callers wait for its parked calls.
     Busy,
     /// Nothing was accepted: the room or the process is draining.
     Draining,
@@ -71,13 +71,14 @@ impl RoomRouter {
             return CallOutcome::Unavailable;
         }
         let (batch, ticket) = (Arc::new(batch), Arc::new(Ticket::default()));
+        let _here = AtDoor(&ticket);
         let end = Instant::now() + patience;
         let mut sends = 0;
         loop {
             sends += 1;
             let mut answer = match self.invoke(&room, batch.clone(), ticket.clone()) {
                 Ok(answer) => answer,
-                Err(_) if sends > 1 => return CallOutcome::OutcomeUnknown,
+                Err(_) if sends > 1 => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
                 Err(NotSent::Busy) => return CallOutcome::Busy,
                 Err(NotSent::Draining) => return CallOutcome::Draining,
             };

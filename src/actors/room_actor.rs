@@ -47,7 +47,7 @@ impl Work {
         }
     }
 
-    fn has(&self, key: CallKey) -> bool {
+    pub(super) fn has(&self, key: CallKey) -> bool {
         matches!(self, Self::Calls(invoke) if invoke.waiter.batch.calls.iter().any(|call| call.call.key == key))
     }
 }
@@ -101,7 +101,10 @@ pub struct RoomActor {
     pub(super) step: Option<Step>,
     pub(super) open: OpenCalls,
     pub(super) pending: Vec<Pending>,
-    /// Rows the store gave after a duplicate, for the next step only.
+    /// Works at the front that were in a step before. They go again before anything new, or the rows that were looked up for
+    /// them would be outdated by whatever joins, wave after wave.
+    pub(super) again: usize,
+    /// Rows the store gave after a duplicate, until those works are answered: no more than a step has calls.
     pub(super) known: Option<Committed<HashMap<CallKey, KnownCall>>>,
     pub(super) known_messages: HashSet<MessageKey>,
     pub(super) finding: bool,
@@ -126,6 +129,7 @@ impl RoomActor {
             step: None,
             open: OpenCalls::new(),
             pending: vec![],
+            again: 0,
             known: None,
             known_messages: HashSet::new(),
             finding: false,
@@ -144,23 +148,30 @@ impl RoomActor {
                 Memory::Loading => return,
                 Memory::Unloaded => {
                     let job = Job::Load { address: self.address.clone(), thread: self.thread, room: Some(ctx.address()) };
-                    match self.inner.journal.submit(job) {
-                        Ok(()) => self.memory = Memory::Loading,
-                        Err(_) => self.refuse_waiting(),
+                    if self.inner.journal.submit(job).is_ok() {
+                        self.memory = Memory::Loading;
+                        return;
                     }
-                    return;
+                    self.refuse_waiting();
                 }
                 Memory::Loaded { .. } => self.begin(ctx),
             }
         }
         if self.step.is_none() {
             self.live.oldest_is(self.work.front().map(Work::at));
+            // One that drains has waited for this; of a room that is none, or could not be read, nothing is worth keeping.
+            if self.work.is_empty() && self.live.is_unneeded() {
+                self.inner.put_to_sleep(&self.address, Live::is_unneeded);
+            }
         }
     }
 
     fn take_work(&mut self) -> Vec<Work> {
         let (mut taken, mut weight) = (vec![], 0);
-        while let Some(work) = self.work.front() {
+        let most = if self.again > 0 { self.again } else { usize::MAX };
+        while taken.len() < most
+            && let Some(work) = self.work.front()
+        {
             let suspected = self.suspect.is_some_and(|key| work.has(key));
             if !taken.is_empty() && (suspected || weight + work.weight() > MAX_STEP_CALLS) {
                 break;
@@ -171,6 +182,7 @@ impl RoomActor {
                 break;
             }
         }
+        self.again = self.again.saturating_sub(taken.len());
         taken
     }
 
@@ -304,6 +316,7 @@ impl RoomActor {
             // A command cannot be blamed by id: it is dropped, its sender hears that the outcome is unknown.
             None => drop(works.remove(failed_at)),
         }
+        self.again += works.len();
         while let Some(work) = works.pop_back() {
             self.work.push_front(work);
         }

@@ -125,7 +125,7 @@ impl RoomRouter {
         let (reply, answer) = oneshot::channel();
         let count = u32::try_from(batch.calls.len()).unwrap_or(u32::MAX);
         let at = self.0.clock.now();
-        self.0.reach(room, count, Some(self.0.options.max_in_flight), |actor, guard| {
+        self.0.reach(room, count, Pass::Calls, |actor, guard| {
             actor.do_send(Invoke { waiter: Waiter { batch, ticket, reply }, guard, at });
         })?;
         Ok(answer)
@@ -140,7 +140,8 @@ impl RoomRouter {
     ) -> Result<oneshot::Receiver<CommandReply>, NotSent> {
         let (reply, answer) = oneshot::channel();
         let at = self.0.clock.now();
-        self.0.reach(room, 1, Some(self.0.options.max_in_flight), |actor, guard| {
+        let pass = if lets_calls_end(&command) { Pass::Decision } else { Pass::Command };
+        self.0.reach(room, 1, pass, |actor, guard| {
             actor.do_send(Tell { command, by, cause, reply: Some(reply), guard, at, doubtful: false });
         })?;
         Ok(answer)
@@ -152,7 +153,8 @@ impl RoomRouter {
         Some(live.view(self.0.clock.now(), self.0.journal.owner_epoch()))
     }
 
-    /// Takes nothing new for this room until it is asleep; `false` when it is asleep already.
+    /// Takes nothing new for this room until it is asleep, only what lets its waiting calls end; `false` when it is asleep
+    /// already.
     pub fn drain(&self, room: &RoomAddress) -> bool {
         let Some(live) = self.0.rooms.get(room).map(|entry| entry.live.clone()) else { return false };
         live.draining.store(true, Ordering::Release);
@@ -255,7 +257,7 @@ impl Inner {
     /// A word from the roster or a timer: not bounded, because it was asked for.
     pub(super) fn notify(self: &Arc<Self>, room: &RoomAddress, command: Command, cause: Cause) {
         let at = self.clock.now();
-        let _ = self.reach(room, 1, None, |actor, guard| {
+        let _ = self.reach(room, 1, Pass::Word, |actor, guard| {
             let command = Arc::new(command);
             actor.do_send(Tell { command, by: By::System, cause, reply: None, guard, at, doubtful: false });
         });
@@ -269,16 +271,17 @@ impl Inner {
         self: &Arc<Self>,
         room: &RoomAddress,
         count: u32,
-        bound: Option<u32>,
+        pass: Pass,
         send: impl FnOnce(&Addr<RoomActor>, InFlight),
     ) -> Result<(), NotSent> {
-        if bound.is_some() && self.closing.load(Ordering::Acquire) {
+        if pass != Pass::Word && self.closing.load(Ordering::Acquire) {
             return Err(NotSent::Draining);
         }
+        let bound = self.options.max_in_flight;
         if let Some(entry) = self.rooms.get(room)
             && entry.actor.connected()
         {
-            return entry.hand(count, bound, send);
+            return entry.hand(count, pass, bound, send);
         }
         let mut entry = self.rooms.entry(room.clone()).or_insert_with(|| self.activate(room, Arc::default()));
         if !entry.actor.connected() {
@@ -286,10 +289,9 @@ impl Inner {
             entry.live.restarts.fetch_add(1, Ordering::Relaxed);
             metrics::counter!(crate::telemetry::ROOM_RESTARTS).increment(1);
             let live = entry.live.clone();
-            live.waiting.store(0, Ordering::Relaxed);
             *entry = self.activate(room, live);
         }
-        entry.hand(count, bound, send)
+        entry.hand(count, pass, bound, send)
     }
 
     fn activate(self: &Arc<Self>, room: &RoomAddress, live: Arc<Live>) -> Entry {
@@ -305,8 +307,9 @@ impl Inner {
         Entry { actor, live }
     }
 
-    /// Removes the room if nothing is in flight and `wish` still holds, under the lock that admits messages.
-    fn put_to_sleep(&self, room: &RoomAddress, wish: impl Fn(&Live) -> bool) -> bool {
+    /// Removes the room if nothing is in flight, nobody waits at the door and `wish` still holds, under the lock that admits
+    /// messages. Calls that wait are durable and hold nobody awake.
+    pub(super) fn put_to_sleep(&self, room: &RoomAddress, wish: impl Fn(&Live) -> bool) -> bool {
         let removed = self.rooms.remove_if(room, |_, entry| {
             let free = entry.live.in_flight.load(Ordering::Acquire) == 0 && entry.live.waiting.load(Ordering::Acquire) == 0;
             !entry.actor.connected() || (free && wish(&entry.live))
@@ -318,12 +321,43 @@ impl Inner {
     }
 }
 
+/// What a message may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    Calls,
+    Command,
+    /// A command that lets calls end: a draining room waits for nothing else.
+    Decision,
+    /// From ourselves: it was asked for.
+    Word,
+}
+
+/// Whether calls that wait end by it, or may. The others begin something.
+fn lets_calls_end(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Resume
+            | Command::CancelCall { .. }
+            | Command::Approve { .. }
+            | Command::Reject { .. }
+            | Command::SettleEffect { .. }
+            | Command::TakeOver { .. }
+            | Command::GiveBack { .. }
+            | Command::Resolve { .. }
+    )
+}
+
 impl Entry {
-    fn hand(&self, count: u32, bound: Option<u32>, send: impl FnOnce(&Addr<RoomActor>, InFlight)) -> Result<(), NotSent> {
-        if bound.is_some() && self.live.draining.load(Ordering::Acquire) {
+    /// `bound`: of what is in flight, and of callers who wait for parked calls.
+    fn hand(&self, count: u32, pass: Pass, bound: u32, send: impl FnOnce(&Addr<RoomActor>, InFlight)) -> Result<(), NotSent> {
+        if matches!(pass, Pass::Calls | Pass::Command) && self.live.draining.load(Ordering::Acquire) {
             return Err(NotSent::Draining);
         }
-        let guard = InFlight::admit(&self.live.in_flight, count, bound.unwrap_or(u32::MAX)).ok_or(NotSent::Busy)?;
+        if pass == Pass::Calls && self.live.waiting.load(Ordering::Acquire) >= bound {
+            return Err(NotSent::Busy);
+        }
+        let bound = if pass == Pass::Word { u32::MAX } else { bound };
+        let guard = InFlight::admit(&self.live.in_flight, count, bound).ok_or(NotSent::Busy)?;
         send(&self.actor, guard);
         Ok(())
     }

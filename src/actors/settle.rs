@@ -11,7 +11,7 @@ use crate::catalog::Admitted;
 use crate::room::{CallKey, CallStatus, Room, RoomKey};
 use crate::store::Committed;
 
-use super::batch::{Answers, BatchReply, CallAnswer, RoomSummary, Waiter};
+use super::batch::{Answers, BatchReply, CallAnswer, InFlight, RoomSummary, Waiter};
 use super::counters;
 use super::faults::FaultPoint;
 use super::messages::{CommandReply, Invoke, Tell};
@@ -147,8 +147,13 @@ impl RoomActor {
             return;
         }
         let pending = Pending { answers: answers.get().clone(), waiter };
-        pending.waiter.ticket.accepted(answers);
-        self.live.waiting.fetch_add(1, Ordering::Relaxed);
+        if !pending.waiter.ticket.accepted(answers, InFlight::one(&self.live.waiting)) {
+            return;
+        }
+        // Room is made only for those who are still there: whoever asks for a parked call again and again leaves nothing behind.
+        if self.pending.len() == self.pending.capacity() {
+            self.pending.retain(|pending| !pending.waiter.ticket.is_left());
+        }
         self.pending.push(pending);
     }
 
@@ -169,12 +174,9 @@ impl RoomActor {
                 pending.answers.room = RoomSummary::of(&self.address.room, room);
             }
             if pending.answers.all_final() {
-                self.live.waiting.fetch_sub(1, Ordering::Relaxed);
+                pending.waiter.ticket.is_over();
                 let _ = pending.waiter.reply.send(BatchReply::Final(ended.with(|_| pending.answers.clone())));
-            } else if pending.waiter.reply.is_closed() {
-                self.live.waiting.fetch_sub(1, Ordering::Relaxed);
-            } else {
-                pending.waiter.ticket.accepted(ended.with(|_| pending.answers.clone()));
+            } else if pending.waiter.ticket.goes_on(ended.with(|_| pending.answers.clone())) {
                 self.pending.push(pending);
             }
         }
@@ -217,13 +219,24 @@ impl RoomActor {
             }
             Rejection::Duplicate { calls, messages } => {
                 self.wait_again();
+                let knew = self.known_messages.len();
                 self.known_messages.extend(messages);
-                if !calls.is_empty() {
+                if calls.is_empty() {
+                    self.has_learned(self.known_messages.len() > knew);
+                } else {
+                    // Whatever becomes of them now, the store has these ids.
+                    let known = |work: &&mut Work| calls.iter().any(|key| work.has(*key));
+                    self.work.iter_mut().take(self.again).filter(known).for_each(doubt);
                     self.find(calls, ctx);
                 }
                 let _ = commit;
             }
         }
+    }
+
+    /// A refusal that told something new is not one more of the same.
+    fn has_learned(&mut self, something: bool) {
+        self.refusals -= u32::from(something).min(self.refusals);
     }
 
     fn find(&mut self, keys: Vec<CallKey>, ctx: &mut Context<Self>) {
@@ -247,8 +260,17 @@ impl RoomActor {
                 .map(|known| EndedCall { key: known.call.key, answer: known.answer.clone(), at: crate::room::Timestamp(0) })
                 .collect()
         }));
-        self.known =
-            Some(calls.with(|calls| calls.iter().map(|known| (known.call.key, known.clone())).collect::<HashMap<_, _>>()));
+        // Looked up for a step that waits to go again, or only for callers who have just been answered.
+        if self.again > 0 {
+            let mut known = self.known.take().map(Committed::into_inner).unwrap_or_default();
+            let knew = known.len();
+            let known: Committed<HashMap<CallKey, KnownCall>> = calls.with(|calls| {
+                known.extend(calls.iter().map(|call| (call.call.key, call.clone())));
+                known
+            });
+            self.has_learned(known.get().len() > knew);
+            self.known = Some(known);
+        }
     }
 
     fn loaded(&mut self, loaded: Result<Committed<Option<LoadedRoom>>, Arc<str>>, ctx: &mut Context<Self>) {
@@ -287,6 +309,7 @@ impl RoomActor {
         self.memory = Memory::Loaded { key, room: Box::new(room), durable };
         self.hand_over_open();
         // Whoever waited for a call that ended while this memory was away hears it from the store.
+        self.pending.retain(|pending| !pending.waiter.ticket.is_left());
         let gone: Vec<CallKey> = self
             .pending
             .iter()
@@ -305,6 +328,7 @@ impl RoomActor {
         for (work, plan) in step.works.into_iter().rev() {
             if !matches!(plan, Plan::Withdrawn) {
                 self.work.push_front(work);
+                self.again += 1;
             }
         }
     }
@@ -329,6 +353,7 @@ impl RoomActor {
 
     /// Nobody who waits can be served now.
     pub(super) fn refuse_waiting(&mut self) {
+        self.again = 0;
         for work in std::mem::take(&mut self.work) {
             refuse(work);
         }

@@ -144,7 +144,8 @@ pub struct ActorChange {
     state: &'static str,
 }
 
-/// The actor finishes what it has, takes nothing new, and goes to sleep.
+/// The actor finishes what it has, takes nothing new but what lets waiting calls end, and goes to sleep. Calls that wait are
+/// durable: they hold it awake only while their callers are at the door.
 pub async fn drain(visit: Visit) -> Answer {
     let address = visit.room()?;
     must_exist(&visit, &address).await?;
@@ -153,7 +154,7 @@ pub async fn drain(visit: Visit) -> Answer {
     Ok(answer::json(problem::OK, &ActorChange { changed, state }))
 }
 
-/// The actor goes to sleep now, if it has nothing to do.
+/// The actor goes to sleep now, if nothing is in flight and nobody is at the door. Calls that wait go on waiting.
 pub async fn passivate(visit: Visit) -> Answer {
     let address = visit.room()?;
     must_exist(&visit, &address).await?;

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::room::{AiAgentId, CallId, CallStatus, Command, RoomAddress, RoomId};
-use crate::store::{CallFilter, CallRow, Role};
+use crate::store::{CallFilter, CallPlace, CallRow, Role};
 
 use super::page::{List, Turn};
 use super::problem::{self, Kind, Problem};
@@ -62,8 +62,10 @@ pub async fn list(visit: Visit) -> Answer {
     // Two agents' lists differ, so their cursors must.
     let list_name = format!("calls/{}", filter.ai_agent.as_ref().map_or("", AiAgentId::as_str));
     let turn = Turn::of(&visit, &list_name, &["room_id", "status"])?;
-    let rows = visit.api.queries.calls(visit.key.company, filter, turn.after_number()?, turn.ask()).await?;
-    let List { data, page } = turn.page(rows, |row| row.position.to_le_bytes().to_vec(), |row| shown(&row));
+    let after = turn.after_numbers()?.map(|[position, seq]| CallPlace { position, seq });
+    let rows = visit.api.queries.calls(visit.key.company, filter, after, turn.ask()).await?;
+    let place = |row: &CallRow| [row.position.to_le_bytes(), row.seq.to_le_bytes()].concat();
+    let List { data, page } = turn.page(rows, place, |row| shown(&row));
     let data = data.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(answer::json(problem::OK, &List { data, page }))
 }

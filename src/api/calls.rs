@@ -4,10 +4,11 @@
 
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 
+use crate::actors::ports::KnownCall;
 use crate::actors::{Answers, Batch, CallOutcome, RoomSummary};
 use crate::catalog::admit::{Admission, Admitted, DoorAnswer, admit, key_of_call};
 use crate::catalog::dialect::{self, Dialect, RawCall};
-use crate::room::{CallId, CallStatus, RoomAddress, Seen};
+use crate::room::{CallId, CallKey, CallStatus, RoomAddress, Seen};
 
 use super::answer::{self, Item};
 use super::headers::{self, Wait};
@@ -26,6 +27,8 @@ enum Source {
     Repeat(usize),
     /// The door, with this body.
     Door(Box<DoorAnswer>, String),
+    /// The store: the door would refuse it now, but it was let in before.
+    Store(Box<DoorAnswer>, KnownCall),
 }
 
 #[derive(Default)]
@@ -58,11 +61,14 @@ pub async fn post(mut visit: Visit) -> Answer {
         has: crate::catalog::Has::of(&company),
     };
     let sorted = sort(&envelope.calls, key, &admission)?;
-    let Sorted { sources, admitted } = sorted;
+    let Sorted { mut sources, admitted } = sorted;
 
     let answers = if admitted.is_empty() {
-        Answers { room: known_room(&visit, &address).await?, calls: vec![] }
+        let room = known_room(&visit, &address).await?;
+        replay(&visit, &address, &mut sources).await?;
+        Answers { room, calls: vec![] }
     } else {
+        replay(&visit, &address, &mut sources).await?;
         let batch = Batch { calls: admitted, caller: visit.caller() };
         outcome(visit.api.router.call(address, batch, wait.patience()).await)?
     };
@@ -124,6 +130,33 @@ fn error_body(refused: &DoorAnswer) -> String {
     format!("{{\"error\":{error}}}")
 }
 
+/// Finds the stored answers of calls that the door refuses but once let in: whatever changed since, a replay is a replay. Costs
+/// nothing where nothing was refused.
+async fn replay(visit: &Visit, address: &RoomAddress, sources: &mut [Source]) -> Result<(), Problem> {
+    let key_of = |refused: &DoorAnswer| refused.call_id.as_ref().map(|id| CallKey::of(address.company, id));
+    let refused = sources.iter().filter_map(|source| if let Source::Door(refused, _) = source { key_of(refused) } else { None });
+    let keys: Vec<CallKey> = refused.collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let known = visit.api.queries.known_calls(address.company, keys).await?;
+    for source in sources {
+        let Source::Door(refused, _) = source else { continue };
+        let key = key_of(refused);
+        let Some(known) = known.iter().find(|known| Some(known.call.key) == key) else { continue };
+        if known.call.meaning != refused.meaning {
+            return Err(key_reused(known.call.call_id.clone()));
+        }
+        *source = Source::Store(refused.clone(), known.clone());
+    }
+    Ok(())
+}
+
+fn key_reused(call_id: CallId) -> Problem {
+    let detail = "This id was given to a call with another room, tool or arguments. Choose a new id. Nothing was accepted.";
+    Problem::new(Kind::IdempotencyKeyReused, detail).about_call(call_id)
+}
+
 /// No call was let in, but a room that does not exist is still the first thing to tell.
 async fn known_room(visit: &Visit, address: &RoomAddress) -> Result<RoomSummary, Problem> {
     let row = visit.api.queries.room(address.company, &address.room).await?.ok_or_else(Problem::unknown_room)?;
@@ -134,11 +167,7 @@ fn outcome(outcome: CallOutcome) -> Result<Answers, Problem> {
     let (kind, detail) = match outcome {
         CallOutcome::Answered(answers) | CallOutcome::Accepted(answers) => return Ok(answers.into_inner()),
         CallOutcome::UnknownRoom => return Err(Problem::unknown_room()),
-        CallOutcome::KeyReused { call_id } => {
-            let detail =
-                "This id was given to a call with another room, tool or arguments. Choose a new id. Nothing was accepted.";
-            return Err(Problem::new(Kind::IdempotencyKeyReused, detail).about_call(call_id));
-        }
+        CallOutcome::KeyReused { call_id } => return Err(key_reused(call_id)),
         CallOutcome::Busy => (Kind::Busy, "Nothing was accepted. Ask again later, with the same ids."),
         CallOutcome::Draining => (Kind::RoomDraining, "Nothing was accepted. Ask again later, with the same ids."),
         CallOutcome::Withdrawn => (Kind::TimedOutBeforeStart, "Nothing was accepted. Ask again, with the same ids."),
@@ -195,6 +224,16 @@ fn item<'a>(source: &'a Source, answers: &'a Answers) -> Result<Item<'a>, Proble
                 body,
             });
         }
+        Source::Store(asked, known) => {
+            return Ok(Item {
+                call_id: Some(known.call.call_id.as_str()),
+                tool_call_id: asked.tool_call_id.as_deref(),
+                name: known.call.name,
+                status: known.answer.status,
+                replayed: true,
+                body: &known.answer.body,
+            });
+        }
         Source::Room(place) => (*place, false),
         Source::Repeat(place) => (*place, true),
     };
@@ -217,7 +256,7 @@ fn item<'a>(source: &'a Source, answers: &'a Answers) -> Result<Item<'a>, Proble
 mod tests {
     use super::*;
     use crate::actors::CallAnswer;
-    use crate::room::{Next, Refusal, RoomId};
+    use crate::room::{Meaning, Next, Refusal, RoomId};
 
     fn raw(call_id: Option<&str>) -> RawCall {
         RawCall {
@@ -271,7 +310,8 @@ mod tests {
 
     #[actix_web::test]
     async fn every_call_is_answered_in_its_place() {
-        let door = DoorAnswer { call_id: None, tool_call_id: None, name: "nope".into(), refusal: refusal() };
+        let door =
+            DoorAnswer { call_id: None, tool_call_id: None, name: "nope".into(), meaning: Meaning([0; 16]), refusal: refusal() };
         let body = error_body(&door);
         let sources = [Source::Room(0), Source::Door(Box::new(door), body), Source::Repeat(0), Source::Room(1)];
         let answers = answers(&[(CallStatus::Succeeded, false), (CallStatus::Parked, false)]);

@@ -135,13 +135,13 @@ fn with_etag(settings: Settings, version: i64) -> Answer {
 }
 
 pub async fn get_settings(visit: Visit) -> Answer {
-    let (settings, version) = visit.api.directory.settings(visit.key.company).await?;
+    let (settings, version) = visit.api.queries.settings(visit.key.company).await?;
     with_etag(settings, version)
 }
 
 pub async fn put_settings(mut visit: Visit) -> Answer {
     let settings = checked(visit.json(MAX_BODY).await?)?;
-    let (_, current) = visit.api.directory.settings(visit.key.company).await?;
+    let (_, current) = visit.api.queries.settings(visit.key.company).await?;
     let expected = headers::if_match(visit.http.headers(), current)?;
     let by = visit.by();
     let version = match visit.api.directory.set_settings(visit.key.company, settings.clone(), expected, &by).await {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, ContentType, LOCATION};
 use actix_web::web::Data;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use super::answer;
 use super::openapi;
 use super::problem::{self, Kind, Problem};
 use super::state::Api;
-use super::visit::Answer;
+use super::visit::{Answer, turn_away};
 
 /// A store that has not answered a read by then is not there.
 const PING_LIMIT: Duration = Duration::from_secs(1);
@@ -35,6 +35,15 @@ pub async fn ready(api: Data<Api>) -> Answer {
         Ok(Ok(())) => Ok(answer::json(problem::OK, &HealthView { status: "ready" })),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Kind::NotReady, "The store does not answer.")),
     }
+}
+
+/// The answer to whoever comes while calls are not served yet, or no longer: another server may take them, or this one later.
+pub fn not_serving(http: &HttpRequest, stopping: bool) -> HttpResponse {
+    let (kind, detail) = match stopping {
+        true => (Kind::ShuttingDown, "Nothing was accepted. Ask again in a moment, with the same ids."),
+        false => (Kind::NotReady, "The server is starting. Nothing was accepted. Ask again in a moment, with the same ids."),
+    };
+    turn_away(http, Problem::new(kind, detail).with_body_unread())
 }
 
 pub async fn metrics(api: Data<Api>) -> Answer {

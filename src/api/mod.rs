@@ -51,5 +51,6 @@ mod visit;
 mod webhooks;
 
 pub use auth::{Access, KeyRing};
+pub use machine::not_serving;
 pub use routes::{Method, Route, routes};
 pub use state::{Api, Streams, configure};

@@ -178,6 +178,9 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
 /// Every problem a route may answer.
 fn problems(route: &Route) -> Vec<Kind> {
     let mut kinds = vec![Kind::InvalidParameter];
+    if route.path.starts_with("/v1/") {
+        kinds.extend([Kind::NotReady, Kind::ShuttingDown]);
+    }
     match route.access {
         Access::Open => {}
         Access::Path if route.method == Method::Get => kinds.push(Kind::StorageUnavailable),

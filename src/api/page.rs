@@ -64,6 +64,15 @@ impl Turn {
         self.after.as_ref().map(number).transpose()
     }
 
+    /// The same of a list whose places are two numbers.
+    pub fn after_numbers(&self) -> Result<Option<[i64; 2]>, Problem> {
+        let numbers = |bytes: &Vec<u8>| {
+            let (first, second) = bytes.split_first_chunk::<8>()?;
+            Some([i64::from_le_bytes(*first), i64::from_le_bytes(second.try_into().ok()?)])
+        };
+        self.after.as_ref().map(|bytes| numbers(bytes).ok_or_else(bad_cursor)).transpose()
+    }
+
     /// Cuts the rows to the page; `place` is where a row stands in the order of the list.
     pub fn page<R, T>(&self, mut rows: Vec<R>, place: impl Fn(&R) -> Vec<u8>, view: impl FnMut(R) -> T) -> List<T> {
         let more = rows.len() > self.limit;

@@ -86,6 +86,7 @@ kinds! {
     OutcomeUnknown 503 "outcome_unknown" "The request may or may not have been accepted";
     StorageUnavailable 503 "storage_unavailable" "The store cannot be reached; nothing was accepted";
     NotReady 503 "not_ready" "The server does not serve calls now";
+    ShuttingDown 503 "shutting_down" "The server is stopping";
     ScanUnavailable 503 "scan_unavailable" "The file could not be scanned; it was not kept";
     TooManyUploads 503 "too_many_uploads" "Too many files are coming in";
     StorageFull 507 "storage_full" "There is no space left for files";
@@ -152,7 +153,8 @@ impl Problem {
         let retry_after_s = match kind {
             Kind::RoomDraining | Kind::NotReady | Kind::TooManyStreams => Some(5),
             Kind::ScanUnavailable | Kind::TooManyUploads => Some(5),
-            Kind::Busy | Kind::TimedOutBeforeStart | Kind::OutcomeUnknown | Kind::StorageUnavailable => Some(1),
+            Kind::Busy | Kind::TimedOutBeforeStart | Kind::OutcomeUnknown => Some(1),
+            Kind::StorageUnavailable | Kind::ShuttingDown => Some(1),
             _ => None,
         };
         let (title, detail) = (title.into(), detail.into());

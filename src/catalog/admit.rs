@@ -26,6 +26,8 @@ pub struct DoorAnswer {
     pub tool_call_id: Option<Arc<str>>,
     /// As the caller wrote it.
     pub name: String,
+    /// What it would mean if it were let in: it may have been, before what refuses it now became so.
+    pub meaning: Meaning,
     pub refusal: Refusal,
 }
 
@@ -59,6 +61,8 @@ pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) ->
         call_id,
         tool_call_id: tool_call_id.clone(),
         name: raw.name.clone(),
+        // An action's name is its entry's own, so this is the meaning under which an earlier one is stored.
+        meaning: Meaning::of(a.address, &raw.name, canonical.as_bytes()),
         refusal,
     };
     let Some(call_id) = call_id else {

@@ -66,14 +66,14 @@ pub async fn run(context: &Context, command: CompanyCommand) -> Outcome {
         CompanyCommand::Settings(SettingsCommand::Get { company, store }) => {
             let store = context.store_beside(&store)?;
             let row = find(&store, &company).await?;
-            let (settings, version) = store.directory().settings(row.no).await?;
+            let (settings, version) = store.queries().settings(row.no).await?;
             store.close();
             show(context, &row, &settings, version)?;
         }
         CompanyCommand::Settings(SettingsCommand::Set { company, changes, expected_version, store }) => {
             let store = context.store_beside(&store)?;
             let row = find(&store, &company).await?;
-            let (settings, _) = store.directory().settings(row.no).await?;
+            let (settings, _) = store.queries().settings(row.no).await?;
             let settings = changed(settings, &changes)?;
             let version = store.directory().set_settings(row.no, settings.clone(), expected_version, &context.by()).await?;
             store.close();

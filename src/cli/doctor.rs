@@ -53,7 +53,10 @@ pub async fn run(context: &Context, args: DoctorArgs) -> Outcome {
     flags.values.extend(args.listen.map(|listen| ("listen", listen)));
     let checks = match context.config(&flags) {
         Err(failure) => vec![check("config", Level::Fail, failure.sentence, Some("bellhop config show"))],
-        Ok(config) => all(&config).await,
+        Ok(config) => {
+            let _waiting = context.output.waits_for("looking");
+            all(&config).await
+        }
     };
     let worst = checks.iter().map(|check| check.status).max_by_key(|level| *level as u8).unwrap_or(Level::Ok);
     let document = serde_json::json!({ "status": worst, "checks": checks });

@@ -62,7 +62,8 @@ pub async fn run(context: &Context, command: FileCommand) -> Outcome {
             let library = context.library_beside(&flags)?;
             let store = context.store_beside(&flags)?;
             let row = company::find(&store, &company).await?;
-            let Kept { sha256, size, format, filename, place } = read(&library, &path).await?.keep(row.no, key.as_str()).await?;
+            let ready = read(context, &library, &path).await?;
+            let Kept { sha256, size, format, filename, place } = ready.keep(row.no, key.as_str()).await?;
             let bytes = Some(NewBytes { sha256, size, format, filename });
             let change = FileChange { bytes, description, for_agents };
             let put = store.directory().put_file(row.no, &key, change, Must::Either, &context.by()).await;
@@ -98,22 +99,28 @@ fn key_of(text: &str) -> Result<FileKey, Failure> {
     FileKey::new(text).map_err(|_| Failure::usage(format!("{text:?} cannot be a file's key: 1 to 64 of A-Z a-z 0-9 . _ -")))
 }
 
-async fn read(library: &Library, path: &PathBuf) -> Result<Ready, Failure> {
+async fn read(context: &Context, library: &Library, path: &PathBuf) -> Result<Ready, Failure> {
     let cannot = |error: std::io::Error| {
         let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
         Failure::new(exit, format!("{} cannot be read: {error}", path.display()))
     };
     let mut file = File::open(path).map_err(cannot)?;
-    if !file.metadata().map_err(cannot)?.is_file() {
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
         return Err(Failure::usage(format!("{} is not a file", path.display())));
     }
     let filename = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut intake = library.take(Declared { filename, mime: String::new() }).await?;
+    let bar = context.output.shows(metadata.len(), "{bar:30} {percent}% {bytes} {elapsed}");
     let mut block = vec![0; BLOCK];
     loop {
         let step = match file.read(&mut block).map_err(cannot) {
+            // The scanner, if there is one, has its say now.
             Ok(0) => return Ok(intake.finish().await?),
-            Ok(read) => intake.write(&block[..read]).await.map_err(Failure::from),
+            Ok(read) => {
+                bar.has_done(read as u64);
+                intake.write(&block[..read]).await.map_err(Failure::from)
+            }
             Err(failure) => Err(failure),
         };
         if let Err(failure) = step {

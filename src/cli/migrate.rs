@@ -12,7 +12,9 @@ pub struct MigrateArgs {
 
 pub fn run(context: &Context, args: &MigrateArgs) -> Outcome {
     let config = context.config(&args.store.flags())?;
+    let waiting = context.output.waits_for("bringing the schema up to date");
     let steps = crate::store::migrate(&config.database_url)?;
+    drop(waiting);
     let document = serde_json::json!({ "database_url": config.database_url.to_string(), "migrations_run": steps });
     context.output.result(&document, || match steps {
         0 => format!("{} is up to date", config.database_url),

@@ -102,6 +102,18 @@ impl Output {
         text
     }
 
+    /// A sign on standard error that something goes on whose end nobody knows, until the answer is dropped; seen only on a terminal.
+    pub fn waits_for(&self, what: &'static str) -> Waiting {
+        let bar = self.progress(0, "{spinner} {msg} {elapsed}");
+        bar.set_message(what);
+        Waiting(bar)
+    }
+
+    /// The same of something whose length is known.
+    pub fn shows(&self, length: u64, template: &str) -> Waiting {
+        Waiting(self.progress(length, template))
+    }
+
     /// A bar on standard error, seen only on a terminal.
     pub fn progress(&self, length: u64, template: &str) -> ProgressBar {
         let seen = std::io::stderr().is_terminal();
@@ -114,6 +126,21 @@ impl Output {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
         bar
+    }
+}
+
+/// Gone from the screen when it is dropped.
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    pub fn has_done(&self, more: u64) {
+        self.0.inc(more);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -62,6 +62,7 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
         None => Beside::of(&client).await,
     };
     if args.set_up {
+        let _waiting = context.output.waits_for("making what the conversations need");
         set_up::make(&client, &named(&args.file)?, &mut tally).await?;
     }
     if let Some(beside) = &beside {
@@ -93,6 +94,14 @@ pub async fn run(context: &Context, args: ReplayArgs) -> Outcome {
     }
     if tally.at_the_standin.as_ref().is_some_and(|arrived| !arrived.out_of_order.is_empty()) {
         context.output.note("bellhop: what came to the stand-in is not what the calls were told");
+        return Ok(Exit::Failed);
+    }
+    if let Some(arrived) = tally.at_the_standin.as_ref().filter(|arrived| arrived.not_compared > 0) {
+        context.output.note(&format!(
+            "bellhop: {} rooms could not be compared, because the stand-in's journal has dropped {} requests; replay fewer \
+             conversations, or start the stand-in with more --journal-entries",
+            arrived.not_compared, arrived.journal_dropped
+        ));
         return Ok(Exit::Failed);
     }
     if tally.bad_lines > 0 || tally.failed_requests > 0 {

@@ -53,6 +53,9 @@ pub struct StandinArgs {
     /// Milliseconds from the answer to a resolve until the room is resolved
     #[arg(long, value_name = "MS", default_value_t = 200)]
     resolve_delay_ms: u64,
+    /// Requests that its journal holds; the oldest leave first
+    #[arg(long, value_name = "NUMBER", default_value_t = Options::default().journal_entries)]
+    journal_entries: usize,
     /// Of the dice of the faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -88,6 +91,7 @@ impl StandinArgs {
                 resolve_delay_ms: self.resolve_delay_ms,
                 ..Knobs::default()
             },
+            journal_entries: self.journal_entries,
             seed: self.seed,
         }
     }

@@ -64,7 +64,7 @@ pub fn answer(fault: Drawn, call: &Call, voice: Voice, elsewhere: &str, real: Op
         ),
         Kind::Redirect => Answer::of(302, Content::Nothing).with("Location", elsewhere),
         // These play elsewhere.
-        Kind::Slow | Kind::DuplicateWebhooks | Kind::ReorderWebhooks | Kind::FailedDelivery => {
+        Kind::Slow | Kind::Held | Kind::DuplicateWebhooks | Kind::ReorderWebhooks | Kind::FailedDelivery => {
             real.unwrap_or_else(|| wrong(500, ""))
         }
     }

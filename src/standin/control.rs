@@ -1,6 +1,8 @@
 //! `/_standin/…`: how a test looks at the stand-in and moves it. No token, no faults, not counted, not in the journal; it must
 //! never be reachable from anywhere but this machine, which is why the server binds to loopback by default.
 
+use std::sync::atomic::Ordering;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -28,9 +30,11 @@ pub fn answer(world: &mut World, incoming: &Incoming) -> (Answer, Vec<Later>) {
         ("GET", "faults") => Ok(data(world.faults.report())),
         ("POST", "faults") => read(incoming).and_then(|fault| world.faults.add(fault).map(data).map_err(|why| wrong(422, &why))),
         ("DELETE", "faults") => Ok(done(|| world.faults.clear())),
+        ("POST", "let_go") => Ok(done(|| world.faults.let_go())),
         ("GET", "knobs") => Ok(data(json!(world.knobs))),
         ("PUT", "knobs") => knobs(world, incoming),
         ("POST", "templates") => template(world, incoming),
+        ("GET", "under_way") => Ok(data(json!(world.under_way.load(Ordering::SeqCst)))),
         ("GET", "tokens") => Ok(data(world.tokens.all())),
         ("POST", "revoke") => revoke(world, incoming),
         ("POST", "rooms") => room(world, incoming, &mut later),
@@ -166,11 +170,14 @@ struct Revoke {
     kind: String,
     #[serde(default)]
     org: usize,
+    /// Whether only the access token ends, before its time.
+    #[serde(default)]
+    keeps_refresh: bool,
 }
 
 fn revoke(world: &mut World, incoming: &Incoming) -> Outcome {
-    let Revoke { kind, org } = read(incoming)?;
-    if world.tokens.revoke(&kind, org) { Ok(data(Value::Null)) } else { Err(wrong(404, "there is no such token")) }
+    let Revoke { kind, org, keeps_refresh } = read(incoming)?;
+    if world.tokens.revoke(&kind, org, keeps_refresh) { Ok(data(Value::Null)) } else { Err(wrong(404, "there is no such token")) }
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::dice::Dice;
 use super::route::Pattern;
@@ -29,6 +30,8 @@ kinds! {
     LoseRequest "lose_request";
     /// Everything happens after `ms`, also the write, also when the client has left by then.
     Slow "slow";
+    /// Everything happens when it is let go ([`Faults::let_go`]), also when the client has left by then.
+    Held "held";
     Status429 "status_429";
     Status500Html "status_500_html";
     Status502Html "status_502_html";
@@ -104,6 +107,8 @@ pub struct Drawn {
 pub struct Faults {
     seed: u64,
     faults: Vec<Fault>,
+    /// Told when what is held may go on.
+    goes_on: watch::Sender<()>,
 }
 
 impl Fault {
@@ -140,7 +145,7 @@ impl Fault {
 
 impl Faults {
     pub fn new(seed: u64) -> Self {
-        Self { seed, faults: vec![] }
+        Self { seed, ..Self::default() }
     }
 
     /// Adds one to those there are; why not, when it makes no sense.
@@ -163,18 +168,34 @@ impl Faults {
         Ok(self.faults.last().map(Fault::report).unwrap_or_default())
     }
 
+    /// Ends them all; what was held goes on.
     pub fn clear(&mut self) {
         self.faults.clear();
+        self.goes_on.send_replace(());
+    }
+
+    /// What was held goes on, and nothing more is held.
+    pub fn let_go(&mut self) {
+        self.faults.retain(|fault| fault.drawn.kind != Kind::Held);
+        self.goes_on.send_replace(());
     }
 
     pub fn report(&self) -> Value {
         self.faults.iter().map(Fault::report).collect()
     }
 
-    /// What goes wrong with this request: how long it waits first, and what is played.
+    /// Whether this request is held, and what says when it may go on.
+    pub fn holds(&mut self, method: &str, path: &str, org: Option<usize>) -> Option<watch::Receiver<()>> {
+        let mut holding =
+            self.faults.iter_mut().filter(|fault| fault.drawn.kind == Kind::Held && fault.route.matches(method, path));
+        holding.any(|fault| fault.hits(org) && fault.counts(org).kind == Kind::Held).then(|| self.goes_on.subscribe())
+    }
+
+    /// What else goes wrong with this request: how long it waits first, and what is played.
     pub fn draw(&mut self, method: &str, path: &str, org: Option<usize>) -> (u64, Option<Drawn>) {
         let (mut delay_ms, mut played) = (0, None);
-        for fault in self.faults.iter_mut().filter(|fault| !fault.drawn.kind.is_about_webhooks()) {
+        let others = |kind: Kind| kind == Kind::Held || kind.is_about_webhooks();
+        for fault in self.faults.iter_mut().filter(|fault| !others(fault.drawn.kind)) {
             if !fault.route.matches(method, path) || !fault.hits(org) {
                 continue;
             }

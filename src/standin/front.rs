@@ -2,6 +2,7 @@
 //! **Invariant:** a request is counted when it is received and written down when it is decided, whatever happens to its answer.
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::broken::{self, Voice};
 use super::call::{Call, Later};
@@ -50,6 +51,8 @@ fn mount(path: &str) -> Mount<'_> {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub delay_ms: u64,
+    /// It waits for this.
+    pub held: Option<watch::Receiver<()>>,
     fault: Option<Drawn>,
     org: Option<usize>,
 }
@@ -67,8 +70,9 @@ impl World {
         if let Some(org) = org {
             self.rates.received(org, side, incoming.received.as_microsecond());
         }
+        let held = self.faults.holds(&incoming.method, &incoming.path, org);
         let (delay_ms, fault) = self.faults.draw(&incoming.method, &incoming.path, org);
-        Plan { delay_ms, fault, org }
+        Plan { delay_ms, held, fault, org }
     }
 
     /// Whose request it is or would be, also with a token that does not open any more.
@@ -116,7 +120,8 @@ impl World {
                 }
             }
         };
-        let fault = plan.fault.map(|fault| fault.kind).or((plan.delay_ms > 0).then_some(Kind::Slow));
+        let waited = if plan.held.is_some() { Some(Kind::Held) } else { (plan.delay_ms > 0).then_some(Kind::Slow) };
+        let fault = plan.fault.map(|fault| fault.kind).or(waited);
         self.note(&call, plan.org, &answer, fault);
         (answer, call.later)
     }

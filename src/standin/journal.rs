@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::dates;
 
-/// The oldest leave first.
-const MOST_ENTRIES: usize = 100_000;
+/// Unless it is told otherwise, so many; the oldest leave first.
+pub const MOST_ENTRIES: usize = 100_000;
 /// Of each body.
 const MOST_BYTES: usize = 8 * 1024;
 
@@ -63,15 +63,21 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
+    most: usize,
     entries: VecDeque<Entry>,
     dropped: u64,
 }
 
 impl Journal {
+    /// Of so many entries at most.
+    pub fn of(most: usize) -> Self {
+        Self { most: most.max(1), entries: VecDeque::new(), dropped: 0 }
+    }
+
     pub fn add(&mut self, entry: Entry) {
-        if self.entries.len() == MOST_ENTRIES {
+        if self.entries.len() == self.most {
             self.entries.pop_front();
             self.dropped += 1;
         }
@@ -79,7 +85,7 @@ impl Journal {
     }
 
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::of(self.most);
     }
 
     /// In the order they came.
@@ -110,8 +116,8 @@ mod tests {
 
     #[test]
     fn the_oldest_leave_first() {
-        let mut journal = Journal::default();
-        for n in 0..=MOST_ENTRIES {
+        let mut journal = Journal::of(100);
+        for n in 0..=100 {
             journal.add(Entry {
                 at: Timestamp::UNIX_EPOCH,
                 org: None,

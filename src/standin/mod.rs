@@ -70,6 +70,8 @@ pub struct Options {
     pub signer: Option<Signer>,
     pub strict_digest: bool,
     pub knobs: Knobs,
+    /// Requests that its journal holds; the oldest leave first.
+    pub journal_entries: usize,
     /// Of the faults' dice.
     pub seed: u64,
 }
@@ -89,6 +91,7 @@ impl Default for Options {
             signer: None,
             strict_digest: false,
             knobs: Knobs::default(),
+            journal_entries: journal::MOST_ENTRIES,
             seed: 1,
         }
     }
@@ -134,6 +137,7 @@ fn bind(options: Options) -> io::Result<(Vec<SocketAddr>, actix_web::dev::Server
     let now = Timestamp::now();
     let mut world = World::new(Tokens::new(given, now), organisations, options.knobs, options.seed, now);
     (world.whatsapp.token, world.whatsapp.app_secret) = (options.whatsapp_token, options.whatsapp_app_secret);
+    world.journal = journal::Journal::of(options.journal_entries);
     world.signer = options.signer;
     world.strict_digest = options.strict_digest;
     let shared = Shared::new(world);

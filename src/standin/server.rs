@@ -2,6 +2,7 @@
 //! hold the lock across an await.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,13 +73,17 @@ async fn serve(shared: Data<Shared>, request: HttpRequest, payload: Payload) -> 
         return respond(answer).await;
     }
     let plan = shared.lock().receive(&incoming);
-    let answer = if plan.delay_ms == 0 {
+    let answer = if plan.delay_ms == 0 && plan.held.is_none() {
         act(&shared, incoming, &plan)
     } else {
         // On its own: a client that hangs up takes its request with it, but not what it had set in motion.
         let (shared, delay) = (shared.clone(), Duration::from_millis(plan.delay_ms));
         let late = actix_web::rt::spawn(async move {
             actix_web::rt::time::sleep(delay).await;
+            if let Some(mut held) = plan.held.clone() {
+                // Its other end goes only with the whole world.
+                let _ = held.changed().await;
+            }
             act(&shared, incoming, &plan)
         });
         late.await.unwrap_or_else(|_| Answer::of(0, Content::Cut))
@@ -104,26 +109,48 @@ fn act(shared: &Data<Shared>, incoming: Incoming, plan: &super::front::Plan) -> 
     answer
 }
 
+/// Counted among what is under way as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn at(shared: &Shared) -> Self {
+        let count = Arc::clone(&shared.lock().under_way);
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Webhooks in the order they arose, each after the one before was received; what is late goes alone, to be overtaken.
 fn after(shared: &Data<Shared>, later: Vec<Later>) {
     if later.is_empty() {
         return;
     }
-    let shared = shared.clone();
+    let (shared, under_way) = (shared.clone(), UnderWay::at(shared));
     actix_web::rt::spawn(async move {
+        let _under_way = under_way;
         for one in later {
             match one {
                 Later::Post { url, body, delay_ms: 0 } => {
                     post(&url, &body).await;
                 }
                 Later::Post { url, body, delay_ms } => {
+                    let under_way = UnderWay::at(&shared);
                     actix_web::rt::spawn(async move {
+                        let _under_way = under_way;
                         actix_web::rt::time::sleep(Duration::from_millis(delay_ms)).await;
                         post(&url, &body).await;
                     });
                 }
                 Later::Signed { url, body, secret, delay_ms } => {
+                    let under_way = UnderWay::at(&shared);
                     actix_web::rt::spawn(async move {
+                        let _under_way = under_way;
                         actix_web::rt::time::sleep(Duration::from_millis(delay_ms)).await;
                         signed(&url, &body, &secret).await;
                     });

@@ -81,8 +81,9 @@ impl Tokens {
         self.chat.iter().any(|pair| pair.opens_with(token, now)).then_some(ChatToken::User)
     }
 
-    /// Takes a token away, as an administrator would; it answers 401 from now on. `kind` is crm, chat or bot.
-    pub fn revoke(&mut self, kind: &str, org: usize) -> bool {
+    /// Takes a token away, as an administrator would; it answers 401 from now on. `kind` is crm, chat or bot. `keeps_refresh`:
+    /// another is granted for its refresh token.
+    pub fn revoke(&mut self, kind: &str, org: usize, keeps_refresh: bool) -> bool {
         let pairs: Vec<&mut Pair> = match kind {
             "crm" => self.crm.iter_mut().filter(|pair| pair.org == org).collect(),
             "chat" => self.chat.iter_mut().collect(),
@@ -90,7 +91,10 @@ impl Tokens {
             _ => vec![],
         };
         let some = !pairs.is_empty();
-        pairs.into_iter().for_each(|pair| pair.revoked = true);
+        for pair in pairs {
+            pair.revoked |= !keeps_refresh;
+            pair.ends_at = Some(Timestamp::UNIX_EPOCH);
+        }
         some
     }
 

@@ -2,6 +2,8 @@
 //! **Invariant:** whatever is here changes only under the server's one lock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use super::chat::Chat;
 use super::dates;
 use super::faults::Faults;
-use super::journal::Journal;
+use super::journal::{Journal, MOST_ENTRIES};
 use super::rates::Rates;
 use super::request::{Record, record};
 use super::seed;
@@ -90,6 +92,8 @@ pub struct World {
     /// Where this server is reached.
     pub url: String,
     pub requests: u64,
+    /// What is still to happen after answers: webhooks on their way, and what is late on purpose.
+    pub under_way: Arc<AtomicUsize>,
     last_id: i64,
 }
 
@@ -104,11 +108,12 @@ impl World {
             signer: None,
             strict_digest: false,
             faults: Faults::new(seed),
-            journal: Journal::default(),
+            journal: Journal::of(MOST_ENTRIES),
             rates: Rates::default(),
             knobs,
             url: String::new(),
             requests: 0,
+            under_way: Arc::default(),
             last_id: 31_000_000,
         };
         // The chat and the gateway belong to the first, also when nobody named a token of the CRM.

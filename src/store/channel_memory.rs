@@ -42,10 +42,11 @@ pub(super) fn keep_echo(conn: &mut Conn, company: CompanyNo, echo: &Echo, at: Ti
 /// Which message of ours was spoken of: company, effect, part.
 pub(super) type EchoKey = (i64, Vec<u8>, i64);
 
-/// What was heard before this time, at most `limit`.
+/// What was heard before this time, at most `limit`, longest ago first. Reads no more than that.
 pub(super) fn old_echoes(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<EchoKey>, StoreError> {
     Ok(run!(conn, "reading old echoes", |c| channel_echoes::table
         .filter(channel_echoes::heard_at.lt(before.0))
+        .order(channel_echoes::heard_at.asc())
         .limit(limit)
         .select((channel_echoes::company, channel_echoes::call_key, channel_echoes::part))
         .load(c))?)

@@ -5,9 +5,27 @@ use diesel::prelude::*;
 use super::conn::{Conn, run};
 use super::file_sources::sources_to_send;
 use super::files::files_to_send;
+use super::queries::Queries;
 use super::schema::{agents, channel_access, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
 use crate::room::{Agent, AgentId, ChannelKind, Company, CompanyNo, Division, DivisionId, Presence, Settings};
+
+impl Queries {
+    /// The settings and their version; a fresh company has the defaults at version 0.
+    pub async fn settings(&self, company: CompanyNo) -> Result<(Settings, i64), StoreError> {
+        self.ask(move |conn| {
+            exists(conn, company)?;
+            settings(conn, company)
+        })
+        .await
+    }
+}
+
+fn exists(conn: &mut Conn, company: CompanyNo) -> Result<(), StoreError> {
+    let known: Vec<i64> =
+        run!(conn, "reading a company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
+    if known.is_empty() { Err(StoreError::NotFound("company")) } else { Ok(()) }
+}
 
 pub(super) fn settings(conn: &mut Conn, company: CompanyNo) -> Result<(Settings, i64), StoreError> {
     let found: Vec<(i64, String)> = run!(conn, "reading the settings", |c| settings::table
@@ -37,11 +55,7 @@ fn presence(text: &str) -> Presence {
 }
 
 pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Company, StoreError> {
-    let known: Vec<i64> =
-        run!(conn, "reading a company", |c| companies::table.filter(companies::no.eq(company.0)).select(companies::no).load(c))?;
-    if known.is_empty() {
-        return Err(StoreError::NotFound("company"));
-    }
+    exists(conn, company)?;
     let (settings, _) = settings(conn, company)?;
     type AgentTuple = (String, String, String, String, String, i64);
     let people: Vec<AgentTuple> = run!(conn, "reading agents", |c| agents::table

@@ -219,16 +219,6 @@ impl Directory {
         .await
     }
 
-    /// The settings and their version; a fresh company has the defaults at version 0.
-    pub async fn settings(&self, company: CompanyNo) -> Result<(Settings, i64), StoreError> {
-        self.writer
-            .run(move |conn| {
-                company_exists(conn, company)?;
-                company_view::settings(conn, company)
-            })
-            .await
-    }
-
     pub async fn put_agent(&self, company: CompanyNo, agent: Agent, by: &str) -> Result<(), StoreError> {
         self.change(Some(company), by, move |conn| {
             let all = serde_json::to_string(&agent.divisions).map_err(|error| StoreError::Invalid(error.to_string()))?;

@@ -19,6 +19,14 @@ pub(super) struct Positions {
     pub call: i64,
 }
 
+/// Under which a group commit may land: no other process has taken over since, and the journal has not connected anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fence {
+    pub owner: i64,
+    /// PostgreSQL only: on SQLite a transaction ends with its connection.
+    pub connection: i64,
+}
+
 /// A commit that breaks its own promises must be refused before it can fail its neighbours' transaction.
 pub(super) fn misshapen(commit: &Commit) -> Option<&'static str> {
     let mut seq = commit.expected_version;

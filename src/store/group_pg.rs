@@ -7,13 +7,13 @@ use std::collections::HashSet;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::result::Error as DbError;
+use diesel::result::{DatabaseErrorKind, Error as DbError};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 
 use super::conn::{PgConn, Trouble, trouble};
 use super::decided::tell_pg;
-use super::group::{Written, last_timers, misshapen, payload};
-use super::schema::{function_calls, message_keys, owners, rooms};
+use super::group::{Fence, Written, last_timers, misshapen, payload};
+use super::schema::{function_calls, message_keys, owners, room_events, rooms};
 use super::url::describe;
 use crate::actors::ports::{Commit, DecidedEffect, Rejection, TimerChange};
 
@@ -23,7 +23,7 @@ type Texts<'a> = Vec<Cow<'a, str>>;
 #[rustfmt::skip]
 #[derive(Default)]
 struct Group<'a> {
-    owner: i64,
+    fence: Fence,
     counts: [i64; 4],
     u_key: Vec<&'a [u8]>, u_company: Vec<i64>, u_expected: Vec<i64>, u_version: Vec<i64>, u_epoch: Vec<i64>, u_owner: Vec<i64>,
     u_status: Vec<&'a str>, u_control: Vec<&'a str>, u_assignee: Vec<Option<&'a str>>, u_assignment: Vec<i64>, u_paused: Vec<bool>, u_snapshot: Vec<&'a [u8]>,
@@ -114,9 +114,11 @@ impl QueryFragment<Pg> for Group<'_> {
                 $( out.push_sql(","); out.push_bind_param::<Array<$more>, _>(&self.$field)?; )*
             };
         }
-        // FOR SHARE: who takes over waits for this statement, and this statement sees whoever took over before it.
+        // FOR SHARE: who takes over, or connects anew, waits for this statement, and this statement sees whoever did before it.
         out.push_sql("WITH own AS (SELECT 1 FROM owners WHERE id=1 AND epoch=");
-        out.push_bind_param::<BigInt, _>(&self.owner)?;
+        out.push_bind_param::<BigInt, _>(&self.fence.owner)?;
+        out.push_sql(" AND connection=");
+        out.push_bind_param::<BigInt, _>(&self.fence.connection)?;
         out.push_sql(" FOR SHARE), u AS (UPDATE rooms r SET version=x.version, epoch=x.epoch, owner_epoch=x.owner_epoch, status=x.status, control=x.control, \
             assignee=x.assignee, assignment=x.assignment, paused=x.paused, snapshot=x.snapshot FROM unnest(");
         arrays!(u_key: Binary, u_company: BigInt, u_expected: BigInt, u_version: BigInt, u_epoch: BigInt, u_owner: BigInt, u_status: Text, u_control: Text,
@@ -182,6 +184,16 @@ pub(super) enum Failed {
     Taken,
 }
 
+/// From here on nothing lands that an older connection of this process sent: its statement, if it is still under way, is waited
+/// for (at most `lock_timeout`), and one that is executed later finds another number. `None`: another process owns the database.
+pub(super) fn connect(c: &mut PgConn, owner: i64) -> QueryResult<Option<i64>> {
+    diesel::update(owners::table.filter(owners::id.eq(1)).filter(owners::epoch.eq(owner)))
+        .set(owners::connection.eq(owners::connection + 1))
+        .returning(owners::connection)
+        .get_result(c)
+        .optional()
+}
+
 fn failed(error: DbError) -> Failed {
     // The server itself said no: then it is certain. Anything else may have happened after it wrote.
     match (&error, trouble(&error)) {
@@ -196,20 +208,20 @@ fn failed(error: DbError) -> Failed {
 pub(super) fn write(
     c: &mut PgConn,
     batch: &[Box<Commit>],
-    owner: i64,
+    fence: Fence,
     position: &mut i64,
     written: &mut Vec<Option<Written>>,
 ) -> Result<(), Failed> {
     written.clear();
     written.extend(batch.iter().map(|commit| misshapen(commit).map(|why| Some(Rejection::Unavailable(why.into())))));
-    match group(c, batch, owner, position, written) {
+    match group(c, batch, fence, position, written) {
         Ok(true) => return Ok(()),
         Err(error @ (Failed::Lost(_) | Failed::Taken)) => return Err(error),
         Ok(false) | Err(Failed::NotNow(_)) => {}
     }
     // Rare: somebody's call id was used before, or a room moved on. Who is to blame steps aside, the others are written.
-    sift(c, batch, owner, written)?;
-    match group(c, batch, owner, position, written) {
+    sift(c, batch, fence, position, written)?;
+    match group(c, batch, fence, position, written) {
         Ok(true) => return Ok(()),
         Ok(false) => {}
         Err(error @ (Failed::Lost(_) | Failed::Taken)) => return Err(error),
@@ -221,10 +233,10 @@ pub(super) fn write(
         }
         let mut alone = vec![None];
         let one = &batch[i..=i];
-        written[i] = match group(c, one, owner, position, &mut alone) {
+        written[i] = match group(c, one, fence, position, &mut alone) {
             Ok(true) => Some(None),
             Ok(false) | Err(Failed::NotNow(_)) => {
-                sift(c, one, owner, &mut alone)?;
+                sift(c, one, fence, position, &mut alone)?;
                 alone.pop().flatten().or_else(|| Some(Some(Rejection::Unavailable("PostgreSQL refused this commit".into()))))
             }
             Err(error) => return Err(error),
@@ -237,12 +249,12 @@ pub(super) fn write(
 fn group(
     c: &mut PgConn,
     batch: &[Box<Commit>],
-    owner: i64,
+    fence: Fence,
     position: &mut i64,
     written: &mut [Option<Written>],
 ) -> Result<bool, Failed> {
     let mut next = *position;
-    let mut group = Group { owner, ..Group::default() };
+    let mut group = Group { fence, ..Group::default() };
     for (commit, _) in batch.iter().zip(written.iter()).filter(|(_, outcome)| outcome.is_none()) {
         group.add(commit, &mut next).map_err(Failed::NotNow)?;
     }
@@ -276,12 +288,27 @@ fn group(
     }
 }
 
-/// Gives every commit that cannot land its rejection; ids count as used also by an earlier commit of this batch.
-fn sift(c: &mut PgConn, batch: &[Box<Commit>], owner: i64, written: &mut [Option<Written>]) -> Result<(), Failed> {
-    let epoch: Vec<i64> = owners::table.select(owners::epoch).load(c).map_err(failed)?;
-    if epoch != [owner] {
-        return Err(Failed::Taken);
+/// Gives every commit that cannot land its rejection; ids count as used also by an earlier commit of this batch. `position` is
+/// what the table says: if somebody else wrote an event, nothing could ever be written again after the position we remember.
+fn sift(
+    c: &mut PgConn,
+    batch: &[Box<Commit>],
+    fence: Fence,
+    position: &mut i64,
+    written: &mut [Option<Written>],
+) -> Result<(), Failed> {
+    let found: Vec<(i64, i64)> = owners::table.select((owners::epoch, owners::connection)).load(c).map_err(failed)?;
+    match found.first() {
+        Some((owner, connection)) if *owner == fence.owner => {
+            if *connection != fence.connection {
+                let anew = Box::new("the journal has connected anew".to_owned());
+                return Err(Failed::Lost(DbError::DatabaseError(DatabaseErrorKind::ClosedConnection, anew)));
+            }
+        }
+        _ => return Err(Failed::Taken),
     }
+    let last: Option<i64> = room_events::table.select(diesel::dsl::max(room_events::position)).get_result(c).map_err(failed)?;
+    *position = last.map_or(*position, |last| last.max(*position));
     let waiting = || batch.iter().enumerate();
     let calls: Vec<&[u8]> = waiting().flat_map(|(_, commit)| commit.new_calls.iter().map(|new| &new.call.key.0[..])).collect();
     let messages: Vec<&[u8]> = waiting().flat_map(|(_, commit)| commit.messages.iter().map(|key| &key.0[..])).collect();

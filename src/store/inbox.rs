@@ -1,7 +1,6 @@
 //! `Inbox` over the database: webhooks share transactions, and each is answered only when it is durable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -18,37 +17,26 @@ use crate::room::{RoomAddress, Timestamp};
 const BOUNDS: Bounds = Bounds { waiting: 8_192, per_group: 256 };
 /// Old webhooks removed in one transaction: the journal waits behind it.
 const FORGOTTEN_AT_ONCE: i64 = 256;
-/// Old messages that a channel spoke of are looked for so often, because all of them are read for that: 10 minutes.
-const ECHOES_EVERY_US: i64 = 600_000_000;
 
 pub(super) struct StoredInbox {
     desk: Arc<Desk<Write, bool>>,
     writer: Arc<Writer>,
     readers: Arc<Workers>,
     bell: Arc<Notify>,
-    /// No echo is older than this, in microseconds, but what came since it was looked for.
-    echoes_from: AtomicI64,
 }
 
 impl StoredInbox {
     pub fn new(writer: Arc<Writer>, readers: Arc<Workers>) -> Self {
         let desk = Arc::new(Desk::new(Arc::clone(&writer), BOUNDS, inbox_rows::write));
-        Self { desk, writer, readers, bell: Arc::default(), echoes_from: AtomicI64::new(i64::MIN) }
+        Self { desk, writer, readers, bell: Arc::default() }
     }
 }
 
 impl StoredInbox {
     /// Whoever would have looked for them has ended long since. Looked for beside the journal, not in its way.
     async fn forget_echoes(&self, before: Timestamp) -> Result<(), StoreError> {
-        if before.0.saturating_sub(self.echoes_from.load(Ordering::Relaxed)) < ECHOES_EVERY_US {
-            return Ok(());
-        }
         let old = self.readers.run(move |conn| old_echoes(conn, before, FORGOTTEN_AT_ONCE)).await?;
-        if old.is_empty() {
-            self.echoes_from.store(before.0, Ordering::Relaxed);
-            return Ok(());
-        }
-        self.writer.run(move |conn| forget_echoes(conn, &old)).await
+        if old.is_empty() { Ok(()) } else { self.writer.run(move |conn| forget_echoes(conn, &old)).await }
     }
 }
 

@@ -98,16 +98,16 @@ pub(super) fn known(conn: &mut Conn, room: &RoomAddress) -> Result<Option<String
     Ok(found.into_iter().next())
 }
 
-/// Removes what was done before this time, at most `limit`, oldest first; answers how many. The newest stays in any case: a
-/// number is never used for two webhooks.
+/// Removes what was done before this time, at most `limit`, longest done first; answers how many. The newest stays in any case:
+/// a number is never used for two webhooks. Reads no more than it removes.
 pub(super) fn forget(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
     conn.transaction(|conn| {
         let newest: Option<i64> =
             run!(conn, "reading the inbox", |c| inbox::table.select(diesel::dsl::max(inbox::position)).get_result(c))?;
         let old: Vec<i64> = run!(conn, "reading the inbox", |c| inbox::table
-            .filter(inbox::position.lt(newest.unwrap_or_default()))
+            .filter(inbox::position.ne(newest.unwrap_or_default()))
             .filter(inbox::done_at.lt(before.0))
-            .order(inbox::position.asc())
+            .order(inbox::done_at.asc())
             .limit(limit)
             .select(inbox::position)
             .load(c))?;

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
 use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
-use super::group::{Positions, Written};
+use super::group::{Fence, Positions, Written};
 use super::lag::{Lag, Newest};
 use super::lane::{Lane, Work};
+use super::pause::Pause;
 use super::schema::{function_calls, owners, room_events};
 use super::url::{StoreError, StoreUrl, describe};
 use super::workers::Task;
@@ -38,6 +39,7 @@ pub(super) struct Runner {
     pub last: watch::Sender<i64>,
     pub fatal: watch::Sender<Option<String>>,
     conn: Option<Conn>,
+    connection: i64,
     positions: Positions,
     newest: Arc<Newest>,
     lag: Lag,
@@ -45,6 +47,7 @@ pub(super) struct Runner {
     bags: Vec<Vec<Finished>>,
     backoff: Duration,
     retry_at: Option<(Instant, Arc<str>)>,
+    fold_pause: Pause,
 }
 
 impl Runner {
@@ -64,19 +67,21 @@ impl Runner {
             last,
             fatal,
             conn: None,
+            connection: 0,
             positions: Positions::default(),
             lag: Lag::none(Arc::clone(&newest)),
             newest,
             bags: vec![],
             backoff: FIRST_BACKOFF,
             retry_at: None,
+            fold_pause: Pause::default(),
         }
     }
 
     pub fn run(mut self) {
         let lane = Arc::clone(&self.lane);
         let (mut work, mut commits, mut reads) = (vec![], vec![], vec![]);
-        while lane.take(&mut work, if self.lag.is_empty() { LONG_QUIET } else { QUIET }).is_some() {
+        while lane.take(&mut work, self.quiet(Instant::now())).is_some() {
             if work.is_empty() {
                 self.fold();
                 continue;
@@ -109,14 +114,26 @@ impl Runner {
         }
     }
 
+    /// How long to wait for work before the indexes are looked after.
+    fn quiet(&self, now: Instant) -> Duration {
+        if self.lag.is_empty() { LONG_QUIET } else { self.fold_pause.left(now).clamp(QUIET, LONG_QUIET) }
+    }
+
     /// Brings a slice of what lags behind into its place, for want of other work. True: it did.
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
-        self.lag.fold(c, self.positions).unwrap_or_else(|error| {
-            // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
-            tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
-            false
-        })
+        match self.lag.fold(c, self.positions) {
+            Ok(more) => {
+                self.fold_pause = Pause::default();
+                more
+            }
+            Err(error) => {
+                // Nothing is lost: reading walks over what is not in an index. The next write meets the same disk.
+                self.fold_pause.begins(Instant::now());
+                tracing::warn!(error = %describe(&error), "the indexes could not be brought up to date");
+                false
+            }
+        }
     }
 
     // Boxed as they came: they go back to their rooms in the same boxes.
@@ -228,7 +245,8 @@ impl Runner {
 
     fn write_pg(&mut self, commits: &[Box<Commit>], written: &mut Vec<Option<Written>>) -> Rejection {
         let Some(Conn::Pg(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
-        let Err(failed) = group_pg::write(c, commits, self.lane.owner, &mut self.positions.event, written) else {
+        let fence = Fence { owner: self.lane.owner, connection: self.connection };
+        let Err(failed) = group_pg::write(c, commits, fence, &mut self.positions.event, written) else {
             return Rejection::Unclear("every commit has its outcome".into());
         };
         let text: Arc<str> = group_pg::sentence(&failed).into();
@@ -303,14 +321,15 @@ impl Runner {
             if let Some((_, why)) = self.retry_at.as_ref().filter(|(at, _)| Instant::now() < *at) {
                 return Err(Arc::clone(why));
             }
-            match opened(&self.url, &self.newest) {
-                Ok((_, _, owner, _)) if owner != self.lane.owner => {
+            match opened(&self.url, &self.newest, self.lane.owner) {
+                Ok(None) => {
                     self.taken_over();
                     return Err("another process took over this database".into());
                 }
-                Ok((conn, positions, _, lag)) => {
-                    self.lag = lag;
-                    (self.conn, self.positions, self.retry_at, self.backoff) = (Some(conn), positions, None, FIRST_BACKOFF);
+                Ok(Some(opened)) => {
+                    (self.conn, self.connection) = (Some(opened.conn), opened.connection);
+                    (self.positions, self.lag) = (opened.positions, opened.lag);
+                    (self.retry_at, self.backoff) = (None, FIRST_BACKOFF);
                 }
                 Err(error) => {
                     let why: Arc<str> = describe(&error).into();
@@ -325,12 +344,27 @@ impl Runner {
     }
 }
 
-/// A connection for the lane, the last positions, who owns the database, and what its indexes lack.
-fn opened(url: &StoreUrl, newest: &Arc<Newest>) -> Result<(Conn, Positions, i64, Lag), StoreError> {
+/// A connection for the lane, the last positions as it found them, and what the indexes lack.
+struct Opened {
+    conn: Conn,
+    connection: i64,
+    positions: Positions,
+    lag: Lag,
+}
+
+/// `None`: another process owns the database.
+fn opened(url: &StoreUrl, newest: &Arc<Newest>, owner: i64) -> Result<Option<Opened>, StoreError> {
     let mut conn = Conn::open(url, Purpose::Write)?;
+    // First of all: a position that is read before an older connection's last statement is over is worth nothing.
+    let connection = match &mut conn {
+        Conn::Sqlite(c) => {
+            let found: Vec<i64> = owners::table.select(owners::epoch).load(c).map_err(|e| sort(e, "reading the owner"))?;
+            (found == [owner]).then_some(0)
+        }
+        Conn::Pg(c) => group_pg::connect(c, owner).map_err(|e| sort(e, "connecting the journal"))?,
+    };
+    let Some(connection) = connection else { return Ok(None) };
     let mut positions = Positions { event: last_position(&mut conn)?, call: 0 };
-    let owner: Vec<i64> =
-        on_each!(&mut conn, |c| owners::table.select(owners::epoch).load(c)).map_err(|e| sort(e, "reading the owner"))?;
     let lag = match &mut conn {
         Conn::Sqlite(c) => {
             // The one connection through which every call goes; a still larger cache makes commits slower again.
@@ -345,7 +379,7 @@ fn opened(url: &StoreUrl, newest: &Arc<Newest>) -> Result<(Conn, Positions, i64,
         }
         Conn::Pg(_) => Lag::none(Arc::clone(newest)),
     };
-    Ok((conn, positions, owner.first().copied().unwrap_or(0), lag))
+    Ok(Some(Opened { conn, connection, positions, lag }))
 }
 
 pub(super) fn last_position(conn: &mut Conn) -> Result<i64, StoreError> {

@@ -30,6 +30,7 @@ mod migrations;
 mod open;
 mod outbox;
 mod outbox_rows;
+mod pause;
 mod queries;
 mod recall;
 mod records;
@@ -55,7 +56,8 @@ pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
 pub use queries::Queries;
 pub use records::{
-    AuditRow, CallFilter, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent, WebhookRow,
+    AuditRow, CallFilter, CallPlace, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent,
+    WebhookRow,
 };
 pub use rows::CallRow;
 pub use secrets::{KeyHash, Pepper, checksum_ok, hash_key, hash_webhook, link_key, new_key};

@@ -7,12 +7,11 @@ use diesel::dsl::{count_star, max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::call_lists::{calls_of_company, calls_of_room};
 use super::company_view::company_view;
 use super::conn::{Conn, run, sort};
 use super::history;
 use super::lag::Newest;
-use super::records::{AuditRow, CallFilter, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
+use super::records::{AuditRow, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
 use super::room_rows::NewerRooms;
 use super::rows::{self, CallRow};
 use super::schema::{ai_agents, audit, companies, function_calls, keys, meta, room_events, rooms};
@@ -155,25 +154,6 @@ impl Queries {
         let key = CallKey::of(company, call_id);
         let newest = Arc::clone(&self.newest);
         self.ask(move |conn| rows::find_call(conn, &newest, company, &key).map_err(|error| sort(error, "reading a call"))).await
-    }
-
-    /// Newest first; `after` is the position of the last one already seen.
-    pub async fn calls(
-        &self,
-        company: CompanyNo,
-        filter: CallFilter,
-        after: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<CallRow>, StoreError> {
-        let newest = Arc::clone(&self.newest);
-        self.ask(move |conn| match &filter.room_id {
-            Some(room) => match find_room(conn, company, room)? {
-                Some(found) => calls_of_room(conn, &newest, company, &found, &filter, after, limit),
-                None => Ok(vec![]),
-            },
-            None => calls_of_company(conn, company, &filter, after, limit),
-        })
-        .await
     }
 
     /// The feed: events of all rooms of the company after `position`, and the position read up to.
@@ -359,13 +339,13 @@ fn list_rooms(
 }
 
 /// What the row does not have yet.
-fn newest_state(newer: &NewerRooms, row: &mut RoomRow) {
+pub(super) fn newest_state(newer: &NewerRooms, row: &mut RoomRow) {
     if let Some(state) = newer.get(&row.key).filter(|state| state.version > row.version) {
         (row.version, row.snapshot) = (state.version, state.snapshot.to_vec());
     }
 }
 
-fn find_room(conn: &mut Conn, company: CompanyNo, id: &RoomId) -> Result<Option<RoomRow>, StoreError> {
+pub(super) fn find_room(conn: &mut Conn, company: CompanyNo, id: &RoomId) -> Result<Option<RoomRow>, StoreError> {
     let found: Vec<RoomTuple> = run!(conn, "reading a room", |c| rooms::table
         .filter(rooms::company.eq(company.0))
         .filter(rooms::room_id.eq(id.as_str()))

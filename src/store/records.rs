@@ -68,6 +68,15 @@ pub struct CallFilter {
     pub ai_agent: Option<AiAgentId>,
 }
 
+/// Where a page of calls ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallPlace {
+    /// Of the last call that was shown.
+    pub position: i64,
+    /// In the list of one room: its calls before that one were admitted with events up to this number. Else not looked at.
+    pub seq: i64,
+}
+
 /// One line of the journal as it is stored.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {

@@ -67,6 +67,8 @@ pub(super) struct CallData {
 pub struct CallRow {
     /// Order of admission in this store; the cursor of lists.
     pub position: i64,
+    /// `CallPlace::seq`; 0 where none was needed.
+    pub seq: i64,
     pub room: RoomId,
     pub call: FunctionCall,
     pub status: CallStatus,
@@ -80,6 +82,7 @@ impl CallData {
     pub fn read(self, room: &str) -> QueryResult<CallRow> {
         Ok(CallRow {
             position: self.position,
+            seq: 0,
             room: RoomId::trusted(room),
             call: FunctionCall {
                 key: CallKey(sixteen(&self.call_key)?),

@@ -9,7 +9,7 @@ macro_rules! tables {
 
 tables! {
     meta (id) { id: BigInt, config_version: BigInt, }
-    owners (id) { id: BigInt, epoch: BigInt, taken_at: BigInt, holder: Text, }
+    owners (id) { id: BigInt, epoch: BigInt, taken_at: BigInt, holder: Text, connection: BigInt, }
     companies (no) { no: BigInt, id: Text, name: Text, created_at: BigInt, }
     keys (id) {
         id: Text, company: BigInt, role: Text, ai_agent: Nullable<Text>, hash: Binary, created_at: BigInt, revoked_at: Nullable<BigInt>,

@@ -273,7 +273,7 @@ impl Clients {
 
 /// Lets everything that waits go on and waits until it did.
 async fn settle(router: &RoomRouter, store: &MemoryStore) {
-    for _ in 0..2_000 {
+    for _ in 0..20_000 {
         for n in 0..ROOMS {
             tell(router, &world::address(n), Command::Resume).await;
         }

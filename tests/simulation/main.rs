@@ -1,5 +1,5 @@
 //! One seed becomes calls, faults, deaths and time; the design's invariants are asserted after every step. A failure prints its
-//! seed, and that seed becomes a kept case in `kept.rs`.
+//! seed, and that seed becomes a kept case (`KEPT`).
 //!
 //! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (50).
 
@@ -13,8 +13,10 @@ mod dice;
 mod doubt;
 mod events;
 mod lanes;
+mod neighbours;
 mod others;
 mod poison;
+mod queues;
 mod takeovers;
 mod timers;
 mod world;

@@ -106,7 +106,7 @@ pub fn named_call(room: &RoomAddress, n: u64, name: &str, arguments: &str, has: 
 
 /// Waits until every call has its end.
 pub async fn all_end(store: &MemoryStore, seed: u64) {
-    for _ in 0..4_000 {
+    for _ in 0..20_000 {
         if store.calls().iter().all(|call| call.answer.status.is_final()) {
             return;
         }

@@ -9,6 +9,9 @@ on_both_databases!(
     a_call_that_waits_is_joined_by_its_id,
     looking_at_a_sleeping_room_leaves_it_asleep,
     a_room_that_slept_goes_on_where_it_was,
+    a_pause_survives_sleep,
+    a_room_that_drains_lets_its_waiting_calls_end,
+    a_room_that_drained_while_its_call_waits_is_asleep_and_resumes,
     an_awake_room_shows_its_last_calls,
 );
 
@@ -75,6 +78,53 @@ pub fn a_room_that_slept_goes_on_where_it_was(world: &mut World) {
     }
     assert_eq!(room.calls_in_journal().len(), 10);
     assert!(room.gets(create_tag(&["t0"]).id("c0")).replayed());
+}
+
+pub fn a_pause_survives_sleep(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    room.falls_asleep();
+    assert_eq!(room.gets_within(1, create_tag(&["vip"]).id("c1")).http, 202, "the pause survived");
+    // Asked for again and again, it keeps nobody awake once its callers have left.
+    for _ in 0..3 {
+        assert_eq!(room.gets_within(1, create_tag(&["vip"]).id("c1")).http, 202);
+    }
+    room.falls_asleep();
+    assert_eq!(room.door.call("c1").body["status"], "parked");
+    assert!(room.is_asleep());
+    room.actor_is_told("resume");
+    assert!(room.gets(create_tag(&["vip"]).id("c1")).replayed());
+    assert_eq!(room.tags(), ["vip"]);
+}
+
+pub fn a_room_that_drains_lets_its_waiting_calls_end(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    let waiting = room.door.begins(room.getting_within(30, &[create_tag(&["vip"]).id("c1")]));
+    let other = room.door.begins(room.getting_within(30, &[create_tag(&["late"]).id("c2")]));
+    eventually("both wait", || (room.actor()["parked"] == 2).then_some(()));
+    room.actor_is_told("drain");
+    assert_eq!(room.actor()["state"], "draining");
+    let new = room.gets_within(1, create_tag(&["new"]).id("c3"));
+    assert_eq!((new.http, new.code()), (503, "room_draining"));
+    assert_eq!(room.hears("m1", "hello").code(), "room_draining");
+    let cancelled = room.door.send("POST", "/v1/function-calls/c2/cancel", None);
+    assert_eq!(cancelled.http, 200, "{cancelled:?}");
+    room.actor_is_told("resume");
+    assert_eq!(waiting.answer().expect("an answer").result()["tags"], json!(["vip"]));
+    assert_eq!(other.answer().expect("an answer").only()["status"], "cancelled");
+    eventually("it sleeps, with nobody to ask for it", || room.is_asleep().then_some(()));
+    assert_eq!(room.gets(create_tag(&["new"]).id("c3")).result()["tags"], json!(["vip", "new"]), "and wakes as ever");
+}
+
+pub fn a_room_that_drained_while_its_call_waits_is_asleep_and_resumes(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    assert_eq!(room.gets_within(1, create_tag(&["vip"]).id("c1")).http, 202);
+    room.actor_is_told("drain");
+    eventually("it sleeps", || room.is_asleep().then_some(()));
+    room.actor_is_told("resume");
+    assert!(room.gets(create_tag(&["vip"]).id("c1")).replayed());
 }
 
 pub fn an_awake_room_shows_its_last_calls(world: &mut World) {

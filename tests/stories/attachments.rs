@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::call::Answer;
 use crate::world::file::{pdf, png, sha256};
-use crate::world::{Call, Room, World, calls, eventually};
+use crate::world::{Call, Room, World, calls, create_tag, eventually};
 
 on_both_databases!(
     the_very_file_arrives_once,
@@ -14,6 +14,7 @@ on_both_databases!(
     a_forged_echo_settles_nothing,
     a_kill_in_the_middle_of_sending_ends_by_the_echo,
     what_cannot_be_sent_is_said,
+    what_was_answered_stays_answered_when_the_last_file_is_gone,
 );
 
 on_sqlite_alone!(a_room_that_lives_here_shows_the_file);
@@ -171,17 +172,17 @@ pub fn a_forged_echo_settles_nothing(world: &mut World) {
     let end = ends(&room, "s2");
     assert_eq!(end.body["status"], "unresolved", "{end:?}");
     assert_eq!(room.facts("attachment_sent").len(), 1);
-    // All of it was heard by then, and counted.
-    assert_eq!(world.admin().get("/v1/channel").body["webhooks_waiting"], 0);
+    world.has_heard_all();
+    assert_eq!(room.facts("attachment_sent").len(), 1);
 }
 
 pub fn a_kill_in_the_middle_of_sending_ends_by_the_echo(world: &mut World) {
     let robot = a_conversation(world);
-    // Long enough for a new start, and shorter than an echo is waited for.
-    world.crm().has_exactly(&json!({"route": SENDING, "fault": "slow", "rate": 1.0, "times": 1, "ms": 4_500}));
+    world.crm().holds(SENDING);
     let under_way = robot.door.begins(robot.getting(&[sends("map").id("s1")]));
     world.crm().is_at_it();
     world.dies_and_comes_back();
+    world.crm().lets_go();
     drop(under_way.answer());
     let room = world.admin().room(ROOM);
     assert_eq!(ends(&room, "s1").body["status"], "succeeded");
@@ -213,4 +214,35 @@ pub fn a_room_that_lives_here_shows_the_file(world: &mut World) {
     });
     assert_eq!(sent.result()["filename"], "map.png");
     assert_eq!(room.facts("attachment_sent")[0]["sha256"], json!(sha256(&png(7))));
+}
+
+/// Whatever changed since: a replay is looked up before anything is judged.
+pub fn what_was_answered_stays_answered_when_the_last_file_is_gone(world: &mut World) {
+    assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
+    let room = world.a_room("web-1");
+    let robot = world.ai_agent().room("web-1");
+    eventually("the library is known", || (robot.gets(sends("map").id("s1")).statuses() == ["succeeded"]).then_some(()));
+    let first = robot.gets(sends("map").id("s1"));
+    assert_eq!(world.admin().send("POST", "/v1/files/map/archive", None).http, 200);
+    eventually("nothing may be sent any more", || {
+        let fresh = robot.gets(sends("map").id("s2"));
+        (fresh.statuses() == ["refused"] && fresh.code() == "not_connected").then_some(())
+    });
+    let version = room.version();
+    let again = robot.gets(sends("map").id("s1"));
+    assert_eq!((again.http, again.only()), (200, first.only()), "the stored answer");
+    assert!(again.replayed() && again.headers["idempotent-replayed"] == "true", "{again:?}");
+    let both = robot.gets_all(&[sends("map").id("s1"), create_tag(&["vip"]).id("t1"), sends("map").id("s3")]);
+    assert_eq!(both.statuses(), ["succeeded", "succeeded", "refused"], "{both:?}");
+    assert_eq!((&both.calls()[0]["replayed"], &both.calls()[1]["replayed"]), (&json!(true), &json!(false)));
+    assert_eq!(room.version(), version + 1, "the tag, and nothing else");
+
+    // The id still stands for that call alone, also where the new one would be refused.
+    for other in [sends("plan"), calls("send_attachment", json!({})), calls("think", json!({}))] {
+        let reused = robot.gets_all(&[create_tag(&["late"]).id("t2"), other.id("s1")]);
+        assert_eq!((reused.http, reused.code()), (422, "idempotency_key_reused"), "{reused:?}");
+    }
+    assert_eq!(robot.door.call("t2").http, 404, "the batch was refused whole");
+    let elsewhere = world.ai_agent().room("nowhere").gets(sends("map").id("s1"));
+    assert_eq!((elsewhere.http, elsewhere.code()), (404, "unknown_room"), "{elsewhere:?}");
 }

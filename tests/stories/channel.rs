@@ -27,14 +27,8 @@ fn a_conversation(world: &World) -> (Room, Room) {
     world.crm().customer_says(ROOM, "hello");
     let room = world.admin().room(ROOM);
     eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
-    all_is_heard(world);
+    world.has_heard_all();
     (world.ai_agent().room(ROOM), room)
-}
-
-/// Whatever the channel told so far has come to its room.
-fn all_is_heard(world: &World) {
-    let waiting = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("the inbox is empty", waiting);
 }
 
 fn there(world: &World) -> Value {
@@ -71,7 +65,7 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     assert_eq!(given.result()["agent"], json!({"id": raka, "name": "Raka Umpama"}), "{given:?}");
     assert_eq!((&there(world)["agent_ids"], &room.now()["assignee"]), (&json!([RAKA]), &json!(raka)));
     // What the channel tells us of it is nothing new.
-    all_is_heard(world);
+    world.has_heard_all();
     assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(raka), 0));
     assert_eq!(ai_agent.gets(resolve("answered").id("r1")).code(), "human_in_control");
 
@@ -79,14 +73,14 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     let given = ai_agent.gets(assign_to("tari.rekaan@standin.example"));
     assert_eq!(given.result()["agent"]["id"], TARI, "{given:?}");
     assert_eq!(there(world)["agent_ids"], json!([TARI]));
-    all_is_heard(world);
+    world.has_heard_all();
     assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(TARI), 0));
 
     is_returned(&room);
     let resolved = ai_agent.gets(resolve("answered").id("r2"));
     assert_eq!((&resolved.result()["changed"], &resolved.result()["reason_code"]), (&json!(true), &json!("answered")));
     assert_eq!((&there(world)["status"], &room.now()["status"]), (&json!("resolved"), &json!("resolved")));
-    all_is_heard(world);
+    world.has_heard_all();
     let ends = room.facts("conversation_resolved");
     assert_eq!((ends.len(), &ends[0]["reason_code"]), (1, &json!("answered")));
     let (raka, tari) = (format!("/agents/{RAKA}"), format!("/agents/{TARI}"));
@@ -116,13 +110,13 @@ pub fn what_people_do_by_a_button_happens_there(world: &mut World) {
     assert_eq!((kept.http, &kept.body["code"]), (409, &json!("done_in_channel")), "{kept:?}");
     presses("takeover", json!({"agent_id": raka}));
     assert_eq!((&there(world)["agent_ids"], &room.now()["assignee"]), (&json!([RAKA]), &json!(raka)));
-    all_is_heard(world);
+    world.has_heard_all();
     assert_eq!(room.facts("room_taken").len(), 1, "that he is there is no news");
     presses("return", json!({}));
     assert_eq!((&there(world)["agent_ids"], &room.now()["control"]), (&json!([]), &json!("bot")));
     presses("resolve", json!({"reason_code": "answered", "note": "by telephone"}));
     assert_eq!((&there(world)["status"], &room.now()["status"]), (&json!("resolved"), &json!("resolved")));
-    all_is_heard(world);
+    world.has_heard_all();
     let ends = room.facts("conversation_resolved");
     assert_eq!((ends.len(), &ends[0]["note"]), (1, &json!("by telephone")));
     assert_eq!(ai_agent.gets(resolve("answered")).result()["changed"], false);
@@ -135,12 +129,12 @@ pub fn nothing_is_started_once_a_person_has_it(world: &mut World) {
     let ana = known_here(world, "Ana", "ana@acme.example");
     let (ai_agent, room) = a_conversation(world);
     // Between the call's decision and its first word to the channel lies this look.
-    let slow = json!({"route": "GET /api/open/v1/rooms/{id}/agents/assignable", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("GET /api/open/v1/rooms/{id}/agents/assignable");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[assign_to("Raka Umpama")]));
     world.crm().is_at_it();
     let taken = room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana})));
     assert_eq!((taken.http, &taken.body["changed"]), (200, &json!(true)), "{taken:?}");
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!(answer.code(), "human_in_control", "{answer:?}");
     assert_eq!((writes(world).len(), &there(world)["agent_ids"]), (0, &json!([])), "nothing was said there");
@@ -156,11 +150,11 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
     world.crm().is_given_to(ROOM, RAKA);
     eventually("he has it", || (room.now()["assignee"] == RAKA).then_some(()));
     world.admin().set(&json!({"people": {"while_person_controls": {"room": "allow"}}}));
-    let slow = json!({"route": "DELETE /api/open/v1/rooms/{id}/agents/{user}", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("DELETE /api/open/v1/rooms/{id}/agents/{user}");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[assign_to("Tari Rekaan").id("c1")]));
     world.crm().is_at_it();
     world.dies_and_comes_back();
+    world.crm().lets_go();
     drop(under_way.answer());
     eventually("she has it alone", || (there(world)["agent_ids"] == json!([TARI])).then_some(()));
     let ends = || (world.admin().call("c1").body["status"] == "succeeded").then_some(());
@@ -174,12 +168,12 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
 pub fn a_resolve_counts_when_the_channel_says_so_by_itself(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
-    let slow = json!({"route": "PUT /api/open/v1/rooms/{id}/resolve", "fault": "slow", "rate": 1.0, "ms": 700});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("PUT /api/open/v1/rooms/{id}/resolve");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[resolve("answered")]));
     world.crm().is_at_it();
     // From here on nobody can read how it stands there.
     world.crm().has("GET /api/open/v1/rooms/{id}", "status_500_html", 1.0);
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!((&answer.result()["changed"], &room.now()["status"]), (&json!(true), &json!("resolved")), "{answer:?}");
     let ends = room.facts("conversation_resolved");
@@ -197,10 +191,10 @@ pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     let (ai_agent, room) = a_conversation(world);
     let is_nobodys = || {
         // Heard only after the return, that they were let in would be somebody's doing.
-        all_is_heard(world);
+        world.has_heard_all();
         is_returned(&room);
         eventually("nobody has it there", || (there(world)["agent_ids"] == json!([])).then_some(()));
-        all_is_heard(world);
+        world.has_heard_all();
     };
     // There is no way to assign to a division there: of its people who have room we choose the least busy one.
     for n in 2..4 {

@@ -57,10 +57,10 @@ fn ours_alone_is_called_so(world: &World) -> String {
     ours.to_string()
 }
 
-/// From now on the next deal takes four seconds to be made, and is waited for.
-fn is_slow(world: &World) {
-    world.is_told_the_token(TOKEN, &["--per-second", "500", "--per-minute", "30000", "--attempt-timeout-ms", "20000"]);
-    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 4_000, "times": 1}));
+/// From now on deals are made when the CRM lets go, and are waited for.
+fn is_held(world: &World) {
+    world.is_told_the_token(TOKEN, &["--per-second", "500", "--per-minute", "30000", "--attempt-timeout-ms", "60000"]);
+    world.crm().holds("POST /api/v3.1/deals");
 }
 
 pub fn who_asks_again_for_what_nobody_knows_makes_no_second(world: &mut World) {
@@ -181,12 +181,13 @@ pub fn what_a_colleague_changed_meanwhile_is_not_undone(world: &mut World) {
 pub fn a_paused_room_ends_what_is_under_way_and_begins_nothing(world: &mut World) {
     world.has_a_crm();
     let room = world.a_room("web-1");
-    is_slow(world);
+    is_held(world);
     room.gets_within(1, create_deal("Ten tents").id("c1"));
     world.crm().is_at_it();
     room.actor_is_told("pause");
     let waits = room.gets_within(1, create_deal("Five stoves").id("c2"));
     assert_eq!(waits.only()["status"], "parked", "{waits:?}");
+    world.crm().lets_go();
     is(world, "c1", "succeeded");
     assert_eq!(status_of(world, "c2"), "parked");
     assert_eq!(world.crm().named("deals", "Five stoves").len(), 0);
@@ -198,13 +199,14 @@ pub fn a_paused_room_ends_what_is_under_way_and_begins_nothing(world: &mut World
 pub fn what_runs_cannot_be_cancelled(world: &mut World) {
     world.has_a_crm();
     let room = world.a_room("web-1");
-    is_slow(world);
+    is_held(world);
     room.gets_within(1, create_deal("Ten tents").id("c1"));
     world.crm().is_at_it();
     room.gets_within(1, calls("update_deal", json!({"amount": 7})).id("c2"));
     let cancel = |id: &str| world.admin().send("POST", &format!("/v1/function-calls/{id}/cancel"), None);
     assert_eq!(cancel("c1").http, 409, "it may already be there");
     assert_eq!(cancel("c2").http, 200, "it only waits");
+    world.crm().lets_go();
     is(world, "c1", "succeeded");
     assert_eq!(status_of(world, "c2"), "cancelled");
     assert_eq!((world.crm().named("deals", "Ten tents").len(), world.crm().was_told("PUT", "/deals/").len()), (1, 0));
@@ -213,16 +215,17 @@ pub fn what_runs_cannot_be_cancelled(world: &mut World) {
 pub fn a_crm_that_is_cleared_ends_what_was_open(world: &mut World) {
     world.has_a_crm();
     let rooms = [world.a_room("web-1"), world.a_room("web-2")];
-    is_slow(world);
+    is_held(world);
     rooms[0].gets_within(1, create_deal("Ten tents").id("c1"));
     world.crm().is_at_it();
     rooms[0].gets_within(1, create_deal("Five stoves").id("c2"));
     world.command(&["company", "crm", "clear", "acme"]);
+    eventually("the server knows", || (world.admin().get("/v1/crm").body["connected"] == false).then_some(()));
+    world.crm().lets_go();
     // What was sent is heard to its end; what was not is refused.
     is(world, "c1", "succeeded");
     is(world, "c2", "refused");
-    let refused = || (rooms[1].gets(create_deal("Late")).only()["status"] == "refused").then_some(());
-    eventually("the server knows", refused);
+    assert_eq!(rooms[1].gets(create_deal("Late")).only()["status"], "refused");
     assert_eq!(world.crm().named("deals", "Ten tents").len(), 1);
     assert_eq!(world.crm().named("deals", "Five stoves").len(), 0);
     assert_eq!(rooms[0].gets(create_tag(&["vip"])).only()["status"], "succeeded");

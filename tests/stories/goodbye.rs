@@ -90,12 +90,12 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
     let (room, robot) = a_conversation(world);
     let ana = world.admin().an_agent("Ana", 5, &[]);
     // Between the request and its goodbye lies this write.
-    let slow = json!({"route": "POST /api/open/v1/rooms/{id}/agents/{user}", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("POST /api/open/v1/rooms/{id}/agents/{user}");
     let asked = robot.getting(&[assign_to("Raka Umpama").id("a1"), sends("map").id("s1")]);
     let under_way = robot.door.begins(asked);
     world.crm().is_at_it();
     assert_eq!(room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana}))).http, 200);
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     let send = &answer.calls()[1];
     assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");
@@ -104,8 +104,7 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
 
 pub fn a_resolve_waits_for_what_its_request_says(world: &mut World) {
     let (room, robot) = a_conversation(world);
-    let slow = json!({"route": "POST /api/open/v1/messages/whatsapp/bot", "fault": "slow", "rate": 1.0, "ms": 1_500});
-    world.crm().has_exactly(&slow);
+    world.crm().holds("POST /api/open/v1/messages/whatsapp/bot");
     let under_way = robot.door.begins(robot.getting(&[resolve("answered").id("r1"), sends("map").id("s1")]));
     world.crm().is_at_it();
     let waits = world.admin().call("r1").body;
@@ -113,6 +112,7 @@ pub fn a_resolve_waits_for_what_its_request_says(world: &mut World) {
     assert_eq!(robot.gets(assign_to("Raka Umpama").id("a1")).code(), "resolving");
     world.crm().customer_says(ROOM, "and where is the entrance?");
     eventually("it is heard", || (room.facts("message_received").len() == 2).then_some(()));
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!(answer.statuses(), ["refused", "succeeded"], "{answer:?}");
     let error = &answer.calls()[0]["error"];

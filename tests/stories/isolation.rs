@@ -206,9 +206,6 @@ fn asks(world: &World, key: &str, method: &str, path: &str, body: &Value) -> (u1
     let key = if key.is_empty() { String::new() } else { format!("Authorization: Bearer {key}\r\n") };
     let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut wire = world.wire();
-    if path.starts_with("/v1/events") {
-        wire.read_timeout(Duration::from_millis(500));
-    }
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: x\r\n{key}{kind}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -216,6 +213,7 @@ fn asks(world: &World, key: &str, method: &str, path: &str, body: &Value) -> (u1
     wire.send(request.as_bytes()).unwrap();
     if path.starts_with("/v1/events") {
         let status = wire.line().unwrap();
+        wire.read_timeout(Duration::from_millis(500));
         let mut text = String::new();
         while let Ok(line) = wire.line() {
             text.push_str(&line);

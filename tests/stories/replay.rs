@@ -6,15 +6,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::world::World;
 use crate::world::conversation::{Conversation, conversations, left_in};
 use crate::world::crm::TOKEN;
-use crate::world::{World, eventually};
 
 on_both_databases!(
     the_second_replay_changes_nothing,
     what_conversations_wish_for_is_in_the_crm_once,
     what_conversations_do_comes_to_the_channel_in_their_order,
 );
+
+on_sqlite_alone!(what_the_standin_has_forgotten_is_not_compared);
 
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conversations.jsonl");
 
@@ -117,8 +119,7 @@ pub fn what_conversations_do_comes_to_the_channel_in_their_order(world: &mut Wor
         rooms.iter().map(seen).collect()
     };
     // What the channel tells us of it itself comes to its end first.
-    let heard = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("the inbox is empty", heard);
+    world.has_heard_all();
     let (first, book) = (seen(world), [world.crm().deals(), world.crm().tickets()]);
     assert_eq!(first.len() as u64, first_time["conversations"].as_u64().unwrap());
 
@@ -128,6 +129,22 @@ pub fn what_conversations_do_comes_to_the_channel_in_their_order(world: &mut Wor
     assert_eq!(*came, second_time["at_the_standin"]);
     assert_eq!((seen(world), [world.crm().deals(), world.crm().tickets()]), (first, book), "a second replay adds nothing");
     eprintln!("{came}");
+}
+
+pub fn what_the_standin_has_forgotten_is_not_compared(world: &mut World) {
+    let some = std::fs::read_to_string(OWN).unwrap().lines().take(4).collect::<Vec<_>>().join("\n");
+    let file = world.folder().join("some.jsonl");
+    std::fs::write(&file, some).unwrap();
+    world.has_a_channel_with(&["--journal-entries", "3"], &["--create-contacts"], &[]);
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let words = ["replay", file.to_str().unwrap(), "--url", &url, "--key", &world.admin_key, "--set-up"];
+    let ended = world.runs(&[&words[..], &["--json"]].concat());
+    let came = &ended.json()["at_the_standin"];
+    assert_eq!((ended.code, &came["out_of_order"], &came["not_compared"]), (Some(1), &json!([]), &json!(4)), "{ended:?}");
+    assert!(came["journal_dropped"].as_u64() > Some(10), "{came}");
+    assert!(ended.complained.contains("could not be compared"), "{ended:?}");
+    let told = world.runs(&words);
+    assert!(told.said.contains("not compared   4 rooms"), "{told:?}");
 }
 
 /// What was done to a room there, in order.

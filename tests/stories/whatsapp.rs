@@ -1,14 +1,12 @@
 //! A file reaches the customer on WhatsApp: uploaded once, named by its id, once in their conversation. What was lost on the way
 //! is found again by the reference that each status brings back; where the channel keeps silent, nothing is sent again.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::world::call::Answer;
 use crate::world::file::{pdf, png, sha256};
 use crate::world::whatsapp::{APP_SECRET, MEDIA, MESSAGES, PHONE, TOKEN};
-use crate::world::{Call, Room, World, calls, eventually, within};
+use crate::world::{Call, Room, World, calls, eventually};
 
 on_both_databases!(
     the_very_picture_reaches_the_customer,
@@ -101,11 +99,13 @@ pub fn a_lost_answer_is_found_again_by_its_status(world: &mut World) {
     assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 1, "it is there once");
     // Also when nobody was alive to hear it.
     world.crm().has_once(MESSAGES, "lose_answer");
-    world.crm().knobs(&json!({"webhook_delay_ms": 700}));
+    world.crm().knobs(&json!({"webhook_delay_ms": 600_000}));
     let under_way = robot.door.begins(robot.getting(&[sends("brochure").id("s2")]));
     eventually("it is there", || (world.crm().got_on_whatsapp(RINA).len() == 2).then_some(()));
     world.dies_and_comes_back();
     drop(under_way.answer());
+    world.crm().knobs(&json!({"webhook_delay_ms": 0}));
+    world.crm().tells_status(&world.crm().got_on_whatsapp(RINA)[1]["id"], "sent");
     let room = world.admin().room(&robot.id);
     assert_eq!(ends(&room, "s2").body["status"], "succeeded");
     assert_eq!(world.crm().got_on_whatsapp(RINA).len(), 2);
@@ -115,7 +115,7 @@ pub fn where_the_channel_keeps_silent_nothing_is_sent_again(world: &mut World) {
     let robot = a_conversation(world);
     world.is_told_whatsapp(600);
     world.crm().has_once(MESSAGES, "lose_answer");
-    world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
+    world.crm().knobs(&json!({"webhook_delay_ms": 600_000}));
     let _ = robot.gets_within(2, sends("map").id("s1"));
     let end = ends(&world.admin().room(&robot.id), "s1");
     assert_eq!((&end.body["status"], &end.body["result"]["code"]), (&json!("unresolved"), &json!("outcome_unknown")), "{end:?}");
@@ -159,8 +159,7 @@ pub fn a_files_journey_is_seen(world: &mut World) {
     world.dies_and_comes_back();
     let robot = world.ai_agent().room(&robot.id);
     world.crm().tells_status(&world.crm().got_on_whatsapp(RINA)[0]["id"], "sent");
-    let quiet = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    eventually("all is heard", quiet);
+    world.has_heard_all();
     assert_eq!(files(world, &robot)[0]["status"], "read");
 
     // One that never arrives: the call stays as it was answered, and the model hears of it on its next turn.
@@ -281,6 +280,5 @@ pub fn operators_and_the_doctor_see_the_number(world: &mut World) {
     assert_eq!(line["status"], "ok", "{line}");
     // Tags and people live here: WhatsApp has no inbox.
     assert_eq!(robot.gets(crate::world::create_tag(&["vip"])).result()["added"], json!(["vip"]));
-    let settled = || (world.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
-    within(Duration::from_secs(5), settled).expect("statuses are brought to their rooms");
+    world.has_heard_all();
 }

@@ -73,6 +73,9 @@ fn things_away_from_home() {
         ("api/files.rs", "use object_store::path::Path;"),
         ("api/calls.rs", "answer(StatusCode::OK, body)"),
         ("api/calls.rs", "HttpResponse::Ok().json(x)"),
+        ("app.rs", "HttpResponse::ServiceUnavailable().finish()"),
+        ("api/calls.rs", "HttpResponse::build(code)"),
+        ("api/calls.rs", "Err(actix_web::error::ErrorNotFound(x))"),
         ("actors/room_actor.rs", "let said = Committed::seal(answers);"),
         ("store/mod.rs", "std::env::var(\"HOME\")"),
     ] {
@@ -81,7 +84,8 @@ fn things_away_from_home() {
     for (path, text) in [
         ("store/rows.rs", "use diesel::prelude::*; Committed::seal(1)"),
         ("actors/room_actor.rs", "use actix::Addr;"),
-        ("api/problem.rs", "StatusCode::NOT_FOUND"),
+        ("api/problem.rs", "StatusCode::NOT_FOUND; HttpResponse::Gone()"),
+        ("api/calls.rs", "HttpResponse::new(problem::OK)"),
         ("api/calls.rs", "use actix_web::web;"),
         ("config.rs", "std::env::var(\"HOME\")"),
     ] {

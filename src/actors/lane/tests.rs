@@ -116,21 +116,19 @@ fn job() -> EffectJob {
     }
 }
 
+/// A part that is decided and not started.
+fn named(rule: Rule) -> PartRow {
+    let (name, request) = ("before".into(), String::new());
+    let part = Part { no: 0, name, rule, request, reference: None, shown_name: None, hands_to: None };
+    PartRow { part, started_at: Timestamp(0), attempts: 1, done: None, idle: true }
+}
+
 /// How it ends, how often the room was asked, and how many permits were taken for it. `done`: the rule of a part before the file.
 async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement, u32, u32) {
     let channel = Arc::new(Channel::default());
     if let Some(rule) = done {
-        let part = Part {
-            no: 0,
-            name: "before".into(),
-            rule,
-            request: String::new(),
-            reference: None,
-            shown_name: None,
-            hands_to: None,
-        };
         let done = Some(PartDone { record: "m0".into(), answer: String::new() });
-        channel.rows.lock().unwrap().push(PartRow { part, started_at: Timestamp(0), attempts: 1, done, idle: false });
+        channel.rows.lock().unwrap().push(PartRow { done, idle: false, ..named(rule) });
     }
     let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
     let asked = AtomicU32::new(0);
@@ -152,6 +150,25 @@ async fn who_types_on_and_on_holds_a_message_for_half_a_minute_and_no_permit() {
     assert!(end.body.contains("human_active") && end.status == CallStatus::Refused, "{}", end.body);
     let most = u32::try_from(LONGEST_HOLD_MS / 5_000).unwrap() + 1;
     assert!((2..=most).contains(&asked) && permits == 0, "asked {asked} times, {permits} permits");
+}
+
+#[actix_web::test]
+async fn where_too_many_are_under_way_a_permit_is_given_back() {
+    let channel = Arc::new(Channel::default());
+    // Whoever plans needs a place, too.
+    channel.rows.lock().unwrap().push(named(Rule::Once));
+    let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
+    let (clock, no_place, job) = (Hasty(AtomicI64::new(1)), Semaphore::new(0), job());
+    let carried = carry(&ports, &clock, &no_place, &job, || (), async || Submission::Go);
+    let taken_anew = async {
+        while channel.permits.load(Ordering::Relaxed) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        end = carried => panic!("{end:?}"),
+        taken = tokio::time::timeout(10 * PLACE_WITHIN, taken_anew) => taken.expect("it is kept and kept"),
+    }
 }
 
 #[actix_web::test]

@@ -131,7 +131,7 @@ impl Scene {
             per_second: 5_000.0,
             per_minute: 300_000.0,
             burst: 500,
-            attempt_timeout_ms: 2_000,
+            attempt_timeout_ms: 20_000,
             ..ChannelOptions::default()
         };
         let mut granted = ChannelAccess {
@@ -280,7 +280,7 @@ impl Scene {
 
     /// Carries the effect to its end, which no test waits for longer than this.
     pub async fn carry(&self, job: &EffectJob) -> Told {
-        tokio::time::timeout(Duration::from_secs(20), self.carried(job, vec![])).await.unwrap()
+        tokio::time::timeout(Duration::from_secs(60), self.carried(job, vec![])).await.unwrap()
     }
 
     /// As `carry`, after a crash that left these parts behind.

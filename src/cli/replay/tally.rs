@@ -142,6 +142,12 @@ impl Tally {
                 "in the CRM     {} deals, {} tickets, {} of these without the customer",
                 there.deals, there.tickets, there.unlinked
             ));
+            if there.not_compared > 0 {
+                lines.push(format!(
+                    "not compared   {} rooms: the stand-in's journal has dropped {} requests",
+                    there.not_compared, there.journal_dropped
+                ));
+            }
             lines.extend(there.out_of_order.iter().take(NAMED).map(|room| format!("not as told    {room}")));
         }
         lines.push("next: bellhop room list".into());

@@ -142,7 +142,7 @@ impl Scene {
             per_second: 5_000.0,
             per_minute: 300_000.0,
             burst: 500,
-            attempt_timeout_ms: 2_000,
+            attempt_timeout_ms: 20_000,
             ..CrmOptions::default()
         };
         let mut granted = CrmAccess {
@@ -284,7 +284,7 @@ impl Scene {
 
     /// Carries the effect to its end, which no test waits for longer than this.
     pub async fn carry(&self, job: &EffectJob) -> Told {
-        tokio::time::timeout(std::time::Duration::from_secs(20), self.carried(job)).await.unwrap()
+        tokio::time::timeout(std::time::Duration::from_secs(60), self.carried(job)).await.unwrap()
     }
 
     async fn carried(&self, job: &EffectJob) -> Told {

@@ -47,7 +47,7 @@ async fn what_is_given_up_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(folder.path(), Who::Serve).unwrap();
     let nothing_left = || async {
-        for _ in 0..1_000 {
+        for _ in 0..10_000 {
             if files_in(folder.path()).is_empty() {
                 return;
             }

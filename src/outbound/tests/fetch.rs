@@ -161,14 +161,25 @@ fn gzipped_zeros() -> Vec<u8> {
     [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0; 1_000]].concat()
 }
 
-fn quick() -> Times {
-    let [connect, head, stalled, total] = [2_000, 1_500, 1_000, 3_000].map(Duration::from_millis);
+/// As long as anything may take on a busy machine.
+fn patient() -> Times {
+    let [connect, head, stalled, total] = [30; 4].map(Duration::from_secs);
     Times { connect, head, stalled, total }
 }
 
+/// For what never ends by itself.
+fn hasty() -> Times {
+    let [head, stalled, total] = [500, 500, 1_000].map(Duration::from_millis);
+    Times { head, stalled, total, ..patient() }
+}
+
 fn fetcher(reach: &str, only_addresses: bool) -> (Fetcher, Arc<Names>) {
+    fetcher_with(patient(), reach, only_addresses)
+}
+
+fn fetcher_with(times: Times, reach: &str, only_addresses: bool) -> (Fetcher, Arc<Names>) {
     let names = Arc::new(Names::default());
-    let mut fetcher = Fetcher::with(reach.parse().unwrap(), names.clone(), quick()).unwrap();
+    let mut fetcher = Fetcher::with(reach.parse().unwrap(), names.clone(), times).unwrap();
     fetcher.only_addresses = only_addresses;
     (fetcher, names)
 }
@@ -217,16 +228,15 @@ async fn nobody_knocks_where_nobody_may() {
     assert!(corpus.len() >= 100, "{}", corpus.len());
     // With every other rule switched off: the address alone decides.
     let (open, _) = fetcher("127.7.7.7/32", true);
-    let begun = Instant::now();
+    let (hasty, _) = fetcher_with(hasty(), "127.7.7.7/32", true);
     let mut wrong = vec![];
     for (url, expected) in &corpus {
-        let (word, came) = outcome(&open, url).await;
+        let (word, came) = outcome(if *expected == "too_slow" { &hasty } else { &open }, url).await;
         if word != *expected || hosts.knocks() > 0 {
             wrong.push(format!("{url}: {word}, not {expected}, {} knocks: {came:?}", hosts.knocks()));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(60));
     // As it is used, with the good host listed by name: nothing that was refused is fetched.
     let (strict, _) = fetcher("good.test, 127.7.7.7", false);
     for (url, expected) in corpus.iter().filter(|(_, expected)| matches!(*expected, "address" | "form")) {

@@ -63,14 +63,14 @@ impl Peer {
             url: format!("{}/deals?q={CANARY}", self.host),
             headers: vec![("authorization", Secret::new(format!("Bearer {CANARY}")))],
             body: writes.then(|| Body::Bytes("application/json", format!("{{\"note\":\"{CANARY}\"}}").into_bytes())),
-            timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
             writes,
         }
     }
 
     /// One write, with a pace that holds nothing up.
     pub async fn hear(&self, out: &Outbound) -> Reply {
-        self.hear_within(out, Duration::from_secs(5)).await
+        self.hear_within(out, Duration::from_secs(30)).await
     }
 
     pub async fn hear_within(&self, out: &Outbound, timeout: Duration) -> Reply {

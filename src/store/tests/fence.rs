@@ -114,7 +114,7 @@ fn a_mark_waits_for_a_takeover_that_is_being_committed() {
         let marker = std::thread::spawn(move || tell.send(wait(outbox.start(&fenced("a", 1), &part(0, "x"), Timestamp(5)))));
         assert!(told.recv_timeout(Duration::from_millis(150)).is_err(), "it waits for what comes of the other");
         other.batch_execute("COMMIT").unwrap();
-        assert_eq!(told.recv_timeout(Duration::from_secs(10)).unwrap(), Ok(Started::Void));
+        assert_eq!(told.recv_timeout(Duration::from_secs(30)).unwrap(), Ok(Started::Void));
         marker.join().unwrap().unwrap();
     });
 }

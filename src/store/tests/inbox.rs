@@ -4,7 +4,8 @@ use super::*;
 use crate::actors::inbox::{Done, Echo, Inbox, Letter};
 use crate::actors::outside::{ChannelOptions, CrmDialect, Secret};
 use crate::room::ChannelKind;
-use crate::store::{NewChannel, hash_webhook};
+use crate::store::conn::Conn;
+use crate::store::{NewChannel, channel_memory, hash_webhook, inbox_rows, migrate};
 
 fn letter(company: i64, key: u8, room: &str) -> Letter {
     Letter {
@@ -78,6 +79,51 @@ fn what_a_channel_spoke_of_is_forgotten_with_the_webhooks() {
         wait(inbox.forget(Timestamp(2))).unwrap();
         assert_eq!((echo(1), echo(2).as_deref()), (None, Some("wamid.2")));
     });
+}
+
+#[test]
+fn what_is_old_is_found_without_reading_the_rest() {
+    use diesel::connection::InstrumentationEvent;
+    use diesel::prelude::*;
+
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+
+    let place = Place::sqlite();
+    migrate(&place.url).unwrap();
+    let mut conn = place.conn();
+    conn.batch_execute(
+        "INSERT INTO inbox VALUES (1, 1, 'qontak', x'01', '', '', 1, 1), (2, 1, 'qontak', x'02', '', '', 1, NULL);
+         INSERT INTO channel_echoes VALUES (1, x'01', 0, 'wamid.1', 1)",
+    )
+    .unwrap();
+    let asked = Arc::new(Mutex::new(vec![]));
+    let Conn::Sqlite(c) = &mut conn else { unreachable!() };
+    c.set_instrumentation({
+        let asked = asked.clone();
+        move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                asked.lock().unwrap().push(query.to_string());
+            }
+        }
+    });
+    assert_eq!(inbox_rows::forget(&mut conn, Timestamp(2), 9).unwrap(), 1);
+    let echoes = channel_memory::old_echoes(&mut conn, Timestamp(2), 9).unwrap();
+    channel_memory::forget_echoes(&mut conn, &echoes).unwrap();
+
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    let queries: Vec<&String> = asked.iter().filter(|sql| sql.starts_with("SELECT") || sql.starts_with("DELETE")).collect();
+    assert_eq!(queries.len(), 5, "{asked:?}");
+    let Conn::Sqlite(c) = &mut conn else { unreachable!() };
+    for sql in queries {
+        let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(c).unwrap();
+        // The key of a row is its place: who reads by it without naming one reads everything.
+        let reads_all = |step: &Step| step.detail.contains("SCAN") || step.detail.contains("(rowid<?)");
+        assert!(!steps.iter().any(reads_all), "{sql}: {:?}", steps.iter().map(|step| &step.detail).collect::<Vec<_>>());
+    }
 }
 
 fn new_channel(new_secret: bool) -> NewChannel {

@@ -1,5 +1,6 @@
 //! The store's promises, each checked on SQLite and, when `BELLHOP_TEST_POSTGRES` names a server, on PostgreSQL too.
 
+mod bounds;
 mod call_keys;
 mod decided;
 mod faults;

@@ -2,14 +2,13 @@
 //! of it.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::World;
 use super::crm::StandIn;
 use super::door::Door;
 use super::patience::eventually;
-use super::{World, within};
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
 pub const TOKEN: &str = "canary-5d1c77-chat-token";
@@ -72,8 +71,14 @@ impl World {
         }
         self.given.lock().unwrap().push(path.rsplit_once('/').unwrap().1.to_owned());
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
-        within(Duration::from_secs(2), known).expect("a channel is known to a running server within a second");
+        eventually("a channel is known to a running server", known);
         path
+    }
+
+    /// Whatever the channel had to tell so far has come to its room.
+    pub fn has_heard_all(&self) {
+        let all = || (self.crm().has_told_all() && self.admin().get("/v1/channel").body["webhooks_waiting"] == 0).then_some(());
+        eventually("all that was told is heard", all);
     }
 
     /// Somebody without a key.
@@ -94,6 +99,11 @@ impl StandIn {
     /// Changes how it behaves.
     pub fn behaves(&self, knobs: &Value) {
         assert_eq!(self.door.send("PUT", "/_standin/knobs", Some(knobs)).http, 200);
+    }
+
+    /// No webhook of it is on its way.
+    fn has_told_all(&self) -> bool {
+        self.door.get("/_standin/under_way").body["data"] == 0
     }
 
     /// Somebody new answers customers there: their id.

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use super::door::Door;
 use super::patience::eventually;
 use super::program::bellhop;
 use super::wire::Wire;
-use super::{World, channel, port, whatsapp, within};
+use super::{World, channel, port, whatsapp};
 
 /// What the company's requests carry; no log, database or answer may ever show it.
 pub const TOKEN: &str = "canary-9c41f0-crm-token-that-nobody-may-see";
@@ -75,6 +74,16 @@ impl StandIn {
     pub fn has_exactly(&self, fault: &Value) {
         let answer = self.door.send("POST", "/_standin/faults", Some(fault));
         assert!(matches!(answer.http, 200 | 201 | 204), "{fault}: {answer:?}");
+    }
+
+    /// What is asked of this route from now on waits until it is let go, and is done then, also when nobody waits any more.
+    pub fn holds(&self, route: &str) {
+        self.has_exactly(&json!({"route": route, "fault": "held"}));
+    }
+
+    /// What was held is done, and nothing more is held.
+    pub fn lets_go(&self) {
+        assert_eq!(self.door.send("POST", "/_standin/let_go", None).http, 200);
     }
 
     pub fn is_well_again(&self) {
@@ -185,7 +194,7 @@ impl World {
         fs::remove_file(&file).unwrap();
         if self.server.is_some() {
             let connected = || (self.admin().get("/v1/crm").body["connected"] == true).then_some(());
-            within(Duration::from_secs(2), connected).expect("a CRM is known to a running server within a second");
+            eventually("a CRM is known to a running server", connected);
         }
     }
 

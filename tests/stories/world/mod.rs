@@ -24,7 +24,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -177,7 +176,7 @@ impl World {
         self.given.lock().unwrap().push(key.clone());
         if self.server.is_some() {
             let known = || (self.caller(&key).get("/v1/rooms").http != 401).then_some(());
-            within(Duration::from_secs(1), known).expect("a new key is known to a running server within a second");
+            eventually("a new key is known to a running server", known);
         }
         (key, id)
     }

@@ -20,7 +20,9 @@ pub fn looker(store: &Store) -> Result<QontakCrm, Failure> {
 
 pub async fn run(context: &Context, store: &Store, company: &str) -> Outcome {
     let row = find(store, company).await?;
+    let waiting = context.output.waits_for("asking the CRM");
     let report = looker(store)?.check(row.no).await.map_err(|problem| failure(&row.name, &problem))?;
+    drop(waiting);
     let warnings = warnings(&report);
     let document = serde_json::json!({ "company": row.name, "usable": true, "crm": report, "warnings": warnings });
     context.output.result(&document, || {

@@ -1,0 +1,2 @@
+DROP INDEX channel_echoes_heard;
+DROP INDEX inbox_done;
