@@ -133,15 +133,18 @@ pub fn play() {
         let given_up = |event: &RoomEvent| {
             matches!(&event.fact, Fact::RoomQueued { reason: Some(why), leaves: true, .. } if why == NOBODY_ANSWERED)
         };
-        for _ in 0..3 {
-            let people = |events: Vec<RoomEvent>| events.iter().filter(|it| matches!(it.fact, Fact::AgentAssigned { .. })).count();
-            let before = people(scene.store.events(&world::address(IDLE)));
-            for _ in 0..400 {
-                if people(scene.store.events(&world::address(IDLE))) > before || scene.find(IDLE, given_up) {
+        for people in 1..=3 {
+            let has_been_given = || {
+                let events = scene.store.events(&world::address(IDLE));
+                events.iter().filter(|event| matches!(event.fact, Fact::AgentAssigned { .. })).count() >= people
+            };
+            for _ in 0..1_000 {
+                if has_been_given() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            assert!(has_been_given(), "somebody else has it");
             scene.passes(10);
         }
         scene.happens("three times, and then it waits", IDLE, given_up).await;
