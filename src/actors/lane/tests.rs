@@ -159,7 +159,7 @@ async fn where_too_many_are_under_way_a_permit_is_given_back() {
     channel.rows.lock().unwrap().push(named(Rule::Once));
     let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
     let (clock, no_place, job) = (Hasty(AtomicI64::new(1)), Semaphore::new(0), job());
-    let carried = carry(&ports, &clock, &no_place, &job, || (), async || Submission::Go);
+    let carried = carry(&ports, &clock, &no_place, &job, || (), async |_: &Part| Submission::Go);
     let taken_anew = async {
         while channel.permits.load(Ordering::Relaxed) < 2 {
             tokio::time::sleep(Duration::from_millis(10)).await;
