@@ -33,9 +33,8 @@ pub use files::open_library;
 
 use files::Files;
 
-/// How often a running server looks whether a command beside it changed a company or a key.
+/// How often a running server looks whether a command beside it changed a company or a key, which counts within a second.
 const CONFIG_POLL: Duration = Duration::from_millis(250);
-// It counts within a second: this pause, and the reading after it.
 const _: () = assert!(CONFIG_POLL.as_millis() <= 500);
 /// How long web threads may take to start.
 const THREADS_START: Duration = Duration::from_secs(10);
@@ -79,6 +78,7 @@ pub struct Running {
     in_flight: Arc<AtomicUsize>,
     server: ServerHandle,
     background: Vec<JoinHandle<()>>,
+    crm: QontakCrm,
     stop_within: Duration,
 }
 
@@ -102,7 +102,7 @@ impl Running {
         let metrics = Metrics::start();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let files = Files::build(config, &pepper)?;
-        let (router, threads, channel) = build_router(config, &store, clock.clone(), &files)?;
+        let (router, threads, channel, crm) = build_router(config, &store, clock.clone(), &files)?;
         let (ready, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
@@ -116,20 +116,21 @@ impl Running {
             join_thread(&of_threads);
             let (api, counted, (ready, stopping)) = (of_api.clone(), counted.clone(), seen.clone());
             App::new()
-                .wrap_fn(move |request, service| {
-                    let guard = InFlight::enter(&counted);
+                .wrap_fn(move |mut request, service| {
+                    let (guard, hold) = (InFlight::enter(&counted), api::Hold::on(&mut request));
                     let absent = !ready.load(Ordering::Acquire) && request.path().starts_with("/v1/");
                     let answer =
                         if absent { Err((request, stopping.load(Ordering::Acquire))) } else { Ok(service.call(request)) };
                     async move {
                         let _guard = guard;
-                        match answer {
-                            Ok(answer) => answer.await.map(|response| response.map_into_left_body()),
+                        let answer = match answer {
+                            Ok(answer) => answer.await?,
                             Err((request, stopping)) => {
                                 let away = api::not_serving(request.request(), stopping);
-                                Ok(request.into_response(away).map_into_right_body())
+                                request.into_response(away)
                             }
-                        }
+                        };
+                        Ok(answer.map_body(|_, body| hold.until_written(body)))
                     }
                 })
                 .configure(move |service| api::configure(service, api))
@@ -162,7 +163,8 @@ impl Running {
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
-        Ok(Self { addresses, store, router, ready, stopping, in_flight, server: handle, background, stop_within })
+        let server = handle;
+        Ok(Self { addresses, store, router, ready, stopping, in_flight, server, background, crm, stop_within })
     }
 
     /// Where to reach it, as a client on this machine would.
@@ -202,8 +204,8 @@ impl Running {
         for task in &self.background {
             task.abort();
         }
-        let store = self.store;
-        let closed = tokio::task::spawn_blocking(move || store.close());
+        self.crm.refreshes_end(Duration::from_secs(3)).await;
+        let closed = tokio::task::spawn_blocking(move || self.store.close());
         if tokio::time::timeout(Duration::from_secs(2), closed).await.is_err() {
             tracing::warn!(event = "store.slow_close", "the store is still closing; nothing acknowledged is lost by not waiting");
         }
@@ -238,7 +240,7 @@ fn build_router(
     store: &Store,
     clock: Arc<dyn Clock>,
     files: &Files,
-) -> Result<(RoomRouter, Threads, Arc<Channels>), StoreError> {
+) -> Result<(RoomRouter, Threads, Arc<Channels>, QontakCrm), StoreError> {
     let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
     let channel = Arc::new(channel);
     let sourced = Sourced::new(files.sourced(channel.clone(), store, &clock));
@@ -248,10 +250,10 @@ fn build_router(
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
         faults: Faults::default(),
-        crm: Some(LanePorts { counterpart: Arc::new(crm), outbox: store.outbox() }),
+        crm: Some(LanePorts { counterpart: Arc::new(crm.clone()), outbox: store.outbox() }),
         channel: Some(LanePorts { counterpart: Arc::new(sourced), outbox: store.outbox() }),
     };
-    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel))
+    Ok((RoomRouter::new(options, journal, store.memory(), clock, threads.clone()), threads, channel, crm))
 }
 
 /// The calling web thread takes its share of the rooms. The web server calls its factory once per thread *and* listening

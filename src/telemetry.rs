@@ -51,6 +51,8 @@ pub const OUTBOUND_WAIT_DURATION: &str = "bellhop_outbound_wait_duration_seconds
 pub const OUTBOUND_THROTTLED: &str = "bellhop_outbound_throttled_total";
 pub const OUTBOUND_CIRCUITS_OPEN: &str = "bellhop_outbound_circuits_open";
 pub const OUTBOUND_CIRCUIT_TURNS: &str = "bellhop_outbound_circuit_turns_total";
+pub const OUTBOUND_BUCKET_LEVEL: &str = "bellhop_outbound_bucket_level_ratio";
+pub const EFFECTS_OPEN: &str = "bellhop_effects_open";
 pub const EFFECTS_SETTLED: &str = "bellhop_effects_settled_total";
 pub const OUTBOUND_BUCKETS_SLOWED: &str = "bellhop_outbound_buckets_slowed";
 pub const MEDIA_UPLOADS: &str = "bellhop_media_uploads_total";
@@ -91,11 +93,17 @@ const HELP: &[(&str, Kind, &str)] = &[
     (OUTBOUND_ATTEMPTS, Kind::Counter, "Requests sent to outside systems, by class of endpoint and outcome at sight."),
     (OUTBOUND_REPEATS, Kind::Counter, "Requests that were asked again, by class of endpoint."),
     (OUTBOUND_ATTEMPT_DURATION, Kind::Histogram, "Seconds of one attempt, by class of endpoint."),
-    (OUTBOUND_WAITING, Kind::Gauge, "Requests that wait for credentials, circuit or token bucket."),
+    (OUTBOUND_WAITING, Kind::Gauge, "Requests that wait for credentials, circuit, token bucket or a place on the wire."),
     (OUTBOUND_WAIT_DURATION, Kind::Histogram, "Seconds a request waited for its slot."),
     (OUTBOUND_THROTTLED, Kind::Counter, "Answers 429."),
     (OUTBOUND_CIRCUITS_OPEN, Kind::Gauge, "Circuits that are not closed, by class of endpoint."),
     (OUTBOUND_CIRCUIT_TURNS, Kind::Counter, "Times a circuit opened, failed its probe or closed, by class of endpoint."),
+    (
+        OUTBOUND_BUCKET_LEVEL,
+        Kind::Histogram,
+        "What a request that had its turn left in the token bucket, as a share of the burst. 0: the bucket is what is waited for.",
+    ),
+    (EFFECTS_OPEN, Kind::Gauge, "Effects that have not ended, by standing: behind another of their room, at work, resting."),
     (EFFECTS_SETTLED, Kind::Counter, "Effects carried to their end, by action and status. Alert on unresolved and dead."),
     (OUTBOUND_BUCKETS_SLOWED, Kind::Gauge, "Token buckets below their budget's rate because of a 429."),
     (MEDIA_UPLOADS, Kind::Counter, "Files uploaded to a channel before a message names them."),
@@ -113,6 +121,9 @@ const COMMITS: &[f64] = &[
 ];
 /// Bounds of the group size, in rooms.
 const ROOMS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Bounds of a share.
+const SHARES: &[f64] = &[0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
 
 /// Starts the log on standard error and sends panics there as one line. A second call changes nothing.
 pub fn start_log(filter: &str, format: LogFormat) {
@@ -153,6 +164,10 @@ impl Metrics {
             .and_then(|builder| {
                 let commit = metrics_exporter_prometheus::Matcher::Full(JOURNAL_COMMIT_DURATION.to_owned());
                 builder.set_buckets_for_metric(commit, COMMITS)
+            })
+            .and_then(|builder| {
+                let level = metrics_exporter_prometheus::Matcher::Full(OUTBOUND_BUCKET_LEVEL.to_owned());
+                builder.set_buckets_for_metric(level, SHARES)
             })
             .and_then(PrometheusBuilder::install_recorder);
         let handle = match recorder {

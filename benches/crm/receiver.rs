@@ -2,7 +2,7 @@
 //! nothing shared between companies but the clock.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Clone, Copy)]
 pub enum Mood {
     Well,
-    Slow(Duration),
     Silent,
 }
 
@@ -81,7 +80,6 @@ async fn serve(mut stream: TcpStream, begun: Instant, book: Arc<Mutex<Vec<i64>>>
         }
         match mood {
             Mood::Well => {}
-            Mood::Slow(wait) => tokio::time::sleep(wait).await,
             Mood::Silent => std::future::pending().await,
         }
         if stream.write_all(ANSWER).await.is_err() {

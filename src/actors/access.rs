@@ -36,6 +36,8 @@ pub struct CrmOptions {
     /// Name of the pipeline a deal without one goes to; `None`: the first.
     pub deal_pipeline: Option<String>,
     pub ticket_pipeline: Option<String>,
+    /// Send `ticket_pipeline_id` with a new ticket; else its stage alone tells the pipeline (qontak-api.md 3.3; default no).
+    pub send_ticket_pipeline: bool,
     /// Make a contact for a customer who has none.
     pub create_contacts: bool,
     /// One attempt is given up after this time (default 10,000).
@@ -57,6 +59,7 @@ impl Default for CrmOptions {
             reference_field: "bellhop_reference".into(),
             deal_pipeline: None,
             ticket_pipeline: None,
+            send_ticket_pipeline: false,
             create_contacts: false,
             attempt_timeout_ms: 10_000,
             grace_ms: 10_000,

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::room::{CallKey, Cause, Command, Fact, OpenEffect, ParkedOn, Room, RoomEvent, Side};
+use crate::room::{CallKey, Cause, Command, Customer, Fact, OpenEffect, ParkedOn, Room, RoomEvent, Side};
 
 use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
@@ -69,7 +69,7 @@ impl RoomActor {
             address: self.address.clone(),
             call: admitted.call.clone(),
             request: admitted.request.clone(),
-            customer: room.customer.clone(),
+            customer: effect.customer.as_ref().map_or_else(|| room.customer.clone(), |former| Arc::new(Customer::clone(former))),
             channel: Arc::from(room.channel.as_str()),
             plan: effect.plan.clone(),
             episode: effect.episode,

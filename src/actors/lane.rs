@@ -5,16 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::catalog::fence::LONGEST_HOLD_MS;
-use crate::room::outbox::{Came, Carriage, End, Move, Rule};
+use crate::room::outbox::{Came, Carriage, End, Limit, Move, Rule};
 use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
 
-use super::outside::{Counterpart, EffectJob, Found, Outbox, Part, PartDone, PartRow, Permitted, Planned, Sent, Started};
+use super::backlog::{Backlog, Standing};
+use super::outside::{Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRow, Permitted, Planned, Sent, Stage, Started};
 use super::ports::Clock;
+
+mod rows;
 
 /// The outside and where it is written down; clones are the same.
 #[derive(Clone)]
@@ -29,12 +31,8 @@ impl std::fmt::Debug for LanePorts {
     }
 }
 
-/// The store could not write; it is asked again after this time.
-const STORE_AGAIN: Duration = Duration::from_millis(200);
 /// A rest is cut in pieces, so that a clock that jumps is noticed.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
-/// A permit is given back when there is no place for its request within this time.
-const PLACE_WITHIN: Duration = Duration::from_secs(2);
 /// The other side failed inside, or could not be reached to be read.
 const ASK_AGAIN_MS: i64 = 1_000;
 
@@ -53,8 +51,8 @@ pub enum Submission {
 /// customer is marked. `None`: another process owns it now.
 pub async fn carry(
     ports: &LanePorts,
-    clock: &dyn Clock,
-    at_once: &Semaphore,
+    clock: &Arc<dyn Clock>,
+    backlog: &Backlog,
     job: &EffectJob,
     doubted: impl Fn(),
     submits: impl AsyncFn(&Part) -> Submission,
@@ -69,7 +67,7 @@ pub async fn carry(
     let lane = Lane {
         ports,
         clock,
-        at_once,
+        backlog,
         job,
         doubted,
         submits,
@@ -84,8 +82,8 @@ pub async fn carry(
 
 struct Lane<'a, D, S> {
     ports: &'a LanePorts,
-    clock: &'a dyn Clock,
-    at_once: &'a Semaphore,
+    clock: &'a Arc<dyn Clock>,
+    backlog: &'a Backlog,
     job: &'a EffectJob,
     doubted: D,
     submits: S,
@@ -111,25 +109,30 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
         }
         self.parts = recalled.parts;
         let patience = self.ask(|| self.ports.counterpart.patience(self.job.address.company)).await;
-        let begun = self.parts.iter().any(|row| row.done.is_some() || !row.idle);
+        let done = self.parts.iter().any(|row| row.done.is_some());
+        let doubted = self.parts.iter().any(|row| row.done.is_none() && !row.idle);
         self.attempt_ms = patience.attempt_ms;
-        let mut carriage = Carriage::new(patience, self.job.since, begun);
+        let mut carriage = Carriage::new(patience, self.job.since, done, doubted);
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
         loop {
             let now = self.clock.now();
-            let came = match carriage.next(now) {
+            let next = carriage.next(now);
+            let rests = matches!(next, Move::Rest(_));
+            let standing = if rests { Standing::Resting } else { Standing::AtWork };
+            self.backlog.stands(self.job.key, self.job.since, standing);
+            let came = match next {
                 Move::Rest(until) => {
                     let nap = Duration::from_millis(u64::try_from(until.ms_since(now)).unwrap_or(0).max(1));
                     tokio::time::sleep(nap.min(LONGEST_NAP)).await;
                     continue;
                 }
-                Move::Plan => self.plan(&mut named).await,
+                Move::Plan => self.plan(&mut carriage, &mut named).await,
                 Move::Send => match self.send(&mut carriage, &mut named).await {
                     Some(came) => came,
                     None => return None,
                 },
-                Move::LookUp => match self.look_up().await {
+                Move::LookUp => match self.look_up(&carriage).await {
                     Some(came) => came,
                     None => return None,
                 },
@@ -142,7 +145,12 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
         }
     }
 
-    async fn plan(&mut self, named: &mut Option<Part>) -> Came {
+    /// What the requests of the move that comes now are made for.
+    fn errand(&self, stage: Stage, limit: Limit) -> Arc<Errand> {
+        Errand::new(stage, (self.job.since, self.job.key), limit, Arc::clone(self.clock))
+    }
+
+    async fn plan(&mut self, carriage: &mut Carriage, named: &mut Option<Part>) -> Came {
         if let Some(row) = self.open_row().filter(|_| !self.outdated) {
             let rule = row.part.rule;
             if !row.idle {
@@ -151,9 +159,13 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
             *named = Some(row.part.clone());
             return Came::Part(rule);
         }
-        let _turn = self.at_once.acquire().await;
         let done = self.parts.partition_point(|row| row.done.is_some());
-        match self.ports.counterpart.plan(self.job, &self.parts[..done]).await {
+        let errand = self.errand(Stage::Planning, carriage.limit(self.clock.now()));
+        let planned = errand.run(self.ports.counterpart.plan(self.job, &self.parts[..done])).await;
+        if errand.has_begun() {
+            carriage.begins();
+        }
+        match planned {
             Ok(Planned::Write(part)) => {
                 self.outdated = false;
                 let rule = part.rule;
@@ -191,8 +203,8 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
             return Some(came);
         }
         let asked_at = self.clock.now();
-        // Before a place is taken: lanes that wait for an open circuit must not keep others from looking theirs up.
-        let permit = match self.ports.counterpart.permit(self.job, &part, attempt).await {
+        let errand = self.errand(Stage::UnderWay, carriage.limit(asked_at));
+        let permit = match errand.run(self.ports.counterpart.permit(self.job, &part, attempt)).await {
             Ok(Permitted::Go(permit)) => permit,
             Ok(Permitted::Changed) => {
                 tracing::info!("what is to be changed was changed by somebody else meanwhile");
@@ -210,12 +222,11 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
         {
             return Some(came);
         }
-        // Not for long: the permit may be the probe that all who have a place wait for.
-        let Ok(_turn) = tokio::time::timeout(PLACE_WITHIN, self.at_once.acquire()).await else {
-            tracing::info!("too many requests are under way at once");
-            return Some(Came::NotDone { after_ms: 0, counts: false });
-        };
         let at = self.clock.now();
+        if carriage.next(at) != Move::Send {
+            // Its time has run out while it waited: nothing is marked any more.
+            return Some(Came::NotDone { after_ms: 0, counts: false });
+        }
         match self.ports.outbox.start(self.job, &part, at).await {
             Ok(Started::Yes) => {}
             Ok(Started::NotOurs) => return None,
@@ -237,7 +248,10 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
             tracing::warn!("a marked request is too late to be sent");
             return Some(Came::Doubtful);
         }
-        let sent = self.ports.counterpart.write(self.job, &part, permit).await;
+        // And so it is for whatever the adapter awaits before it sends.
+        let leave_by = at.plus_ms(self.attempt_ms);
+        let errand = self.errand(Stage::UnderWay, Limit { begin_by: leave_by, until: leave_by });
+        let sent = errand.run(self.ports.counterpart.write(self.job, &part, permit)).await;
         Some(match sent {
             Ok(Sent::Done(done)) => self.done(done).await?,
             Ok(Sent::NotDone { after_ms, counts, why }) => {
@@ -283,11 +297,11 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
     }
 
     /// `None`: another process owns the effect.
-    async fn look_up(&mut self) -> Option<Came> {
+    async fn look_up(&mut self, carriage: &Carriage) -> Option<Came> {
         let Some(row) = self.open_row().cloned() else { return Some(Came::Done) };
-        let _turn = self.at_once.acquire().await;
         let asked_at = self.clock.now();
-        Some(match self.ports.counterpart.look_up(self.job, &row.part, row.started_at).await {
+        let errand = self.errand(Stage::UnderWay, carriage.limit(asked_at));
+        Some(match errand.run(self.ports.counterpart.look_up(self.job, &row.part, row.started_at)).await {
             Ok(Found::Done(done)) => self.done(done).await?,
             Ok(Found::Absent) => Came::Absent(asked_at),
             Ok(Found::Unprovable { why }) => {
@@ -307,7 +321,7 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
 
     /// `None`: another process owns the effect; what it writes down counts.
     async fn settle(&mut self, end: End) -> Option<Settlement> {
-        if end == End::Dead {
+        if matches!(end, End::Dead | End::Expired) {
             // Certainly not done, so it may have made nothing that another call's look-up finds.
             self.idle().await?;
         }
@@ -331,60 +345,6 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
         let (action, status) = (self.job.call.name, settlement.status.as_str());
         metrics::counter!(telemetry::EFFECTS_SETTLED, "action" => action, "status" => status).increment(1);
         Some(settlement)
-    }
-
-    fn open_row(&self) -> Option<&PartRow> {
-        self.parts.iter().find(|row| row.done.is_none())
-    }
-
-    fn row_started(&mut self, part: &Part, at: Timestamp) {
-        match self.parts.iter_mut().find(|row| row.part.no == part.no) {
-            Some(row) => {
-                (row.part, row.started_at, row.idle) = (part.clone(), at, false);
-                row.attempts += 1;
-            }
-            None => self.parts.push(PartRow { part: part.clone(), started_at: at, attempts: 1, done: None, idle: false }),
-        }
-    }
-
-    async fn done(&mut self, done: PartDone) -> Option<Came> {
-        let Some(no) = self.open_row().map(|row| row.part.no) else { return Some(Came::Done) };
-        self.ours(|| self.ports.outbox.finish(self.job.key, no, Some(&done), self.clock.now())).await?;
-        if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
-            row.done = Some(done);
-        }
-        Some(Came::Done)
-    }
-
-    async fn idle(&mut self) -> Option<()> {
-        let Some(no) = self.open_row().map(|row| row.part.no) else { return Some(()) };
-        self.ours(|| self.ports.outbox.finish(self.job.key, no, None, self.clock.now())).await?;
-        if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
-            row.idle = true;
-        }
-        Some(())
-    }
-
-    /// As `ask`, for a write. `None`: another process owns the effect, and asking again would never end.
-    async fn ours<'f, F>(&self, write: impl FnMut() -> F) -> Option<()>
-    where
-        F: Future<Output = Result<Started, Arc<str>>> + 'f,
-    {
-        (self.ask(write).await == Started::Yes).then_some(())
-    }
-
-    /// Asks the store until it answers: nothing may go on before it has.
-    async fn ask<'f, T, F>(&self, mut question: impl FnMut() -> F) -> T
-    where
-        F: Future<Output = Result<T, Arc<str>>> + 'f,
-    {
-        loop {
-            match question().await {
-                Ok(answer) => return answer,
-                Err(why) => tracing::warn!(%why, "the store cannot be reached"),
-            }
-            tokio::time::sleep(STORE_AGAIN).await;
-        }
     }
 }
 

@@ -11,20 +11,18 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use futures_util::FutureExt;
-use tokio::sync::Semaphore;
 
 use crate::catalog::fence;
 use crate::room::deliveries::HUMAN_TYPING;
 use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
+use super::backlog::{Backlog, Standing};
 use super::lane::{LanePorts, Submission, carry};
 use super::outside::{EffectJob, Part};
 use super::patience::CommandOutcome;
 use super::ports::Caller;
 use super::router::{Inner, RoomRouter};
 
-/// Requests of one company at once; those that only wait for their time are not counted.
-const AT_ONCE: usize = 16;
 /// A settlement the room has not applied is told again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
 /// An effect whose carrying panicked so often is left to people.
@@ -68,8 +66,8 @@ pub struct LaneActor {
     router: Weak<Inner>,
     ports: LanePorts,
     lanes: HashMap<RoomId, RoomLane>,
-    at_once: Arc<Semaphore>,
     panics: HashMap<CallKey, u8>,
+    backlog: Arc<Backlog>,
 }
 
 impl std::fmt::Debug for LaneActor {
@@ -79,15 +77,8 @@ impl std::fmt::Debug for LaneActor {
 }
 
 impl LaneActor {
-    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: LanePorts) -> Self {
-        Self {
-            company,
-            router: Arc::downgrade(router),
-            ports,
-            lanes: HashMap::new(),
-            at_once: Arc::new(Semaphore::new(AT_ONCE)),
-            panics: HashMap::new(),
-        }
+    pub(super) fn new(company: CompanyNo, router: &Arc<Inner>, ports: LanePorts, backlog: Arc<Backlog>) -> Self {
+        Self { company, router: Arc::downgrade(router), ports, lanes: HashMap::new(), panics: HashMap::new(), backlog }
     }
 
     fn take(&mut self, job: EffectJob, ctx: &mut Context<Self>) {
@@ -103,6 +94,7 @@ impl LaneActor {
             self.tell(&job, settlement);
             return;
         }
+        self.backlog.stands(job.key, job.since, Standing::Behind);
         lane.waiting.push_back(Arc::new(job));
         self.go_on(&room, ctx);
     }
@@ -115,7 +107,7 @@ impl LaneActor {
         }
         let Some(job) = lane.waiting.pop_front() else { return };
         lane.current = Some(job.clone());
-        let (ports, at_once, clock) = (self.ports.clone(), self.at_once.clone(), router.clock.clone());
+        let (ports, clock, backlog) = (self.ports.clone(), router.clock.clone(), self.backlog.clone());
         let weak = self.router.clone();
         let carried = async move {
             let doubted = || {
@@ -125,7 +117,7 @@ impl LaneActor {
                 }
             };
             let submits = async |part: &Part| submitted(weak.upgrade(), &job, part).await;
-            let end = AssertUnwindSafe(carry(&ports, clock.as_ref(), &at_once, &job, doubted, submits)).catch_unwind().await;
+            let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, doubted, submits)).catch_unwind().await;
             (job.clone(), end)
         };
         ctx.spawn(carried.into_actor(self).map(|(job, end), actor, ctx| match end {
@@ -138,6 +130,7 @@ impl LaneActor {
         let room = job.address.room.clone();
         let Some(lane) = self.lanes.get_mut(&room) else { return };
         lane.current = None;
+        self.backlog.ended(job.key);
         match end {
             Some(settlement) => {
                 self.panics.remove(&job.key);
@@ -146,7 +139,7 @@ impl LaneActor {
                 self.tell(job, settlement);
             }
             // Another process owns the rooms; it carries what is left.
-            None => lane.waiting.clear(),
+            None => lane.waiting.drain(..).for_each(|left| self.backlog.ended(left.key)),
         }
         self.go_on(&room, ctx);
     }

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use actix::{Actor, Addr};
 use dashmap::DashMap;
 
-use crate::room::{CallKey, CompanyNo, RoomAddress, Side};
+use crate::room::{CallKey, CompanyNo, RoomAddress, Side, Timestamp};
 
+use super::backlog::{Backlog, BacklogView};
+use super::lane::LanePorts;
 use super::lane_actor::{LaneActor, LaneWord};
 use super::outside::EffectJob;
 use super::router::Inner;
@@ -18,6 +20,7 @@ struct Known {
     /// No two actors of this process have the same; from 1.
     number: u64,
     actor: Addr<LaneActor>,
+    backlog: Arc<Backlog>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +55,11 @@ impl Lanes {
         self.actors.clear();
     }
 
+    /// What the company's lanes have to do.
+    pub fn backlog(&self, of: (CompanyNo, Side), now: Timestamp) -> BacklogView {
+        self.actors.get(&of).map(|known| known.backlog.view(now)).unwrap_or_default()
+    }
+
     /// Makes the company's actor panic; `false` when there is none.
     pub fn kill(&self, company: CompanyNo, side: Side) -> bool {
         self.actors.get(&(company, side)).map(|known| known.actor.do_send(LaneWord::Die)).is_some()
@@ -76,7 +84,8 @@ impl Lanes {
         };
         let start = || {
             let number = self.started.fetch_add(1, Ordering::AcqRel) + 1;
-            Known { number, actor: start(router, to.0, ports.clone()) }
+            let backlog = Arc::<Backlog>::default();
+            Known { number, actor: start(router, to.0, ports.clone(), backlog.clone()), backlog }
         };
         let mut known = self.actors.entry(to).or_insert_with(start);
         if !known.actor.connected() {
@@ -88,8 +97,8 @@ impl Lanes {
     }
 }
 
-fn start(router: &Arc<Inner>, company: CompanyNo, ports: super::lane::LanePorts) -> Addr<LaneActor> {
-    let actor = LaneActor::new(company, router, ports);
+fn start(router: &Arc<Inner>, company: CompanyNo, ports: LanePorts, backlog: Arc<Backlog>) -> Addr<LaneActor> {
+    let actor = LaneActor::new(company, router, ports, backlog);
     match router.spawn_place() {
         Some(arbiter) => LaneActor::start_in_arbiter(arbiter, move |_| actor),
         None => actor.start(),

@@ -2,11 +2,13 @@
 //! Only this folder and `app` name actix's actor types.
 
 mod access;
+mod backlog;
 mod batch;
 pub mod clock;
 mod companies;
 mod counters;
 mod effects;
+mod errand;
 mod faults;
 pub mod inbox;
 mod inspect;

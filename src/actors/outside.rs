@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Request, fence};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, Refusal, RoomAddress, Settlement, Timestamp,
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
+pub use super::backlog::BacklogView;
+pub use super::errand::{Errand, Stage};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -162,6 +164,16 @@ pub enum Sent {
     },
 }
 
+impl Sent {
+    pub fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Self {
+        Self::NotDone { after_ms, counts, why: why.into() }
+    }
+
+    pub fn refused(refusal: &Refusal) -> Self {
+        Self::Refused(Settlement::error(CallStatus::Refused, refusal))
+    }
+}
+
 /// What `Counterpart::look_up` came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
@@ -235,7 +247,9 @@ pub struct LineView {
     pub bucket_capacity: u32,
     /// `closed`, `open` or `half_open`, per class of endpoint.
     pub circuits: Vec<CircuitView>,
-    /// Requests waiting for circuit or bucket.
+    /// Effects that have not ended, wherever they wait.
+    pub effects: BacklogView,
+    /// Requests waiting for credentials, circuit, bucket or a place on the wire.
     pub waiting: u64,
     pub oldest_waiting_ms: i64,
     /// Answers 429 so far.

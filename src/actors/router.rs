@@ -185,12 +185,16 @@ impl RoomRouter {
 
     /// How the company's CRM stands; `None`: this process has none.
     pub fn crm(&self, company: CompanyNo) -> Option<LineView> {
-        self.0.options.crm.as_ref().map(|ports| ports.counterpart.view(company))
+        self.0.options.crm.as_ref().map(|ports| self.line(ports, (company, Side::Crm)))
     }
 
     /// The same of its channel.
     pub fn channel(&self, company: CompanyNo) -> Option<LineView> {
-        self.0.options.channel.as_ref().map(|ports| ports.counterpart.view(company))
+        self.0.options.channel.as_ref().map(|ports| self.line(ports, (company, Side::Channel)))
+    }
+
+    fn line(&self, ports: &LanePorts, of: (CompanyNo, Side)) -> LineView {
+        LineView { effects: self.0.lanes.backlog(of, self.now()), ..ports.counterpart.view(of.0) }
     }
 
     /// Rooms in memory.

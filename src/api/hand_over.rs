@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::room::{AgentId, Command, Next, Refusal, TakenBy};
+use crate::room::{AgentId, Command, Next, Refusal, TakenBy, Timestamp};
 
 use super::problem::{self, Problem};
 use super::view::CommandView;
@@ -15,6 +15,7 @@ use super::{answer, commands, strict};
 const MAX_BODY: usize = 1024 * 1024;
 /// Tags in one request.
 const MOST_TAGS: usize = 100;
+const LONGEST_SNOOZE_US: i64 = 366 * 86_400 * 1_000_000;
 const LONGEST_REASON: usize = 500;
 const LONGEST_NOTE: usize = 2_000;
 
@@ -56,10 +57,41 @@ pub struct ResolveBody {
     note: Option<String>,
 }
 
+/// Until when nobody has to look at the conversation: either of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnoozeBody {
+    /// A time with its zone, like `2026-12-01T09:00:00Z`; later than now, at most 366 days.
+    until: Option<String>,
+    /// Seconds from now, 1 to 31,622,400.
+    for_s: Option<i64>,
+}
+
 pub async fn take_over(mut visit: Visit) -> Answer {
     let body: TakeoverBody = visit.json(MAX_BODY).await?;
     let (agent, agent_name) = somebody(&visit, &body.agent_id).await?;
     tell(&visit, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await
+}
+
+pub async fn snooze(mut visit: Visit) -> Answer {
+    let body: SnoozeBody = visit.json(MAX_BODY).await?;
+    let until = wakes_at(&body, visit.api.clock.now())?;
+    tell(&visit, Command::Snooze { until }).await
+}
+
+fn wakes_at(body: &SnoozeBody, now: Timestamp) -> Result<Timestamp, Problem> {
+    let (pointer, until) = match (&body.until, body.for_s) {
+        (Some(text), None) => ("/until", text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)),
+        (None, Some(seconds)) => ("/for_s", seconds.checked_mul(1_000_000).and_then(|us| now.0.checked_add(us))),
+        _ => return Err(strict::bad("/until", "Say either until or for_s.")),
+    };
+    let ahead = until.filter(|until| (1..=LONGEST_SNOOZE_US).contains(&until.saturating_sub(now.0)));
+    ahead.map(Timestamp).ok_or_else(|| {
+        strict::bad(
+            pointer,
+            "It must be a time later than now, at most 366 days; a time names its zone, as in 2026-12-01T09:00:00Z.",
+        )
+    })
 }
 
 /// Said as often as a console likes: most of it changes nothing.

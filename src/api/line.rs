@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actors::outside::{CircuitView, LineView};
+use crate::actors::outside::{BacklogView, CircuitView, LineView};
 
 use super::view::iso;
 
@@ -14,7 +14,8 @@ pub struct LineShape {
     bucket_level: f64,
     bucket_capacity: u32,
     circuits: Vec<CircuitShape>,
-    /// Requests waiting for circuit or bucket.
+    effects: EffectsShape,
+    /// Requests waiting for credentials, circuit, bucket or a place on the wire.
     waiting: u64,
     oldest_waiting_ms: i64,
     /// Answers 429 since the start.
@@ -23,6 +24,20 @@ pub struct LineShape {
     attempts: std::collections::BTreeMap<&'static str, u64>,
     /// `valid`, `refused` or `untried`.
     token: &'static str,
+}
+
+/// What calls have asked for and has not ended, wherever it waits.
+#[derive(Serialize, ToSchema)]
+pub struct EffectsShape {
+    open: u64,
+    /// Of these, behind another one of their room.
+    behind: u64,
+    /// A request is made for it, or waits for its turn.
+    at_work: u64,
+    /// Until it is tried again.
+    resting: u64,
+    /// Since the oldest was asked for.
+    oldest_ms: i64,
 }
 
 /// One class of endpoints.
@@ -41,9 +56,12 @@ fn circuit(view: CircuitView) -> CircuitShape {
 
 /// `None`: this process speaks to no such system.
 pub fn shown(view: Option<LineView>) -> LineShape {
-    let LineView { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token } =
-        view.unwrap_or_default();
+    let view = view.unwrap_or_default();
+    let LineView { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token } =
+        view;
+    let BacklogView { open, behind, at_work, resting, oldest_ms } = effects;
+    let effects = EffectsShape { open, behind, at_work, resting, oldest_ms };
     let circuits = circuits.into_iter().map(circuit).collect();
     let token = if token.is_empty() { "untried" } else { token };
-    LineShape { bucket_level, bucket_capacity, circuits, waiting, oldest_waiting_ms, throttled, attempts, token }
+    LineShape { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token }
 }

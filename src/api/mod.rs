@@ -32,6 +32,7 @@ mod files;
 mod hand_over;
 mod handlers;
 mod headers;
+mod inflow;
 mod line;
 mod machine;
 mod openapi;
@@ -51,6 +52,7 @@ mod visit;
 mod webhooks;
 
 pub use auth::{Access, KeyRing};
+pub use inflow::Hold;
 pub use machine::not_serving;
 pub use routes::{Method, Route, routes};
 pub use state::{Api, Streams, configure};

@@ -143,6 +143,16 @@ pub(super) static TABLE: &[Route] = &[
     .problems(WAITING),
     Route::new(
         Post,
+        "/v1/rooms/{room_id}/snooze",
+        OPERATORS,
+        ("snooze_room", "Nobody has to look at the conversation until then, or until the customer writes"),
+        to!(hand_over::snooze),
+    )
+    .body(schema::<hand_over::SnoozeBody>)
+    .answers(&[(OK, Some(schema::<view::CommandView>))])
+    .problems(&[Kind::Conflict, Kind::Busy]),
+    Route::new(
+        Post,
         "/v1/rooms/{room_id}/takeover",
         OPERATORS,
         ("take_over_room", "A person takes the conversation"),

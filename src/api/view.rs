@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::actors::RoomSummary;
-use crate::room::{CallStatus, CommandAnswer, Control, Customer, Room, Timestamp};
+use crate::room::{CallStatus, CommandAnswer, Control, Customer, Lifecycle, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
@@ -42,6 +42,8 @@ pub struct RoomView {
     pub id: String,
     /// `open`, `waiting`, `snoozed` or `resolved`.
     pub status: &'static str,
+    /// When a snoozed room wakes by itself.
+    pub snoozed_until: Option<String>,
     /// `bot`, `queue`, `person` or `nobody`.
     pub control: &'static str,
     /// As they are shown.
@@ -74,6 +76,10 @@ impl RoomView {
         Ok(Self {
             id: row.id.to_string(),
             status: room.lifecycle.as_str(),
+            snoozed_until: match room.lifecycle {
+                Lifecycle::Snoozed { until } => Some(iso(until)),
+                _ => None,
+            },
             control: room.control.as_str(),
             assignee: match &room.control {
                 Control::Person { agent, .. } => Some(agent.to_string()),

@@ -12,6 +12,9 @@ pub const START_DATE: Field = optional("start_date", Kind::Date, "YYYY-MM-DD.");
 pub const CLOSE_DATE: Field = optional("close_date", Kind::Date, "When it is expected to close, YYYY-MM-DD.");
 pub const EXPIRY_DATE: Field = optional("expiry_date", Kind::Date, "YYYY-MM-DD.");
 
+/// Of an update alone (qontak-api.md 3.2).
+pub const LOST_REASON: Field = optional("lost_reason", Kind::Line(200), "Why it was lost, by name; with a stage that ends it.");
+
 /// A deal's fields; what is `None` was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DealFields {
@@ -23,6 +26,7 @@ pub struct DealFields {
     pub source: Option<String>,
     pub priority: Option<String>,
     pub company: Option<String>,
+    pub lost_reason: Option<String>,
     pub start_date: Option<String>,
     pub close_date: Option<String>,
     pub expiry_date: Option<String>,
@@ -39,6 +43,7 @@ pub fn read(arguments: Checked<'_>) -> DealFields {
         source: arguments.line("source"),
         priority: arguments.line("priority"),
         company: arguments.line("company"),
+        lost_reason: arguments.line("lost_reason"),
         start_date: arguments.line("start_date"),
         close_date: arguments.line("close_date"),
         expiry_date: arguments.line("expiry_date"),

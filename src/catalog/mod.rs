@@ -15,7 +15,7 @@ pub mod fence;
 pub mod json;
 pub mod nearest;
 mod people;
-mod record;
+pub mod record;
 pub mod sourced;
 pub mod ticket;
 

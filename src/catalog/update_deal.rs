@@ -3,7 +3,7 @@
 use crate::room::{Decision, FunctionCall, Ground, RecordKind, Refusal, Room};
 
 use super::arguments::{Checked, Field, Kind, missing_refusal, optional};
-use super::deal::{self, AMOUNT, CLOSE_DATE, COMPANY, CURRENCY, DealFields, EXPIRY_DATE, OWNER, SOURCE, START_DATE};
+use super::deal::{self, AMOUNT, CLOSE_DATE, COMPANY, CURRENCY, DealFields, EXPIRY_DATE, LOST_REASON, OWNER, SOURCE, START_DATE};
 use super::fence::Class;
 use super::record::{self, CUSTOM_FIELDS, PRIORITY, SAME_PIPELINE, SAME_STAGE};
 use super::{Needs, not_connected};
@@ -26,6 +26,7 @@ pub const FIELDS: &[Field] = &[
     START_DATE,
     CLOSE_DATE,
     EXPIRY_DATE,
+    LOST_REASON,
     CUSTOM_FIELDS,
 ];
 

@@ -9,12 +9,13 @@ use crate::actors::inbox::{Believed, Doorkeeper, Ears, Heard, InboxRow, People, 
 use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
+use crate::outbound::{CheckProblem, System};
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, Settlement, Timestamp};
 
 use super::closing;
 use super::hearing::QontakEars;
-use super::qontak::{CheckProblem, CheckReport, QontakChannel};
+use super::qontak::{CheckReport, QontakChannel};
 use super::whatsapp_cloud::{WhatsappCloud, hearing, signature};
 
 pub struct Channels {
@@ -37,7 +38,8 @@ impl Channels {
 
     /// A harmless look whether the company's channel can be used.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        match self.kind(company).await.map_err(CheckProblem::Unusable)? {
+        let unreadable = |why: Arc<str>| CheckProblem::Unusable { of: System::Channel, why };
+        match self.kind(company).await.map_err(unreadable)? {
             ChannelKind::WhatsappCloud => self.whatsapp.check(company).await,
             ChannelKind::Embedded | ChannelKind::Qontak => self.qontak.check(company).await,
         }

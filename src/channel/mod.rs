@@ -7,6 +7,7 @@
 pub mod channels;
 mod closing;
 pub mod echo;
+mod first_looks;
 pub mod hearing;
 pub mod inbound;
 mod qontak;
@@ -16,6 +17,6 @@ mod tests;
 mod whatsapp_cloud;
 
 pub use channels::{ChannelEars, Channels, Signatures};
-pub use qontak::{CheckProblem, CheckReport, QontakChannel};
+pub use qontak::{CheckReport, QontakChannel};
 pub use sourced::{Sourced, SourcedParts};
 pub use whatsapp_cloud::WhatsappCloud;

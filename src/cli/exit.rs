@@ -87,6 +87,7 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     while let Some(inner) = cause {
         let inner_text = inner.to_string();
         if !text.contains(&inner_text) {
+            text.truncate(text.trim_end_matches('.').len());
             text.push_str(": ");
             text.push_str(&inner_text);
         }
@@ -98,7 +99,8 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match &error {
-            StoreError::BadUrl(_) | StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } => Exit::Config,
+            StoreError::BadUrl(_) | StoreError::BadSecret(_) => Exit::Config,
+            StoreError::NewerSchema { .. } | StoreError::OlderSchema { .. } => Exit::Config,
             StoreError::Busy(_) | StoreError::Conflict(_) => Exit::Refused,
             StoreError::Unavailable(_) => Exit::Unreachable,
             StoreError::NotFound(_) => Exit::NotFound,

@@ -78,6 +78,7 @@ impl StandinArgs {
             crm_tokens: self.crm_tokens,
             crm_refresh_tokens: self.crm_refresh_tokens,
             crm_expires_in_s: self.crm_expires_in.map(i64::from),
+            crm_client: None,
             chat_token: self.chat_token.unwrap_or_else(closed),
             chat_refresh_token: self.chat_refresh_token,
             bot_token: self.bot_token.unwrap_or_else(closed),

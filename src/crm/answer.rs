@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::actors::outside::EffectJob;
-use crate::room::{CallStatus, Link, Next, Refusal, ResultJson, Settlement};
+use crate::room::{CallStatus, Link, Next, Refusal, ResultJson, Settlement, Timestamp};
 
 use super::change::{Change, How};
 use super::record::{self, Record};
@@ -103,14 +103,12 @@ pub fn succeeded(
         number: text("number"),
         name: text("name").unwrap_or_default(),
         intent: job.plan.intent.clone(),
+        also: written.map(|written| written.also.clone()).unwrap_or_default(),
         episode: job.episode,
+        at: Timestamp(0),
         result: job.plan.creates.then(|| Arc::from(result.0.as_str())),
     };
     Settlement::succeeded(&result, Some(link))
-}
-
-pub fn refused(refusal: &Refusal) -> Settlement {
-    Settlement::error(CallStatus::Refused, refusal)
 }
 
 /// An end without the CRM's word.
@@ -120,7 +118,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     match status {
         CallStatus::Unresolved => Settlement::outcome_unknown(),
         CallStatus::Expired => {
-            let message = format!("The CRM could not be reached in time. Nothing was sent, so the {kind} was not {verb}.");
+            let message = format!("The CRM could not be used in time. Nothing was done there, so the {kind} was not {verb}.");
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))
         }
         _ => {

@@ -1,7 +1,6 @@
 //! A harmless look whether a company's CRM can be used, for `company crm check` and `doctor`: reads the templates and says what
 //! it found. Writes nothing and shows no secret.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,9 +9,10 @@ use crate::actors::outside::{Counterpart, CrmDialect};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
+use super::custom_fields;
 use super::sheet::{DEAL, Sheet, TICKET};
 use super::template::Template;
-use crate::outbound::{Step, Stop};
+use crate::outbound::{CheckProblem, Step, System, look_at};
 
 /// Longer than this nobody waits at a terminal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,43 +40,14 @@ pub struct CheckedKind {
     pub reference_field: bool,
 }
 
-/// Why it cannot be used. Each sentence is for the person at the terminal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckProblem {
-    #[error("the company has no CRM: set one with `bellhop company crm set`")]
-    NotConnected,
-    /// Somebody is there and does not take our token.
-    #[error("{host} refuses the token; give a new one with `bellhop company crm set`")]
-    TokenRefused { host: String },
-    #[error("no usable answer came from {host}: {why}")]
-    NoAnswer { host: String, why: Arc<str> },
-    #[error("the CRM cannot be used: {0}")]
-    Unusable(Arc<str>),
-}
-
 impl QontakCrm {
     /// Reads the company's templates, past every cache.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        let too_long = || Stop::later(0, format!("nothing within {} s", PATIENCE.as_secs()));
-        let looked = tokio::time::timeout(PATIENCE, self.look(company)).await.unwrap_or_else(|_| Err(too_long()));
-        looked.map_err(|stop| match stop {
-            Stop::Refuse(_) => CheckProblem::NotConnected,
-            Stop::Later { why, .. } => self.problem(company, why),
-        })
-    }
-
-    /// What the way out has seen tells a refusal from silence.
-    fn problem(&self, company: CompanyNo, why: Arc<str>) -> CheckProblem {
-        let Some(session) = self.desk(company).session() else { return CheckProblem::Unusable(why) };
-        let (host, seen) = (session.api.host.clone(), self.view(company));
-        let came = |outcome: &str| seen.attempts.get(outcome).copied().unwrap_or_default() > 0;
-        if seen.token == "refused" {
-            CheckProblem::TokenRefused { host }
-        } else if seen.throttled > 0 || came("success") || came("refused") || seen.attempts.is_empty() {
-            CheckProblem::Unusable(why)
-        } else {
-            CheckProblem::NoAnswer { host, why }
-        }
+        let seen = || Some((self.desk(company).session()?.api.host.clone(), self.view(company)));
+        let looked = look_at(System::Crm, PATIENCE, self.look(company), seen).await;
+        // Whoever looks ends with this: a pair that is on its way must be stored before.
+        self.refreshes_end(PATIENCE / 4).await;
+        looked
     }
 
     async fn look(&self, company: CompanyNo) -> Step<CheckReport> {
@@ -100,6 +71,6 @@ fn checked(sheet: &Sheet, template: &Template, reference_field: &str) -> Checked
         pipelines: template.pipelines.iter().map(|pipeline| pipeline.name.clone()).collect(),
         owners: template.choices(sheet.owner.0).len(),
         custom_fields: template.fields.iter().filter(|row| row.custom).count(),
-        reference_field: template.custom(reference_field).is_some(),
+        reference_field: template.custom(reference_field).is_some_and(custom_fields::takes_reference),
     }
 }

@@ -26,12 +26,15 @@ const VISITOR: &str = "Customer";
 const REMEMBERED_MS: i64 = 120_000;
 /// Pages of contacts with one telephone that are read.
 const PAGES: i64 = 2;
+/// More rows than this that do not show what they were asked for by are not read one by one.
+const MOST_UNSAID: usize = 4;
 
 /// Who the customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contact {
     One(i64),
     Nobody,
+    /// More than one may be it, also where that could not be seen to the end.
     Several,
 }
 
@@ -71,23 +74,37 @@ impl QontakCrm {
             }
             Handle::Neither => return Ok(Contact::Nobody),
         };
-        let mut found: Vec<i64> = vec![];
+        let (mut found, mut unsaid): (Vec<i64>, Vec<i64>) = (vec![], vec![]);
+        let mut whole = true;
         for query in queries {
             let take = |row: &Record| {
-                let is_theirs = if wanted == Handle::Neither { is_made_for(handle, row) } else { is(&wanted, row) };
-                if let Some(id) = record::int_of(row, "id").filter(|id| is_theirs && !found.contains(id)) {
-                    found.push(id);
+                let Some(id) = record::int_of(row, "id") else { return true };
+                match if wanted == Handle::Neither { is_made_for(handle, row) } else { is(&wanted, row) } {
+                    Some(true) if !found.contains(&id) => found.push(id),
+                    None if !unsaid.contains(&id) => unsaid.push(id),
+                    _ => {}
                 }
-                found.len() < 2
+                found.len() < 2 && unsaid.len() <= MOST_UNSAID
             };
-            self.scan(company, &query, PAGES, take).await?;
+            whole &= self.scan(company, &query, PAGES, take).await?.is_whole()?;
+        }
+        whole &= unsaid.len() <= MOST_UNSAID;
+        // A list need not show all of a contact; the contact itself does.
+        for id in unsaid.into_iter().take(MOST_UNSAID) {
+            let read = self.read(company, &format!("/contacts/{id}")).await?.found()?;
+            match read.as_ref().and_then(|read| is(&wanted, read.identified()?)) {
+                Some(true) if !found.contains(&id) => found.push(id),
+                Some(_) => {}
+                None => whole = false,
+            }
         }
         Ok(match found.as_slice() {
-            [] => Contact::Nobody,
-            [id] => {
+            [] if whole => Contact::Nobody,
+            [id] if whole => {
                 desk.remember_contact(handle, *id, now);
                 Contact::One(*id)
             }
+            // Also where it was not seen that there is no other.
             _ => Contact::Several,
         })
     }
@@ -120,6 +137,7 @@ impl QontakCrm {
             changes: vec![],
             view: Record::new(),
             warnings: vec![],
+            also: vec![],
             contact: None,
         };
         Ok(Some(Part {
@@ -150,16 +168,39 @@ pub fn visitors(handle: &str) -> String {
 }
 
 /// Whether it was made for this visitor.
-fn is_made_for(handle: &str, row: &Record) -> bool {
-    record::text_of(row, "first_name") == Some(&visitor(handle))
+fn is_made_for(handle: &str, row: &Record) -> Option<bool> {
+    Some(record::text_of(row, "first_name") == Some(&visitor(handle)))
 }
 
-/// Whether a row is the one that was asked for; one that shows neither telephone nor e-mail is taken at the CRM's word.
-fn is(wanted: &Handle, row: &Record) -> bool {
+/// Whether a row is the one that was asked for. `None`: it does not show what it is asked for by; that the CRM gave it as an
+/// answer is no proof, because a filter that it does not know would be passed over.
+fn is(wanted: &Handle, row: &Record) -> Option<bool> {
     let keys: &[&str] = match wanted {
         Handle::Phone { .. } => &["telephone", "phone", "mobile", "mobile_phone"],
         _ => &["email"],
     };
-    let mut shown = keys.iter().filter_map(|key| record::text_of(row, key)).peekable();
-    shown.peek().is_none() || shown.any(|kept| wanted.is(kept))
+    if !keys.iter().any(|key| row.contains_key(*key)) {
+        return None;
+    }
+    Some(keys.iter().filter_map(|key| record::text_of(row, key)).any(|kept| wanted.is(kept)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_shows_nothing_proves_nothing() {
+        let (phone, email) = (Handle::read("6281200000001"), Handle::read("laras@customers.example"));
+        for (row, by_phone, by_email) in [
+            (json!({"id": 1}), None, None),
+            (json!({"id": 1, "telephone": null, "email": ""}), Some(false), Some(false)),
+            (json!({"id": 1, "telephone": "081200000001", "email": "laras@customers.example"}), Some(true), Some(true)),
+            (json!({"id": 1, "telephone": "081200000002", "mobile": "+6281200000001"}), Some(true), None),
+            (json!({"id": 1, "email": "other@customers.example"}), None, Some(false)),
+        ] {
+            let row_of = row.as_object().unwrap();
+            assert_eq!((is(&phone, row_of), is(&email, row_of)), (by_phone, by_email), "{row}");
+        }
+    }
 }

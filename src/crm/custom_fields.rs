@@ -28,6 +28,11 @@ pub fn is_settable(row: &FieldRow) -> bool {
     !matches!(fold(&row.kind).as_str(), "photo" | "signature" | "checklist" | "assoc" | "checkin")
 }
 
+/// Whether our reference can stand in it: text, as it is.
+pub fn takes_reference(row: &FieldRow) -> bool {
+    matches!(fold(&row.kind).as_str(), "single-line text" | "text area")
+}
+
 /// Kinds that are not sent back with the rest of a record.
 fn is_left_out(kind: &str) -> bool {
     matches!(fold(kind).as_str(), "photo" | "signature" | "checklist" | "checkin" | "assoc")

@@ -2,7 +2,7 @@
 //! be forgotten at any moment; nothing in here is the only copy of anything, but for a token pair that is being stored.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actors::outside::{CrmAccess, Secret};
@@ -24,7 +24,14 @@ pub struct Session {
 pub struct Shelved {
     pub template: Arc<Template>,
     pub at: Timestamp,
+    /// `Desk::era` when its reading began: of another CRM nothing holds.
+    pub era: u64,
 }
+
+/// Rows a page (qontak-api.md section 5, 10).
+pub const MOST_PER_PAGE: i64 = 100;
+/// What is asked for where that many make too long an answer. Each divides the one before: no row is passed over.
+const FEWER: [i64; 2] = [20, 4];
 
 /// Most customers whose contact is remembered.
 const MOST_CONTACTS: usize = 4_096;
@@ -36,13 +43,20 @@ const MAKING: usize = 16;
 pub struct Desk {
     session: Mutex<Option<Arc<Session>>>,
     /// Held while a token is refreshed: one at a time per company.
-    pub refreshing: tokio::sync::Mutex<()>,
+    pub refreshing: Arc<tokio::sync::Mutex<()>>,
     /// A new pair that could not be stored yet, with the version it came from; not used before it is.
     pending: Mutex<Option<(i64, Secret)>>,
-    /// A token that a 401 made us refresh was not yet taken: another 401 refreshes nothing.
-    pub unproven: AtomicBool,
+    /// Version of the token that a 401 made us fetch and that the CRM has not taken yet: another 401 refreshes nothing. 0: none.
+    pub unproven: AtomicI64,
+    /// Until then (microseconds) records are made without our reference: the CRM refused one because of it.
+    unmarked_until: AtomicI64,
+    /// Rows a page that are asked for; 0: as many as there may be.
+    per_page: AtomicI64,
+    /// By how many microseconds the CRM's clock was ahead of ours when it spoke last.
+    their_clock: Mutex<Option<i64>>,
     /// Until then (microseconds) no early refresh is tried again.
     pub rest_until: AtomicI64,
+    era: AtomicU64,
     /// Held while one is read: rooms that wake together read it once.
     pub deals: tokio::sync::Mutex<Option<Shelved>>,
     pub tickets: tokio::sync::Mutex<Option<Shelved>>,
@@ -74,6 +88,37 @@ impl Desk {
         *whole(&self.pending) = pair;
     }
 
+    /// The CRM does not take our reference; it is tried again after so long.
+    pub fn goes_unmarked(&self, until: Timestamp) {
+        self.unmarked_until.store(until.0, Ordering::Release);
+    }
+
+    pub fn is_unmarked(&self, now: Timestamp) -> bool {
+        now.0 < self.unmarked_until.load(Ordering::Acquire)
+    }
+
+    pub fn per_page(&self) -> i64 {
+        Some(self.per_page.load(Ordering::Acquire)).filter(|rows| *rows > 0).unwrap_or(MOST_PER_PAGE)
+    }
+
+    /// So many made too long an answer. `false`: fewer cannot be asked for.
+    pub fn asks_for_fewer(&self, than: i64) -> bool {
+        let fewer = FEWER.into_iter().find(|rows| *rows < than);
+        // Whoever was quicker may have gone further down already.
+        self.per_page.store(fewer.map_or(than, |rows| rows.min(self.per_page())), Ordering::Release);
+        fewer.is_some()
+    }
+
+    /// The CRM's clock is this much ahead of ours (behind, where negative).
+    pub fn heard_clock(&self, ahead_us: i64) {
+        *whole(&self.their_clock) = Some(ahead_us);
+    }
+
+    /// `None`: it has not said yet.
+    pub fn their_clock_is_ahead_us(&self) -> Option<i64> {
+        *whole(&self.their_clock)
+    }
+
     /// The one contact of a handle, if it was found not longer ago than `ttl_ms`.
     pub fn contact(&self, handle: &str, now: Timestamp, ttl_ms: i64) -> Option<i64> {
         let contacts = whole(&self.contacts);
@@ -92,10 +137,16 @@ impl Desk {
         whole(&self.contacts).remove(handle);
     }
 
-    /// Another CRM: nothing that was known of the former one holds.
-    pub async fn clear(&self) {
-        *self.deals.lock().await = None;
-        *self.tickets.lock().await = None;
+    /// Rises with every `clear`.
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
+    }
+
+    /// Another CRM: nothing that was known of the former one holds. Waits for nobody: whoever reads a template holds its lock, and
+    /// may be the one who finds out.
+    pub fn clear(&self) {
+        self.era.fetch_add(1, Ordering::AcqRel);
+        *whole(&self.their_clock) = None;
         whole(&self.contacts).clear();
     }
 }

@@ -27,6 +27,8 @@ pub struct Ground<'a> {
     pub company: Option<(i64, String)>,
     /// Label of the field with our reference: not the model's to fill in.
     pub reference_field: &'a str,
+    /// Whether a new record's pipeline is sent beside its stage.
+    pub sends_pipeline: bool,
 }
 
 pub struct Draft {
@@ -89,7 +91,7 @@ impl Draft {
 
     /// Our own reference, if the company has a field for it.
     pub fn refer(&mut self, template: &Template, reference_field: &str, reference: &str) -> bool {
-        let row = template.custom(reference_field).filter(|row| custom_fields::is_settable(row));
+        let row = template.custom(reference_field).filter(|row| custom_fields::takes_reference(row));
         let Some((id, row)) = row.and_then(|row| Some((row.id?, row))) else { return false };
         self.put_custom(id, json!({"id": id, "name": row.name, "value": reference}));
         true
@@ -99,7 +101,7 @@ impl Draft {
     fn place(&mut self, ground: &Ground<'_>) {
         let (pipeline, stage) = (ground.pipeline, ground.stage);
         let is_new = self.before.is_none();
-        if !is_new || ground.sheet.sends_pipeline {
+        if !is_new || ground.sends_pipeline {
             self.set("pipeline", ground.sheet.pipeline, How::Id, json!(pipeline.id), json!(pipeline.name));
         }
         self.set("stage", ground.sheet.stage, How::Id, json!(stage.id), json!(stage.name));
@@ -182,8 +184,9 @@ impl Draft {
         let wanted = fold(label);
         let row = ground.template.fields.iter().find(|row| !row.custom && fold(&row.label) == wanted);
         let field = row.and_then(|row| ground.sheet.by_key(&row.name));
+        let argument = field.and_then(|field| field.argument_of(self.before.is_none()));
         match field {
-            Some(Standard { argument: Some(argument), .. }) => Err(own_argument(label, argument)),
+            Some(_) if argument.is_some() => Err(own_argument(label, argument.unwrap_or_default())),
             Some(field) if field.kind == Kind::Choice => self.standard(ground, field, label, &Wish::Text(text.to_owned())),
             _ => {
                 let rows = ground.template.fields.iter().filter(|row| row.custom && custom_fields::is_settable(row));

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::catalog::nearest::shown_within;
 
+use super::dates;
 use super::record::{self, Record};
 
 /// Longest part of the CRM's own words that is passed on, in characters.
@@ -46,6 +47,11 @@ impl Envelope {
 
     pub fn rows(&self) -> Option<&Vec<Value>> {
         self.0.get("response").and_then(Value::as_array)
+    }
+
+    /// What the CRM's own clock showed when it answered, in microseconds.
+    pub fn said_at(&self) -> Option<i64> {
+        dates::moment_of(self.0.get("meta")?.get("timestamp")?.as_str()?)
     }
 
     /// How many pages a list has, if it says so.

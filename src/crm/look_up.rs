@@ -1,6 +1,6 @@
-//! Whether a part that was started was done (reliability-security.md 2.7). A create is found by our own reference where the CRM
-//! has a field for it, else by name, contact and time, and then it counts only if no other call of ours can have made it. An
-//! update is read back. **Invariant:** "absent" is only said when all that could be it was seen.
+//! Whether a part that was started was done (reliability-security.md 2.7). A create is found by our own reference, else by name,
+//! contact and time, and then it counts only if no other call of ours can have made it; where our reference should stand on it and
+//! does not, nobody can tell. An update is read back. **Invariant:** "absent" is only said when all that could be it was seen.
 
 use std::sync::Arc;
 
@@ -15,14 +15,17 @@ use super::contact::{CONTACT, Contact, visitors};
 use super::dates;
 use super::handle::Handle;
 use super::record::{self, Record};
+use super::reference;
 use super::sheet::Sheet;
 use super::written::{Outcome, Written};
 use crate::outbound::{Step, Stop};
 
-/// A record this much older than the start cannot be ours: clocks differ.
+/// A record this much older than the start, by the CRM's own clock, cannot be ours: its servers differ.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
 /// A list in order of time may be out of it by so much: what is made at once is not listed in the order of its milliseconds.
 const DISORDER_US: i64 = 10_000_000;
+/// A record that may bear our reference is looked for so much further back: no clock is to be believed more than the mark.
+const MARKED_US: i64 = 3_600_000_000;
 /// Pages that are read before it is given up.
 const PAGES: i64 = 30;
 /// More records than this that look alike are not told apart.
@@ -32,10 +35,16 @@ const MOST_ALIKE: usize = 8;
 struct Search<'a> {
     part: &'a Part,
     contact: Option<i64>,
+    /// Of what was made before nothing without our reference can be ours. Microseconds by the CRM's clock.
     since: i64,
+    /// Behind a record made before this nothing is looked at, if the newest come first. `None`: we do not know the CRM's clock.
+    last: Option<i64>,
     order: Order,
+    /// With our reference on them.
     hits: Vec<Record>,
-    /// Rows that do not show their custom fields: each must be read by itself.
+    /// With our name and contact, new enough, and without anybody's reference.
+    alike: Vec<Record>,
+    /// Rows that do not show what would tell: each must be read by itself.
     unclear: Vec<i64>,
 }
 
@@ -68,36 +77,65 @@ impl Order {
 impl Search<'_> {
     /// Looks at one row of a list. `false`: nothing after it can be ours.
     fn look_at(&mut self, row: &Record) -> bool {
-        let created = record::text_of(row, "created_at").and_then(dates::moment_of);
+        let created = created(row);
         if let Some(at) = created {
             self.order.see(at);
-            if at < self.since {
-                return !(at < self.since - DISORDER_US && self.order.newest_first());
+            if self.last.is_some_and(|last| at < last - DISORDER_US) && self.order.newest_first() {
+                return false;
             }
         }
-        match &self.part.reference {
-            // A list that leaves custom fields out, or empty, says nothing of our mark.
-            Some(reference) if record::custom_fields(row).next().is_some() => {
-                self.hits.extend(bears(row, reference).then(|| row.clone()));
-            }
-            Some(_) => self.unclear.extend(record::int_of(row, "id").filter(|_| self.is_alike(row))),
-            None if self.is_alike(row) => self.hits.push(row.clone()),
-            None => {}
+        let hides_marks = self.part.reference.is_some() && record::custom_fields(row).next().is_none();
+        let hides_contacts = !row.contains_key("crm_lead_ids");
+        if !(hides_marks || hides_contacts) || self.bears(row) {
+            self.judge(row);
+        } else {
+            // A list that leaves something out, or empty, says nothing of it.
+            let may_be = self.name_is(row) && (hides_contacts || self.contact_is(row));
+            let oldest = if self.part.reference.is_some() { self.last } else { Some(self.since) };
+            let old = created.zip(oldest).is_some_and(|(at, oldest)| at < oldest);
+            let id = record::int_of(row, "id").filter(|id| !self.unclear.contains(id));
+            self.unclear.extend(id.filter(|_| may_be && !old));
         }
-        self.hits.len() + self.unclear.len() <= MOST_ALIKE
+        let beside = if self.part.reference.is_some() { 0 } else { self.alike.len() };
+        self.hits.len() + beside + self.unclear.len() <= MOST_ALIKE
     }
 
-    fn is_alike(&self, row: &Record) -> bool {
-        let name = record::text_of(row, "name").map(fold);
+    /// Looks at a record that shows all it has. Our reference counts whatever the time: no clock is above it.
+    fn judge(&mut self, row: &Record) {
+        if self.bears(row) {
+            self.hits.push(row.clone());
+            return;
+        }
+        // With another's on it it is another call's.
+        let anothers = self.part.reference.is_some() && marks(row).next().is_some();
+        let old = created(row).is_some_and(|at| at < self.since);
+        if !anothers && !old && self.name_is(row) && self.contact_is(row) && self.alike.len() <= MOST_ALIKE {
+            self.alike.push(row.clone());
+        }
+    }
+
+    fn bears(&self, row: &Record) -> bool {
+        self.part.reference.as_deref().is_some_and(|reference| marks(row).any(|mark| mark == reference))
+    }
+
+    fn name_is(&self, row: &Record) -> bool {
+        record::text_of(row, "name").map(fold) == self.part.shown_name
+    }
+
+    fn contact_is(&self, row: &Record) -> bool {
         let contacts = record::ids(row, "crm_lead_ids");
-        let linked = self.contact.map_or(contacts.is_empty(), |contact| contacts.contains(&contact));
-        name == self.part.shown_name && linked
+        self.contact.map_or(contacts.is_empty(), |contact| contacts.contains(&contact))
     }
 }
 
-/// Whether one of its custom fields is our reference.
-fn bears(row: &Record, reference: &str) -> bool {
-    record::custom_fields(row).any(|field| field.get("value").and_then(|value| value.as_str()) == Some(reference))
+fn created(row: &Record) -> Option<i64> {
+    record::text_of(row, "created_at").and_then(dates::moment_of)
+}
+
+/// References of calls of ours, whichever, that its custom fields hold.
+fn marks(row: &Record) -> impl Iterator<Item = &str> {
+    let values = record::custom_fields(row).filter_map(|field| field.get("value")?.as_str());
+    values.filter(|value| reference::is_one(value))
 }
 
 impl QontakCrm {
@@ -123,45 +161,55 @@ impl QontakCrm {
         Ok(if outcome.unverified.is_empty() { Found::Done(done(id, &outcome)) } else { Found::Absent })
     }
 
+    /// From when on what was started then can have been made, by the CRM's clock as far as we know it; and whether we do.
+    fn since(&self, company: CompanyNo, started_at: Timestamp) -> (i64, bool) {
+        let ahead = self.desk(company).their_clock_is_ahead_us().filter(|_| started_at <= self.clock.now());
+        (started_at.plus_ms(-CLOCKS_DIFFER_MS).0 + ahead.unwrap_or_default().min(0), ahead.is_some())
+    }
+
     async fn find_record(&self, job: &EffectJob, part: &Part, written: &Written, started_at: Timestamp) -> Step<Found> {
         let company = job.address.company;
         let sheet = Sheet::of(job.plan.kind);
-        let since = started_at.plus_ms(-CLOCKS_DIFFER_MS).0;
-        let order = Order::default();
-        let mut search = Search { part, contact: written.contact, since, order, hits: vec![], unclear: vec![] };
-        let path = match written.contact.filter(|_| !sheet.is_ticket()) {
+        let (order, hits, alike, unclear) = (Order::default(), vec![], vec![], vec![]);
+        let (contact, since) = (written.contact, i64::MAX);
+        let mut search = Search { part, contact, since, last: None, order, hits, alike, unclear };
+        // Each page's answer has told the CRM's time by then.
+        let mut take = |row: &Record| {
+            let (since, known) = self.since(company, started_at);
+            search.since = since;
+            search.last = if part.reference.is_some() { known.then_some(since - MARKED_US) } else { Some(since) };
+            search.look_at(row)
+        };
+        let path = match contact.filter(|_| !sheet.is_ticket()) {
             Some(contact) => format!("/deals?contact_ids={contact}"),
             None => format!("/{}", sheet.plural),
         };
-        let mut whole = self.scan(company, &path, PAGES, |row| search.look_at(row)).await?;
+        let mut whole = self.scan(company, &path, PAGES, &mut take).await?.is_whole()?;
         if let (false, false, Some(name)) = (whole, sheet.is_ticket(), written.view.get("name").and_then(|name| name.as_str())) {
             // Too many to see them all: a filter by name is the narrowest there is.
             let joint = if path.contains('?') { '&' } else { '?' };
             let path = format!("{path}{joint}name={}", encoded(name));
-            whole = self.scan(company, &path, PAGES, |row| search.look_at(row)).await?;
+            whole = self.scan(company, &path, PAGES, &mut take).await?.is_whole()?;
         }
         if search.hits.len() + search.unclear.len() > MOST_ALIKE {
             return Ok(unprovable("too many records look like it"));
         }
-        let Search { mut hits, unclear, .. } = search;
-        for id in unclear {
-            let read = self.record(company, sheet, &id.to_string()).await?;
-            hits.extend(read.filter(|read| part.reference.as_ref().is_some_and(|reference| bears(read, reference))));
+        for id in std::mem::take(&mut search.unclear) {
+            if let Some(read) = self.record(company, sheet, &id.to_string()).await? {
+                search.judge(&read);
+            }
         }
-        hits.sort_by_key(|hit| record::int_of(hit, "id"));
-        hits.dedup_by_key(|hit| record::int_of(hit, "id"));
-        if part.reference.is_none() {
-            return self.unclaimed(job, part, &hits, whole, |hit| Some(answer::judge(sheet, written, hit, false))).await;
-        }
-        Ok(match hits.as_slice() {
-            [hit] => match record::int_of(hit, "id") {
+        let Search { hits, alike, .. } = search;
+        let judged = |hit: &Record| Some(answer::judge(sheet, written, hit, false));
+        match distinct(hits).as_slice() {
+            [hit] => Ok(match record::int_of(hit, "id") {
                 Some(id) => Found::Done(done(id, &answer::judge(sheet, written, hit, false))),
                 None => unprovable("what was found has no id"),
-            },
-            [] if whole => Found::Absent,
-            [] => unprovable("the CRM has too many newer records"),
-            _ => unprovable("more than one record bears our reference"),
-        })
+            }),
+            [] if alike.len() > MOST_ALIKE => Ok(unprovable("too many records look like it")),
+            [] => self.unclaimed(job, part, &distinct(alike), whole, judged).await,
+            _ => Ok(unprovable("more than one record bears our reference")),
+        }
     }
 
     async fn find_contact(&self, job: &EffectJob, part: &Part, started_at: Timestamp) -> Step<Found> {
@@ -169,23 +217,23 @@ impl QontakCrm {
         if let Contact::One(id) = self.contact(job).await? {
             return Ok(Found::Done(PartDone { record: id.to_string(), answer: "{}".into() }));
         }
-        let since = started_at.plus_ms(-CLOCKS_DIFFER_MS).0;
         let query = match Handle::read(&job.customer.handle) {
             Handle::Phone { forms, .. } => format!("/contacts?phone={}", encoded(forms.first().map_or("", String::as_str))),
             Handle::Email(email) => format!("/contacts?email={}", encoded(&email)),
             Handle::Neither => visitors(&job.customer.handle),
         };
         let mut hits: Vec<Record> = vec![];
+        let company = job.address.company;
         let take = |row: &Record| {
-            let created = record::text_of(row, "created_at").and_then(dates::moment_of);
+            let (since, _) = self.since(company, started_at);
             let names = [record::text_of(row, "first_name"), record::text_of(row, "last_name")];
             let name = fold(&names.into_iter().flatten().collect::<Vec<_>>().join(" "));
-            if created.is_none_or(|at| at >= since) && Some(name) == part.shown_name {
+            if created(row).is_none_or(|at| at >= since) && Some(name) == part.shown_name {
                 hits.push(row.clone());
             }
             hits.len() <= MOST_ALIKE
         };
-        let whole = self.scan(job.address.company, &query, PAGES, take).await?;
+        let whole = self.scan(company, &query, PAGES, take).await?.is_whole()?;
         if hits.len() > MOST_ALIKE {
             return Ok(unprovable("too many contacts look like it"));
         }
@@ -214,6 +262,8 @@ impl QontakCrm {
         Ok(match free.as_slice() {
             [] if whole => Found::Absent,
             [] => unprovable("the CRM has too many newer records"),
+            // Somebody else may have made it, or the CRM has let the reference go.
+            _ if part.reference.is_some() => unprovable("a record like it does not bear our reference"),
             [_] if contested => unprovable("another call may have made what was found"),
             [(id, hit)] => match outcome(hit) {
                 Some(outcome) => Found::Done(done(*id, &outcome)),
@@ -234,6 +284,13 @@ impl QontakCrm {
     }
 }
 
+/// The same record may stand on two pages.
+fn distinct(mut rows: Vec<Record>) -> Vec<Record> {
+    rows.sort_by_key(|row| record::int_of(row, "id"));
+    rows.dedup_by_key(|row| record::int_of(row, "id"));
+    rows
+}
+
 fn done(id: i64, outcome: &Outcome) -> PartDone {
     PartDone { record: id.to_string(), answer: serde_json::to_string(outcome).unwrap_or_default() }
 }
@@ -252,10 +309,14 @@ mod tests {
         Part { no: 0, name: "deal".into(), rule: Rule::Once, request, reference: None, shown_name, hands_to: None }
     }
 
+    fn search(part: &Part) -> Search<'_> {
+        let (order, hits, alike, unclear) = (Order::default(), vec![], vec![], vec![]);
+        Search { part, contact: None, since: 0, last: None, order, hits, alike, unclear }
+    }
+
     /// How many rows, created at these seconds, are looked at by a search for what was made at 100 or later.
     fn looked_at(part: &Part, created: &[i64]) -> usize {
-        let (order, hits, unclear) = (Order::default(), vec![], vec![]);
-        let mut search = Search { part, contact: None, since: 100_000_000, order, hits, unclear };
+        let mut search = Search { since: 100_000_000, last: Some(100_000_000), ..search(part) };
         let row = |second: &i64| {
             let at = jiff::Timestamp::from_second(*second).unwrap().to_string();
             Record::from_iter([("created_at".to_owned(), serde_json::json!(at))])
@@ -275,22 +336,38 @@ mod tests {
 
     #[test]
     fn a_row_that_hides_its_custom_fields_is_read_by_itself() {
-        let marked = Part { reference: Some("bh-x".into()), ..part() };
+        let marked = Part { reference: Some("bh-abcdefghijklmnop".into()), ..part() };
         let row = |extra: serde_json::Value| {
             let mut row = serde_json::json!({"id": 1, "name": "Twin", "crm_lead_ids": []});
             row["additional_fields"] = extra;
             row.as_object().unwrap().clone()
         };
-        for (fields, hits, unclear) in [
-            (serde_json::json!([{"id": 8, "value": "bh-x"}]), 1, 0),
-            (serde_json::json!([{"id": 8, "value": "bh-y"}]), 0, 0),
-            (serde_json::json!([]), 0, 1),
-            (serde_json::json!(null), 0, 1),
+        for (fields, hits, alike, unclear) in [
+            (serde_json::json!([{"id": 8, "value": "bh-abcdefghijklmnop"}]), 1, 0, 0),
+            (serde_json::json!([{"id": 8, "value": "bh-bbbbbbbbbbbbbbbb"}]), 0, 0, 0),
+            (serde_json::json!([{"id": 8, "value": ""}]), 0, 1, 0),
+            (serde_json::json!([]), 0, 0, 1),
+            (serde_json::json!(null), 0, 0, 1),
         ] {
-            let mut search =
-                Search { part: &marked, contact: None, since: 0, order: Order::default(), hits: vec![], unclear: vec![] };
+            let mut search = search(&marked);
             search.look_at(&row(fields));
-            assert_eq!((search.hits.len(), search.unclear.len()), (hits, unclear));
+            assert_eq!((search.hits.len(), search.alike.len(), search.unclear.len()), (hits, alike, unclear));
         }
+    }
+
+    #[test]
+    fn our_mark_counts_whatever_the_time_and_ends_no_list_while_the_clocks_are_unknown() {
+        let marked = Part { reference: Some("bh-abcdefghijklmnop".into()), ..part() };
+        let row = |second: i64, mark: &str| {
+            let at = jiff::Timestamp::from_second(second).unwrap().to_string();
+            let row = serde_json::json!({"id": second, "name": "Twin", "crm_lead_ids": [], "created_at": at,
+                "additional_fields": [{"id": 8, "value": mark}]});
+            row.as_object().unwrap().clone()
+        };
+        let mut search = Search { since: 100_000_000, ..search(&marked) };
+        assert!(search.look_at(&row(120, "")) && search.look_at(&row(50, "")) && search.look_at(&row(20, "bh-abcdefghijklmnop")));
+        assert_eq!((search.hits.len(), search.alike.len()), (1, 1));
+        search.last = Some(30_000_000);
+        assert!(!search.look_at(&row(10, "")));
     }
 }

@@ -48,11 +48,12 @@ use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
 use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
-pub use check::{CheckProblem, CheckReport, CheckedKind};
+pub use check::{CheckReport, CheckedKind};
 
 use desk::Desk;
 
-/// The CRM of every company of this process.
+/// The CRM of every company of this process. Cheap to clone; all clones are one.
+#[derive(Clone)]
 pub struct QontakCrm {
     outbound: Outbound,
     vault: Arc<dyn Vault>,
@@ -61,8 +62,10 @@ pub struct QontakCrm {
     /// Key of the marks on our records; the same for the life of the installation.
     reference_key: [u8; 32],
     /// This process, to the others: one of them at a time spends a refresh token.
-    holder: String,
-    desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
+    holder: Arc<str>,
+    desks: Arc<DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>>,
+    /// Where refreshes run; those who ask for one may be gone before it ends.
+    runtime: Option<tokio::runtime::Handle>,
 }
 
 impl QontakCrm {
@@ -73,8 +76,9 @@ impl QontakCrm {
         clock: Arc<dyn Clock>,
         reference_key: [u8; 32],
     ) -> Self {
-        let holder = uuid::Uuid::now_v7().to_string();
-        Self { outbound, vault, outbox, clock, reference_key, holder, desks: DashMap::default() }
+        let holder = uuid::Uuid::now_v7().to_string().into();
+        let (desks, runtime) = (Arc::default(), tokio::runtime::Handle::try_current().ok());
+        Self { outbound, vault, outbox, clock, reference_key, holder, desks, runtime }
     }
 }
 
@@ -83,7 +87,7 @@ impl Counterpart for QontakCrm {
         Box::pin(async move {
             let access = self.vault.crm(company).await?;
             let options = access.map(|access| access.options).unwrap_or_default();
-            Ok(Patience { attempt_ms: options.attempt_timeout_ms, grace_ms: options.grace_ms, ..Patience::default() })
+            Ok(Patience::of(options.attempt_timeout_ms, options.grace_ms))
         })
     }
 

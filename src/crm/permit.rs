@@ -3,9 +3,11 @@
 //! changed in between would be undone by it. Sends nothing itself but reads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::outside::{EffectJob, Part, Permit, Permitted};
-use crate::outbound::{Ask, Class, Slot, Stop};
+use crate::outbound::{Ask, Class, Slot, Step, Stop};
+use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::contact::{CONTACT, Contact};
@@ -16,6 +18,8 @@ use super::written::Written;
 
 /// A look is taken again if the write's turn came later than this (2 s, and what two requests' places take) after it.
 const FRESH_MS: i64 = 2_000;
+/// So long a slot is held while the vault is asked: whoever has to wait longer waits for others who may wait for this slot.
+const ASK_WITHIN: Duration = Duration::from_secs(1);
 /// Looks before one write: the last one counts, however long its turn took.
 const LOOKS: u32 = 2;
 
@@ -95,8 +99,11 @@ impl QontakCrm {
                 Err(Stop::Refuse(_)) => return Ok(None),
             };
             let slot = self.outbound.slot_as(company, &session.api.host, Class::Write, ask).await;
+            if slot.is_void() {
+                return Err("its time was over before its turn came".into());
+            }
             // The wait may have been long: a token that ends while the request is under way is worse than waiting again.
-            match self.session(company).await {
+            match self.session_at_once(company).await {
                 Ok(now) if now.api.host == session.api.host && !now.credentials.is_stale(self.clock.now()) => {
                     return Ok(Some(slot));
                 }
@@ -106,6 +113,13 @@ impl QontakCrm {
                 Ok(_) | Err(_) => drop(slot),
             }
         }
+    }
+
+    /// The company's access, for one who holds a slot. A new access is taken in behind those who read templates with the former
+    /// one, and they may wait for just this slot.
+    pub(super) async fn session_at_once(&self, company: CompanyNo) -> Step<Arc<Session>> {
+        let later = |_| Err(Stop::later(1_000, "the company's access took too long to be had"));
+        tokio::time::timeout(ASK_WITHIN, self.session(company)).await.unwrap_or_else(later)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::actors::outside::{EffectJob, Part, PartRow, Planned};
+use crate::catalog;
 use crate::outbound::encoded;
 use crate::room::Refusal;
 use crate::room::outbox::Rule;
@@ -20,9 +21,10 @@ use super::draft::{Draft, Ground};
 use super::record::{self, Record};
 use super::reference::reference;
 use super::refusals;
-use super::required;
+use super::required::{self, Filled};
 use super::sheet::{Sheet, Wishes};
 use super::template::{Pipeline, Stage};
+use super::wire::Scanned;
 use super::written::{self, Outcome, Written};
 use crate::outbound::{Step, Stop};
 
@@ -31,6 +33,13 @@ struct Place {
     shelved: Shelved,
     pipeline: Pipeline,
     stage: Stage,
+}
+
+impl Place {
+    /// Whether all that the CRM asks for here is there.
+    fn requires(&self, sheet: &Sheet, body: &Record, before: Option<&Record>) -> Result<(), Refusal> {
+        required::check(sheet, &self.shelved.template, &self.pipeline, &self.stage, &Filled { body, before })
+    }
 }
 
 impl QontakCrm {
@@ -81,11 +90,11 @@ impl QontakCrm {
         let options = &session.access.options;
         let usual = if sheet.is_ticket() { options.ticket_pipeline.as_deref() } else { options.deal_pipeline.as_deref() };
         let pipelines = &shelved.template.pipelines;
-        let pipeline = match (&wishes.pipeline, usual) {
-            (Some(given), _) => choose::pipeline(given, pipelines)?.id,
-            // A usual pipeline that is gone must not stop every create.
-            (None, Some(usual)) => choose::pipeline(usual, pipelines).ok().or(pipelines.first()).map_or(0, |one| one.id),
-            (None, None) => pipelines.first().map_or(0, |one| one.id),
+        // A usual pipeline that is gone must not stop every create.
+        let usual = usual.and_then(|usual| choose::pipeline(usual, pipelines).ok()).or(pipelines.first()).map_or(0, |one| one.id);
+        let pipeline = match &wishes.pipeline {
+            Some(given) => choose::pipeline(given, pipelines)?.id,
+            None => usual,
         };
         let place = self.place(company, sheet, shelved, pipeline, wishes, None).await?;
         let found = self.company_of(company, wishes).await?;
@@ -102,15 +111,16 @@ impl QontakCrm {
             && let Some(part) = self.contact_part(job, session, no)?
         {
             // Nobody is made for a record that would then be refused.
-            required::check(sheet, &place.shelved.template, &place.pipeline, &place.stage, &with_contact)?;
+            place.requires(sheet, &with_contact, None)?;
             return Ok(Planned::Write(part));
         }
         if let Some(id) = contact.id() {
             draft.body.insert("crm_lead_ids".into(), json!([id]));
         }
-        required::check(sheet, &place.shelved.template, &place.pipeline, &place.stage, &draft.body)?;
+        place.requires(sheet, &draft.body, None)?;
         let mark = reference(&self.reference_key, job.key);
-        let refers = draft.refer(&place.shelved.template, &options.reference_field, &mark);
+        let marks = !self.desk(company).is_unmarked(self.clock.now());
+        let refers = marks && draft.refer(&place.shelved.template, &options.reference_field, &mark);
         let mut view = answer::expected(sheet, &draft.changes);
         view.entry("pipeline").or_insert_with(|| json!(place.pipeline.name));
         let written = Written {
@@ -122,6 +132,7 @@ impl QontakCrm {
             changes: draft.changes,
             view,
             warnings: contact.warning(sheet.kind.as_str()).into_iter().collect(),
+            also: wishes.name().map(|name| intents(name, &place.pipeline, place.pipeline.id == usual)).unwrap_or_default(),
             contact: contact.id(),
         };
         Ok(Planned::Write(Part {
@@ -161,7 +172,7 @@ impl QontakCrm {
             let outcome = Outcome { view: answer::view(sheet, &read), ..Outcome::default() };
             return Ok(Planned::End(answer::succeeded(job, &id.to_string(), &outcome, None, vec![])));
         }
-        required::check(sheet, &place.shelved.template, &place.pipeline, &place.stage, &draft.body)?;
+        place.requires(sheet, &draft.body, Some(&read))?;
         let view = answer::laid_over(&answer::view(sheet, &read), &answer::expected(sheet, &draft.changes));
         let written = Written {
             method: "PUT".into(),
@@ -172,6 +183,7 @@ impl QontakCrm {
             changes: draft.changes,
             view,
             warnings: vec![],
+            also: vec![],
             contact: None,
         };
         Ok(Planned::Write(Part {
@@ -248,10 +260,13 @@ impl QontakCrm {
             }
             found.len() < 2
         };
-        self.scan(company, &format!("/companies?name={}", encoded(given)), 3, take).await?;
+        // The vendor documents no such list: where there is none, there is no company to be named.
+        let seen = self.scan(company, &format!("/companies?name={}", encoded(given)), 3, take).await?;
         match found.len() {
-            1 => Ok(found.pop()),
-            count => Err(no_company(given, count).into()),
+            // Two of a name may be told apart by nobody; that there is only one was not seen where the list goes on.
+            1 if seen == Scanned::Whole => Ok(found.pop()),
+            0 => Err(no_company(given, 0).into()),
+            _ => Err(no_company(given, 2).into()),
         }
     }
 
@@ -276,6 +291,13 @@ impl QontakCrm {
     }
 }
 
+/// What whoever wants this very record may have said.
+fn intents(name: &str, pipeline: &Pipeline, is_usual: bool) -> Vec<String> {
+    let named = catalog::record::intent(name, Some(&pipeline.name));
+    let unnamed = is_usual.then(|| catalog::record::intent(name, None));
+    [named].into_iter().chain(unnamed).collect()
+}
+
 fn ground<'a>(sheet: &'static Sheet, place: &'a Place, company: Option<(i64, String)>, session: &'a Session) -> Ground<'a> {
     Ground {
         sheet,
@@ -284,6 +306,7 @@ fn ground<'a>(sheet: &'static Sheet, place: &'a Place, company: Option<(i64, Str
         stage: &place.stage,
         company,
         reference_field: &session.access.options.reference_field,
+        sends_pipeline: sheet.sends_pipeline || session.access.options.send_ticket_pipeline,
     }
 }
 

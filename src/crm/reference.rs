@@ -13,6 +13,12 @@ pub fn reference(key: &[u8; 32], call: CallKey) -> String {
     text
 }
 
+/// Whether a text is such a mark, of whichever call.
+pub fn is_one(text: &str) -> bool {
+    let letters = text.strip_prefix("bh-").unwrap_or_default();
+    letters.len() == 16 && letters.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,7 +29,9 @@ mod tests {
         assert_eq!(one, reference(&[1; 32], CallKey([7; 16])));
         assert_ne!(one, reference(&[1; 32], CallKey([8; 16])));
         assert_ne!(one, reference(&[2; 32], CallKey([7; 16])));
-        let letters = one.strip_prefix("bh-").unwrap();
-        assert!(letters.len() == 16 && letters.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)), "{one}");
+        assert!(is_one(&one), "{one}");
+        for other in ["", "bh-", "bh-short", "bh-abcdefghijklmnop1", "BH-abcdefghijklmnop", "abcdefghijklmnop"] {
+            assert!(!is_one(other), "{other}");
+        }
     }
 }

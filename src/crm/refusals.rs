@@ -122,14 +122,25 @@ pub fn nothing_to_change(kind: RecordKind) -> Refusal {
 /// The customer has several; which one is meant?
 pub fn which(kind: RecordKind, choices: Vec<(String, String)>) -> Refusal {
     let kind = kind.as_str();
-    let message =
-        format!("This customer has more than one open {kind}. Say which one with `{kind}`; ask the customer if you do not know.");
+    let message = format!(
+        "This customer has more than one open {kind}, or may have. Say which one with `{kind}`; ask the customer if you do not know."
+    );
     let code = if kind == "deal" { "ambiguous_deal" } else { "ambiguous_ticket" };
     let mut refusal = Refusal::new(code, Next::FixAndRetry, message);
     let choices = choices.into_iter().take(MOST_CANDIDATES);
     refusal.candidates =
         choices.map(|(value, note)| Candidate { value, note: Some(shown_within(&note, LONGEST_CHOICE)) }).collect();
     refusal
+}
+
+/// There are more records than can be looked through: that one is not among those that were seen says nothing.
+pub fn not_found_among_many(kind: RecordKind) -> Refusal {
+    let kind = kind.as_str();
+    let message = format!(
+        "The CRM has too many {kind}s to look through them all, and this one was not among the newest. That does not mean that \
+         there is none: do not make another. Ask the customer for its number and give that as `{kind}`, or leave it to a colleague."
+    );
+    Refusal::new("not_found_among_many", Next::AskCustomer, message)
 }
 
 pub fn record_gone(kind: RecordKind) -> Refusal {
@@ -144,6 +155,15 @@ pub fn crm_refused(said: Option<String>) -> Refusal {
         None => "The CRM refused this and did not say why.".to_owned(),
     };
     Refusal::new("crm_refused", Next::FixAndRetry, message)
+}
+
+/// The CRM's "no" to what we fill in ourselves; the next try goes without.
+pub fn mark_refused(kind: RecordKind) -> Refusal {
+    let message = format!(
+        "The CRM refused a field that is filled in for you, none of yours. The {} was not made. Send the same call once more.",
+        kind.as_str()
+    );
+    Refusal::new("crm_refused", Next::RetryLater, message)
 }
 
 pub fn not_connected() -> Refusal {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
-use crate::outbound::{Class, Inner, Outcome as Sorted, backoff_ms, sort};
-use crate::room::Refusal;
+use crate::outbound::{CREDENTIALS_MS, Class, Inner, Outcome as Sorted, backoff_at, sort};
+use crate::room::tag::fold;
+use crate::room::{CompanyNo, Refusal};
 
 use super::QontakCrm;
 use super::answer;
@@ -16,26 +17,22 @@ use super::record;
 use super::refusals;
 use super::sheet::Sheet;
 use super::written::{Outcome, Written};
-use crate::outbound::Stop;
-
-/// When the CRM refused the token and there is no other: the way out lets a probe through about then.
-const CREDENTIALS_MS: i64 = 5_000;
 
 impl QontakCrm {
     pub(super) async fn send_part(&self, job: &EffectJob, part: &Part, permit: Permit) -> Result<Sent, Arc<str>> {
         let company = job.address.company;
         let written = Written::parse(&part.request)?;
-        let session = match self.session(company).await {
+        // The permit holds a slot.
+        let session = match self.session_at_once(company).await {
             Ok(session) => session,
-            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
-            Err(Stop::Refuse(refusal)) => return Ok(Sent::Refused(answer::refused(&refusal))),
+            Err(stop) => return Ok(stop.unsent()),
         };
         let Ok(mut leave) = permit.0.downcast::<Leave>() else { return Err("this permit is not the CRM's".into()) };
         if let Some(id) = leave.contact {
             return Ok(Sent::Done(PartDone { record: id.to_string(), answer: "{}".into() }));
         }
         let Some(slot) = leave.slot.take_if(|slot| slot.host() == session.api.host) else {
-            return Ok(not_done(0, false, "the company's CRM has moved"));
+            return Ok(Sent::not_done(0, false, "the company's CRM has moved"));
         };
         let request = self.request(&session, written.method(), &written.path, Some(written.body.get()));
         let reply = self.outbound.send(slot, request).await;
@@ -51,7 +48,9 @@ impl QontakCrm {
                 None => Sent::Doubtful { why: "the answer does not say which record it is".into() },
             },
             Sorted::Refused { status, body } => self.refused(job, part, status, envelope::message(&body)).await,
-            Sorted::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
+            Sorted::NotDone { after_ms, why } => {
+                Sent::not_done(after_ms.unwrap_or_else(|| backoff_at(2, self.clock.now())), true, why)
+            }
             Sorted::Credentials { status } => self.unauthorized(job, &session, status).await,
             Sorted::Ambiguous { why } => Sent::Doubtful { why: why.into() },
         })
@@ -86,12 +85,32 @@ impl QontakCrm {
             return Sent::Done(PartDone { record: String::new(), answer: "{}".into() });
         }
         if !job.plan.creates && matches!(status, 404 | 410) {
-            return Sent::Refused(answer::refused(&refusals::record_gone(sheet.kind)));
+            return Sent::refused(&refusals::record_gone(sheet.kind));
         }
         self.distrust_template(company, sheet).await;
         self.desk(company).forget_contact(&job.customer.handle);
-        let refusal: Refusal = refusals::crm_refused(said);
-        Sent::Refused(answer::refused(&refusal))
+        let refusal: Refusal = match self.is_about_mark(company, part, said.as_deref()) {
+            true => refusals::mark_refused(sheet.kind),
+            false => refusals::crm_refused(said),
+        };
+        Sent::refused(&refusal)
+    }
+
+    /// Whether the CRM's "no" is about our own reference, which no model has given; then others go without it for a while.
+    fn is_about_mark(&self, company: CompanyNo, part: &Part, said: Option<&str>) -> bool {
+        let desk = self.desk(company);
+        let (Some(mark), Some(said), Some(session)) = (&part.reference, said, desk.session()) else { return false };
+        let options = &session.access.options;
+        let is = said.contains(mark.as_str()) || fold(said).contains(&fold(&options.reference_field));
+        if is {
+            tracing::warn!(
+                event = "crm.mark_refused",
+                company = company.0,
+                "the CRM refused a record because of the field with our reference"
+            );
+            desk.goes_unmarked(self.clock.now().plus_ms(options.template_ttl_ms));
+        }
+        is
     }
 
     /// 401 and 403: nothing was done. A token that can be refreshed is, once.
@@ -100,14 +119,10 @@ impl QontakCrm {
         if status == 401
             && let Ok(Some(_)) = self.after_refusal(job.address.company, session).await
         {
-            return not_done(0, false, why);
+            return Sent::not_done(0, false, why);
         }
-        not_done(CREDENTIALS_MS, false, why)
+        Sent::not_done(CREDENTIALS_MS, false, why)
     }
-}
-
-fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
-    Sent::NotDone { after_ms, counts, why: why.into() }
 }
 
 /// A create must say which record it made; an update may answer with `meta` alone (qontak-api.md 1.3).

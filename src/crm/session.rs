@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Api, Body, Budget, Class, Credentials, Inner, Outcome, Request, TokenFile, sort};
+use crate::outbound::{
+    Api, Body, Budget, Class, Credentials, Inner, Outcome, Request, Step, Stop, TokenFile, attempt_timeout, sort,
+};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
 use super::desk::{Desk, Session};
 use super::refusals;
-use crate::outbound::{Step, Stop};
 
 /// How often a new pair is tried to be stored before it has to wait for the next occasion.
 const STORE_TRIES: u32 = 5;
@@ -88,7 +91,7 @@ impl QontakCrm {
             // Another token may be another organisation's, where nothing is as it was; our own refresh is not.
             let renewed = desk.pending().is_some_and(|(_, pair)| pair == session.access.secret);
             if !(renewed && former.api == session.api && former.access.options == session.access.options) {
-                desk.clear().await;
+                desk.clear();
             }
         }
         desk.sit(Some(Arc::clone(&session)));
@@ -107,26 +110,37 @@ impl QontakCrm {
     /// The CRM took our token.
     pub(super) fn accepted(&self, company: CompanyNo) {
         if let Some(desk) = self.desks.get(&company) {
-            desk.unproven.store(false, Ordering::Release);
+            desk.unproven.store(0, Ordering::Release);
         }
     }
 
     /// Single-flight: whoever waited for another's refresh takes over what that one got. `None`: there is nothing to refresh,
     /// or the CRM refuses it. `refused`: because of a 401, which helps only once.
     async fn refresh(&self, company: CompanyNo, used: &Session, refused: bool) -> Step<Option<Arc<Session>>> {
-        let desk = self.desk(company);
-        let _turn = desk.refreshing.lock().await;
-        let session = self.session(company).await?;
-        if session.access.version != used.access.version {
+        let turn = Arc::clone(&self.desk(company).refreshing).lock_owned().await;
+        let (crm, version) = (self.clone(), used.access.version);
+        // A task of its own: whoever asks may be dropped before the CRM answers, and by then the pair in the vault is spent.
+        let task = async move {
+            let _turn = turn;
+            crm.refreshed(company, version, refused).await
+        };
+        let task = task.in_current_span();
+        let task = match &self.runtime {
+            Some(runtime) => runtime.spawn(task),
+            None => tokio::spawn(task),
+        };
+        task.await.unwrap_or_else(|why| Err(Stop::later(1_000, format!("a refresh broke off: {why}"))))
+    }
+
+    async fn refreshed(&self, company: CompanyNo, version: i64, refused: bool) -> Step<Option<Arc<Session>>> {
+        let (desk, session) = (self.desk(company), self.session(company).await?);
+        if session.access.version != version {
             return Ok(Some(session));
         }
         let Credentials::Refreshable(file) = &session.credentials else { return Ok(None) };
-        if refused && desk.unproven.swap(true, Ordering::AcqRel) {
-            return Ok(None);
-        }
-        let version = session.access.version;
         let pair = match desk.pending() {
             Some((from, pair)) if from == version => pair,
+            _ if refused && desk.unproven.load(Ordering::Acquire) == version => return Ok(None),
             _ => match self.renew(company, &session, file).await? {
                 Renewal::Renewed(file) => file.to_secret(),
                 Renewal::Others(renewed) => return Ok(Some(renewed)),
@@ -143,11 +157,28 @@ impl QontakCrm {
         tracing::info!(event = "crm.token_refreshed", company = company.0);
         let renewed = self.session(company).await?;
         desk.set_pending(None);
+        if refused {
+            // Only now: a refresh that failed must not keep the next 401 from trying again.
+            desk.unproven.store(renewed.access.version, Ordering::Release);
+        }
         // A token that is short-lived from the start is not "near its end" all its life.
         let now = self.clock.now();
         let half_ms = renewed.credentials.ends_at().map_or(0, |end| end.ms_since(now) / 2);
         desk.rest_until.store(now.plus_ms(half_ms).0, Ordering::Release);
         Ok(Some(renewed))
+    }
+
+    /// Waits until no token is being refreshed, at most so long: a process that ends before loses the pair it asked for.
+    pub async fn refreshes_end(&self, within: Duration) {
+        let desks: Vec<Arc<Desk>> = self.desks.iter().map(|desk| Arc::clone(desk.value())).collect();
+        let all = async {
+            for desk in desks {
+                drop(desk.refreshing.lock().await);
+            }
+        };
+        if tokio::time::timeout(within, all).await.is_err() {
+            tracing::warn!(event = "crm.refresh_cut", "a token was still being refreshed; its new pair may be lost");
+        }
     }
 
     async fn store(&self, company: CompanyNo, version: i64, pair: &Secret) -> Step<()> {
@@ -202,7 +233,7 @@ impl QontakCrm {
             url: format!("{}{}", session.api.host, session.api.token_path),
             headers: vec![("accept", Secret::new("application/json".into()))],
             body: Some(Body::Bytes("application/x-www-form-urlencoded", file.refresh_form())),
-            timeout: timeout(session),
+            timeout: attempt_timeout(session.access.options.attempt_timeout_ms),
             writes: true,
         };
         let now = self.clock.now();
@@ -233,7 +264,9 @@ impl QontakCrm {
 
 /// Time enough for one attempt and for storing what it brought.
 fn claim_ms(session: &Session) -> i64 {
-    i64::try_from(timeout(session).as_millis()).unwrap_or(i64::MAX).saturating_add(CLAIM_SPARE_MS)
+    i64::try_from(attempt_timeout(session.access.options.attempt_timeout_ms).as_millis())
+        .unwrap_or(i64::MAX)
+        .saturating_add(CLAIM_SPARE_MS)
 }
 
 /// Where the CRM's resources begin (qontak-api.md 1.1).
@@ -242,9 +275,4 @@ const fn mount(dialect: CrmDialect) -> &'static str {
         CrmDialect::Bearer => "/api/v3.1",
         CrmDialect::Gateway => "/qontak/crm",
     }
-}
-
-/// Of one attempt.
-pub(super) fn timeout(session: &Session) -> Duration {
-    Duration::from_millis(session.access.options.attempt_timeout_ms.clamp(100, 600_000).unsigned_abs())
 }

@@ -33,6 +33,16 @@ pub struct Standard {
     pub kind: Kind,
 }
 
+/// The one argument that only a change takes (qontak-api.md 3.1, 3.2).
+const LOST_REASON: &str = "lost_reason";
+
+impl Standard {
+    /// What a call of this kind gives it as.
+    pub fn argument_of(&self, creates: bool) -> Option<&'static str> {
+        self.argument.filter(|argument| !(creates && *argument == LOST_REASON))
+    }
+}
+
 const fn field(argument: &'static str, key: &'static str, shown: &'static str, kind: Kind) -> Standard {
     Standard { argument: Some(argument), key, shown, kind }
 }
@@ -68,7 +78,7 @@ pub static DEAL: Sheet = Sheet {
         field("owner", "creator_id", "creator_name", Kind::Person),
         field("source", "crm_source_id", "crm_source_name", Kind::Choice),
         field("priority", "crm_priority_id", "crm_priority_name", Kind::Choice),
-        Standard { argument: None, key: "crm_lost_reason_id", shown: "crm_lost_reason_name", kind: Kind::Choice },
+        field(LOST_REASON, "crm_lost_reason_id", "crm_lost_reason_name", Kind::Choice),
         field("company", "crm_company_id", "crm_company_name", Kind::Company),
     ],
     pipeline: ("crm_pipeline_id", "crm_pipeline_name"),
@@ -177,6 +187,7 @@ impl Wishes {
             ("owner", fields.owner.as_ref()),
             ("source", fields.source.as_ref()),
             ("priority", fields.priority.as_ref()),
+            (LOST_REASON, fields.lost_reason.as_ref()),
         ];
         let mut values = given(texts);
         values.extend(fields.amount.map(|amount| ("amount", Wish::Amount(amount))));

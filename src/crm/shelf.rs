@@ -35,7 +35,10 @@ impl QontakCrm {
         let desk = self.desk(company);
         let mut shelf = shelf(&desk, sheet).lock().await;
         let (now, ttl_ms) = (self.clock.now(), session.access.options.template_ttl_ms);
-        let holds = |shelved: &&Shelved| not_before.is_none_or(|at| shelved.at >= at) && now.ms_since(shelved.at) < ttl_ms;
+        let era = desk.era();
+        let holds = |shelved: &&Shelved| {
+            shelved.era == era && not_before.is_none_or(|at| shelved.at >= at) && now.ms_since(shelved.at) < ttl_ms
+        };
         if let Some(shelved) = shelf.as_ref().filter(holds) {
             return Ok(shelved.clone());
         }
@@ -48,11 +51,11 @@ impl QontakCrm {
                 rows.push(Value::Object(row.clone()));
                 true
             };
-            self.scan(company, "/pipelines", PIPELINE_PAGES, take).await?;
+            self.scan(company, "/pipelines", PIPELINE_PAGES, take).await?.is_whole()?;
             rows
         };
         let template = Template { fields: template::fields(&fields), pipelines: template::pipelines(&pipelines) };
-        let shelved = Shelved { template: Arc::new(template), at: now };
+        let shelved = Shelved { template: Arc::new(template), at: now, era };
         *shelf = Some(shelved.clone());
         Ok(shelved)
     }
@@ -82,7 +85,7 @@ impl QontakCrm {
         let desk = self.desk(company);
         let mut shelf = shelf(&desk, sheet).lock().await;
         // Somebody else may have read them while we waited.
-        let mut newest = shelf.clone().filter(|other| other.at >= shelved.at).unwrap_or(shelved);
+        let mut newest = shelf.clone().filter(|other| other.era == shelved.era && other.at >= shelved.at).unwrap_or(shelved);
         if !lacks(&newest) {
             return Ok(newest);
         }

@@ -62,9 +62,10 @@ impl QontakCrm {
             }
             !is_it
         };
-        self.scan(company, "/tickets", TICKET_PAGES, take).await?;
+        let whole = self.scan(company, "/tickets", TICKET_PAGES, take).await?.is_whole()?;
         match id {
             Some(id) => Ok(self.record(company, sheet, &id.to_string()).await?.filter(theirs)),
+            None if !whole => Err(refusals::not_found_among_many(sheet.kind).into()),
             None => Ok(None),
         }
     }
@@ -82,22 +83,33 @@ impl QontakCrm {
             // The list has no filter (qontak-api.md 1.4).
             RecordKind::Ticket => ("/tickets".to_owned(), TICKET_PAGES),
         };
-        let mut open: Vec<Record> = vec![];
+        let (mut open, mut unsaid): (Vec<Record>, Vec<i64>) = (vec![], vec![]);
         let take = |row: &Record| {
-            if record::ids(row, "crm_lead_ids").contains(&contact) && is_open(sheet, &shelved.template, row) {
-                open.push(row.clone());
+            if is_open(sheet, &shelved.template, row) {
+                // A list need not show whose a record is.
+                if !row.contains_key("crm_lead_ids") {
+                    unsaid.extend(record::int_of(row, "id"));
+                } else if record::ids(row, "crm_lead_ids").contains(&contact) {
+                    open.push(row.clone());
+                }
             }
-            open.len() < MOST_OPEN
+            open.len() < MOST_OPEN && unsaid.len() < MOST_OPEN
         };
-        self.scan(company, &path, pages, take).await?;
+        let mut whole = self.scan(company, &path, pages, take).await?.is_whole()?;
+        whole &= unsaid.len() < MOST_OPEN;
+        for id in unsaid {
+            let read = self.record(company, sheet, &id.to_string()).await?;
+            open.extend(read.filter(|read| record::ids(read, "crm_lead_ids").contains(&contact)));
+        }
         match open.as_slice() {
-            [] => Err(refusals::nothing_to_change(sheet.kind).into()),
-            [row] => {
+            [] if whole => Err(refusals::nothing_to_change(sheet.kind).into()),
+            [] => Err(refusals::not_found_among_many(sheet.kind).into()),
+            [row] if whole => {
                 let id = record::int_of(row, "id").unwrap_or_default();
                 let read = self.record(company, sheet, &id.to_string()).await?;
                 read.ok_or_else(|| refusals::nothing_to_change(sheet.kind).into())
             }
-            several => Err(refusals::which(sheet.kind, several.iter().map(|row| choice(sheet, row)).collect()).into()),
+            some => Err(refusals::which(sheet.kind, some.iter().map(|row| choice(sheet, row)).collect()).into()),
         }
     }
 }

@@ -4,30 +4,52 @@
 use std::time::Duration;
 
 use crate::actors::outside::{CrmDialect, Secret};
-use crate::outbound::{Ask, Body, Class, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{
+    Ask, Body, CREDENTIALS_MS, Class, Inner, Outcome, Reply, Request, Step, Stop, attempt_timeout, backoff_at, sort, was_too_long,
+};
 use crate::room::CompanyNo;
 
 use super::QontakCrm;
-use super::desk::Session;
+use super::desk::{MOST_PER_PAGE, Session};
 use super::envelope::Envelope;
-use super::session::timeout;
-use crate::outbound::{Step, Stop};
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;
 /// A longer wait than this is the lane's, not ours.
 const LONGEST_WAIT_MS: i64 = 2_000;
-/// When the CRM refused the token: the way out lets a probe through about then.
-const CREDENTIALS_MS: i64 = 5_000;
 
 /// What a read came to.
 #[derive(Debug)]
 pub enum Reading {
     Found(Envelope),
+    /// The answer is longer than is read.
+    TooLong,
     /// 404, 422, …: asked again it would say the same.
     Refused {
         status: u16,
     },
+}
+
+/// How much of a list was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// All that was wanted: to its end, or to where `take` had enough.
+    Whole,
+    /// It goes on.
+    Partly,
+    /// There is no such list (404). The vendor says so of single records only (qontak-api.md 1.3).
+    Nowhere,
+}
+
+impl Scanned {
+    /// Whether what was not seen in it is not there. A list that is not there is no empty list: nothing is known then.
+    pub fn is_whole(self) -> Step<bool> {
+        match self {
+            Self::Whole => Ok(true),
+            Self::Partly => Ok(false),
+            Self::Nowhere => Err(Stop::later(LONGEST_WAIT_MS, "a list was refused with 404")),
+        }
+    }
 }
 
 impl Reading {
@@ -35,6 +57,7 @@ impl Reading {
     pub fn found(self) -> Step<Option<Envelope>> {
         match self {
             Self::Found(envelope) => Ok(Some(envelope)),
+            Self::TooLong => Err(Stop::later(LONGEST_WAIT_MS, "an answer was too long")),
             Self::Refused { status: 404 | 410 } => Ok(None),
             Self::Refused { status } => Err(Stop::later(LONGEST_WAIT_MS, format!("a read was refused with {status}"))),
         }
@@ -58,7 +81,12 @@ impl QontakCrm {
             }
             let (after_ms, why) = match outcome {
                 Outcome::Success { body } => match Envelope::parse(&body) {
-                    Some(envelope) => return Ok(Reading::Found(envelope)),
+                    Some(envelope) => {
+                        if let Some(at) = envelope.said_at() {
+                            self.desk(company).heard_clock(at - self.clock.now().0);
+                        }
+                        return Ok(Reading::Found(envelope));
+                    }
                     None => (None, "an answer cannot be read".to_owned()),
                 },
                 Outcome::Refused { status, .. } => return Ok(Reading::Refused { status }),
@@ -69,10 +97,11 @@ impl QontakCrm {
                     }
                     return Err(Stop::later(CREDENTIALS_MS, format!("the CRM refuses the token ({status})")));
                 }
+                Outcome::NotDone { why, .. } if was_too_long(&why) => return Ok(Reading::TooLong),
                 Outcome::NotDone { after_ms, why } => (after_ms, why),
                 Outcome::Ambiguous { why } => (None, why),
             };
-            let wait_ms = after_ms.unwrap_or(0).max(backoff_ms(repeats, self.chance()));
+            let wait_ms = after_ms.unwrap_or(0).max(backoff_at(repeats, self.clock.now()));
             if repeats == READ_REPEATS || wait_ms > LONGEST_WAIT_MS {
                 return Err(Stop::later(wait_ms.max(250), why));
             }
@@ -81,32 +110,44 @@ impl QontakCrm {
         }
     }
 
-    /// Reads a list page by page, until `take` has enough (`false`), the list ends, or `most` pages were read. Whether it ended.
+    /// Reads a list page by page, until `take` has enough (`false`), the list ends, or as many rows as `most` full pages hold were
+    /// seen.
     pub(super) async fn scan(
         &self,
         company: CompanyNo,
         path: &str,
         most: i64,
         mut take: impl FnMut(&super::record::Record) -> bool,
-    ) -> Step<bool> {
-        const PER_PAGE: usize = 100;
+    ) -> Step<Scanned> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        for page in 1..=most {
-            let asked = format!("{path}{joint}page={page}&per_page={PER_PAGE}");
-            let Some(envelope) = self.read(company, &asked).await?.found()? else { return Ok(true) };
+        let (desk, mut seen) = (self.desk(company), 0);
+        while seen < most * MOST_PER_PAGE {
+            let per_page = desk.per_page();
+            let asked = format!("{path}{joint}page={}&per_page={per_page}", seen / per_page + 1);
+            let envelope = match self.read(company, &asked).await? {
+                // Rows may be long: asked for fewer, the CRM gives a shorter answer.
+                Reading::TooLong if desk.asks_for_fewer(per_page) => continue,
+                reading => reading.found()?,
+            };
+            let Some(envelope) = envelope else {
+                // Behind a full page it may be how the list ends, and may not.
+                return Ok(if seen == 0 { Scanned::Nowhere } else { Scanned::Partly });
+            };
             let Some(rows) = envelope.rows() else {
                 return Err(Stop::later(LONGEST_WAIT_MS, "a list came without its rows"));
             };
             if !rows.iter().filter_map(serde_json::Value::as_object).all(&mut take) {
-                return Ok(true);
+                return Ok(Scanned::Whole);
             }
+            seen += per_page;
             // Without counters an unfilled page is the last; the CRM may give fewer a page than were asked for.
-            let last = envelope.total_pages().map_or(rows.len() < PER_PAGE, |pages| page >= pages);
+            let unfilled = i64::try_from(rows.len()).is_ok_and(|rows| rows < per_page);
+            let last = envelope.total_pages().map_or(unfilled, |pages| seen / per_page >= pages);
             if rows.is_empty() || last {
-                return Ok(true);
+                return Ok(Scanned::Whole);
             }
         }
-        Ok(false)
+        Ok(Scanned::Partly)
     }
 
     /// A request in the company's dialect. `body` is JSON.
@@ -122,7 +163,7 @@ impl QontakCrm {
             url: format!("{}{target}", session.api.host),
             headers,
             body: body.map(|body| Body::Bytes("application/json", body.as_bytes().to_vec())),
-            timeout: timeout(session),
+            timeout: attempt_timeout(session.access.options.attempt_timeout_ms),
             writes: method != "GET",
         }
     }
@@ -136,12 +177,6 @@ impl QontakCrm {
         if let Some(status) = Envelope::parse(&answer.body).and_then(|envelope| envelope.inner_status()).filter(|s| *s >= 300) {
             self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
         }
-    }
-
-    /// 0 to 1, for jitter: the clock's last digits are chance enough to spread repeats.
-    pub(super) fn chance(&self) -> f64 {
-        let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
-        f64::from(us) / 9_973.0
     }
 }
 

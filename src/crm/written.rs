@@ -27,6 +27,9 @@ pub struct Written {
     pub view: Record,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Other intents that would have made the same record (`Link::also`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// The contact the new record is linked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<i64>,

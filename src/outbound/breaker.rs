@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 /// First wait before a probe (5 s); doubles with each that fails.
 const FIRST_WAIT_US: i64 = 5_000_000;
+/// When credentials were refused, whoever waits for others asks again after this time: a probe is let through about then.
+pub const CREDENTIALS_MS: i64 = FIRST_WAIT_US / 1_000;
 const LONGEST_WAIT_US: i64 = 60_000_000;
 /// A circuit judges by the last so many attempts …
 const WINDOW_CALLS: usize = 20;

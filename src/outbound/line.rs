@@ -1,18 +1,61 @@
-//! Who waits for one host on behalf of one company, and who is next: first come, first served among those whose class may pass.
-//! Pure but for the bells that wake waiters. Time is an argument, in microseconds.
+//! Who waits for one host on behalf of one company, and who is next: by rank, and by arrival within one, among those whose class
+//! may pass. This is the only queue: credentials, circuit, bucket and a place on the wire are all had at once or not at all, so
+//! that nobody holds one of them while waiting for another. Pure but for the bells that wake waiters. Time is an argument, in microseconds.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::actors::outside::{Errand, Stage};
+
 use super::breaker::{Circuit, Gate, Health, Pass, Turn, Way};
 use super::retry_budget::RetryBudget;
 use super::token_bucket::TokenBucket;
 use super::wire::{Ask, Budget, Class};
 
+/// Requests on their way at once.
+const AT_ONCE: u32 = 16;
+/// Of one class: slow reads leave places for writes.
+const AT_ONCE_OF_CLASS: u32 = 12;
+
+/// Who goes first; the smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    kind: Kind,
+    /// When the effect was asked for, in microseconds, and which it is.
+    effect: (i64, [u8; 16]),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// What mends the credentials mends it for all.
+    Token,
+    /// The second of two requests that belong together.
+    Ahead,
+    /// Of an effect whose part is named or in doubt: what it has asked so far would else be for nothing.
+    UnderWay,
+    /// For nobody's effect.
+    Apart,
+    Planning,
+}
+
+impl Rank {
+    pub fn of(class: Class, ask: Ask, errand: Option<&Errand>) -> Self {
+        let kind = match (class, ask, errand.map(|errand| errand.stage)) {
+            (Class::Token, ..) => Kind::Token,
+            (_, Ask::Ahead, _) => Kind::Ahead,
+            (_, _, Some(Stage::UnderWay)) => Kind::UnderWay,
+            (_, _, None) => Kind::Apart,
+            (_, _, Some(Stage::Planning)) => Kind::Planning,
+        };
+        Self { kind, effect: errand.map_or((0, [0; 16]), |errand| (errand.since.0, errand.effect.0)) }
+    }
+}
+
 struct Waiter {
     id: u64,
+    rank: Rank,
     class: Class,
     ask: Ask,
     since: i64,
@@ -72,10 +115,13 @@ pub struct Line {
     pub gate: Gate,
     retries: RetryBudget,
     circuits: [Circuit; 3],
+    /// By rank, then by arrival.
     queue: VecDeque<Waiter>,
     next_id: u64,
-    /// The bucket's promise to whoever is first.
-    reserved: Option<i64>,
+    /// Granted and not over, by class.
+    out: [u32; 3],
+    /// The bucket has reserved one for whoever is first.
+    reserved: bool,
     pub throttled: u64,
     /// Requests that were asked again.
     pub repeats: u64,
@@ -93,7 +139,8 @@ impl Line {
             circuits: [Circuit::new(), Circuit::new(), Circuit::new()],
             queue: VecDeque::new(),
             next_id: 0,
-            reserved: None,
+            out: [0; 3],
+            reserved: false,
             throttled: 0,
             repeats: 0,
             attempts: BTreeMap::new(),
@@ -106,15 +153,12 @@ impl Line {
     }
 
     /// Takes a place; `leave` it, or `step` until `Go`.
-    pub fn join(&mut self, class: Class, ask: Ask, bell: Arc<Notify>, now: i64) -> u64 {
+    pub fn join(&mut self, class: Class, ask: Ask, rank: Rank, bell: Arc<Notify>, now: i64) -> u64 {
         self.next_id += 1;
         self.asked_at[class as usize] = now;
-        let waiter = Waiter { id: self.next_id, class, ask, since: now, bell };
-        if ask == Ask::Ahead {
-            self.queue.push_front(waiter)
-        } else {
-            self.queue.push_back(waiter)
-        }
+        let waiter = Waiter { id: self.next_id, rank, class, ask, since: now, bell };
+        let place = self.queue.partition_point(|other| other.rank <= rank);
+        self.queue.insert(place, waiter);
         self.next_id
     }
 
@@ -139,10 +183,17 @@ impl Line {
         }
     }
 
+    /// Whether there is a place on the wire.
+    fn has_place(&self, class: Class) -> bool {
+        class == Class::Token || self.out[class as usize] < AT_ONCE_OF_CLASS && self.out.iter().sum::<u32>() < AT_ONCE
+    }
+
     /// When the way of a waiter is free, as far as anybody can tell; a repeat's may not be before its budget allows it.
     fn way_of(&self, ways: &[Way; 3], (class, ask): (Class, Ask), now: i64) -> Way {
         let may_at = if ask == Ask::Again { self.retries.may_at(now) } else { now };
         match ways[class as usize] {
+            // The bell rings when one comes back.
+            _ if !self.has_place(class) => Way::Probing,
             Way::Free if may_at > now => Way::At(may_at),
             Way::At(at) => Way::At(at.max(may_at)),
             way => way,
@@ -158,11 +209,11 @@ impl Line {
         if let Some(place) = next
             && self.queue[place].id == id
         {
-            let at = *self.reserved.get_or_insert_with(|| self.bucket.reserve(now));
-            if at > now {
+            let at = if self.reserved { self.bucket.due(now) } else { self.bucket.reserve(now) };
+            self.reserved = at > now;
+            if self.reserved {
                 return Step::Until(at);
             }
-            self.reserved = None;
             let Waiter { class, ask, .. } = self.queue[place];
             self.queue.remove(place);
             match ask {
@@ -173,6 +224,7 @@ impl Line {
                 }
                 Ask::Ahead => {}
             }
+            self.out[class as usize] += 1;
             let gate = (class != Class::Token).then(|| self.gate.enter());
             let grant = Grant { class, circuit: self.circuits[class as usize].enter(), gate };
             self.ring();
@@ -203,23 +255,25 @@ impl Line {
 
     /// The bucket changed under a reservation: whoever is next reserves anew.
     fn reserve_anew(&mut self, now: i64) {
-        if self.reserved.take().is_some() {
+        self.free_reservation(now);
+        self.ring();
+    }
+
+    fn free_reservation(&mut self, now: i64) {
+        if std::mem::take(&mut self.reserved) {
             self.bucket.give_back(now);
         }
-        self.ring();
     }
 
     /// Nobody is there for whom something could be reserved.
     fn settle_reservation(&mut self, now: i64) {
-        if self.queue.is_empty() && self.reserved.take().is_some() {
-            self.bucket.give_back(now);
+        if self.queue.is_empty() {
+            self.free_reservation(now);
         }
     }
 
     pub fn set_budget(&mut self, budget: Budget, now: i64) {
-        if self.reserved.take().is_some() {
-            self.bucket.give_back(now);
-        }
+        self.free_reservation(now);
         self.bucket.set(budget, now);
         self.retries.set(budget);
         self.ring();
@@ -231,13 +285,24 @@ impl Line {
         self.lost_sight(grant, now);
     }
 
+    /// Whether a granted request may leave now: not in a pause that the server has asked for since.
+    pub fn may_leave(&self, now: i64) -> bool {
+        !self.bucket.is_paused(now)
+    }
+
     /// A granted request leaves.
     pub fn sent(&mut self, now: i64) {
         self.bucket.sent(now);
     }
 
+    fn is_back(&mut self, class: Class) {
+        let out = &mut self.out[class as usize];
+        *out = out.saturating_sub(1);
+    }
+
     /// Nobody will say what became of it (its sender is gone).
     pub fn lost_sight(&mut self, grant: Grant, now: i64) {
+        self.is_back(grant.class);
         self.circuits[grant.class as usize].release(grant.circuit, now);
         if let Some(pass) = grant.gate {
             self.gate.release(pass, now);
@@ -248,6 +313,7 @@ impl Line {
     /// What was sent is back, or certainly never will be.
     pub fn landed(&mut self, grant: Grant, shown: &Shown, now: i64) -> Turned {
         *self.attempts.entry(shown.outcome).or_default() += 1;
+        self.is_back(grant.class);
         let circuit = self.circuits[grant.class as usize].heard(grant.circuit, shown.health, now);
         if let Some(pass) = grant.gate {
             match shown.outcome {
@@ -310,6 +376,6 @@ impl Line {
 
     /// Since when the one that waits longest waits.
     pub fn oldest(&self) -> Option<i64> {
-        self.queue.front().map(|waiter| waiter.since)
+        self.queue.iter().map(|waiter| waiter.since).min()
     }
 }

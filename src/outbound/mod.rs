@@ -5,6 +5,7 @@
 
 mod address;
 mod breaker;
+mod check;
 mod client;
 mod credentials;
 mod fetch;
@@ -30,7 +31,7 @@ use dashmap::DashMap;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use crate::actors::outside::LineView;
+use crate::actors::outside::{Errand, LineView};
 use crate::room::CompanyNo;
 use crate::telemetry;
 
@@ -40,14 +41,17 @@ use line::{Shown, Wishes};
 use slot::{Flight, Lane};
 
 pub use address::{Api, encoded};
+pub use breaker::CREDENTIALS_MS;
+pub use check::{CheckProblem, System, look_at};
+pub use client::was_too_long;
 pub use credentials::{Credentials, TokenFile};
 pub use fetch::{Fetcher, Incoming, NotFetched, Wish};
 pub use form::{form_of, told_name};
-pub use outcome::{Forbidden, Inner, Outcome, backoff_ms, sort, sort_as};
+pub use outcome::{Forbidden, Inner, Outcome, backoff_at, sort, sort_as};
 pub use reach::{Blocked, Reach};
 pub use slot::Slot;
 pub use stop::{Step, Stop};
-pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request};
+pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request, attempt_timeout};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.
 #[derive(Clone)]
@@ -92,19 +96,22 @@ impl Outbound {
         lane.line().set_budget(budget, now);
     }
 
-    /// Waits until the company may send one request of this class to `host`: for its credentials, the circuit and the token
-    /// bucket, first come, first served. However long that takes; drop it to give up. A host without a budget has the default one.
-    /// Whoever holds a slot must not wait for another of the same host: the first may be the probe that the second waits for.
+    /// Waits until the company may send one request of this class to `host`: for its credentials, the circuit, the token bucket and
+    /// a place on the wire, those first whose effects are further along or older (`Errand`). However long that takes, but not
+    /// longer than the errand is worth it: then the slot is void. A host without a budget has the default one. Whoever holds a
+    /// slot must not wait for another of the same host, nor for anybody who does: the first may be the probe, or the last of the
+    /// burst, that the second waits for.
     pub async fn slot(&self, company: CompanyNo, host: &str, class: Class) -> Slot {
         self.slot_as(company, host, class, Ask::First).await
     }
 
     /// As `slot`, with another place among those who wait.
     pub async fn slot_as(&self, company: CompanyNo, host: &str, class: Class, ask: Ask) -> Slot {
-        self.lane(company, host, Budget::default()).slot(class, ask).await
+        self.lane(company, host, Budget::default()).slot(class, ask, Errand::current()).await
     }
 
-    /// Sends the request, once. The URL must be of the slot's host. Feeds circuit, bucket and gate with what came of it.
+    /// Sends the request, once, unless its time is over by now. The URL must be of the slot's host. Feeds circuit, bucket and gate
+    /// with what came of it.
     pub async fn send(&self, slot: Slot, request: Request) -> Reply {
         let class = slot.class();
         let (method, writes) = (request.method, request.writes);
@@ -122,7 +129,14 @@ impl Outbound {
                 // The slot goes back unused: this says nothing of the server.
                 Err(why) => return Reply::NotSent { why },
             };
-            let flight = slot.depart();
+            // Right before the first byte: whatever was awaited since the slot was had, or since a mark was made, may have been long.
+            if class != Class::Token && Errand::current().is_some_and(|errand| errand.is_over()) {
+                return Reply::NotSent { why: "its time was over before it could leave".into() };
+            }
+            let flight = match slot.depart() {
+                Ok(flight) => flight,
+                Err(why) => return Reply::NotSent { why: why.into() },
+            };
             let begun = Instant::now();
             let attempt = client::attempt(&self.shared.client, ready).await;
             landed(flight, class, self.shared.forbidden, &attempt, begun.elapsed());

@@ -2,6 +2,7 @@
 //! may decide from a status whether something happened over there.
 
 use super::wire::{Answer, Reply};
+use crate::room::Timestamp;
 
 /// What one attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,6 +179,12 @@ fn unclear(writes: bool, after_ms: Option<i64>, why: String) -> Outcome {
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.is_empty() || essence == "application/json" || essence.ends_with("+json") || essence == "text/json"
+}
+
+/// [`backoff_ms`] by the clock's last digits, which are chance enough to spread repeats.
+pub fn backoff_at(attempt: u32, now: Timestamp) -> i64 {
+    const MICROSECONDS: i64 = 9_973;
+    backoff_ms(attempt, now.0.rem_euclid(MICROSECONDS) as f64 / MICROSECONDS as f64)
 }
 
 /// How long to wait before try `attempt` (0: the first retry), with full jitter: `chance` in 0..1 of the bound, which doubles from

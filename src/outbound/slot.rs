@@ -2,15 +2,22 @@
 //! request that left. The lock is held for one look, never while something waits, and no two companies share one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use crate::actors::outside::Errand;
 use crate::telemetry;
 
 use super::breaker::Turn;
-use super::line::{Grant, Line, Shown, Step, Turned};
+use super::line::{Grant, Line, Rank, Shown, Step, Turned};
 use super::wire::{Ask, Budget, Class};
+
+/// Who waits looks at the wall's clock at least so often: it may jump, and an errand goes by it.
+const LONGEST_NAP: Duration = Duration::from_secs(5);
+/// One that goes by no clock.
+const LONG: Duration = Duration::from_secs(3_600);
 
 pub struct Lane {
     /// scheme://host:port
@@ -37,32 +44,49 @@ impl Lane {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the right to send one request.
-    pub async fn slot(self: Arc<Self>, class: Class, ask: Ask) -> Slot {
-        let place = Place::take(&self, class, ask);
+    /// Waits for the right to send one request, no longer than the errand is worth it: then the slot is void. A token is no
+    /// errand's alone and is waited for.
+    pub async fn slot(self: Arc<Self>, class: Class, ask: Ask, errand: Option<Arc<Errand>>) -> Slot {
+        let place = Place::take(&self, class, ask, Rank::of(class, ask, errand.as_deref()));
+        let errand = errand.filter(|_| class != Class::Token);
         let begun = Instant::now();
         loop {
-            let step = {
-                let now = self.now();
-                self.line().step(place.id, now)
+            if errand.as_ref().is_some_and(|errand| errand.is_over()) {
+                drop(place);
+                return Slot { lane: self, grant: None };
+            }
+            let now = self.now();
+            let (step, share) = {
+                let mut line = self.line();
+                (line.step(place.id, now), line.bucket.level(now) / f64::from(line.bucket.burst()))
             };
-            match step {
+            let wake = match step {
                 Step::Go(grant) => {
+                    metrics::histogram!(telemetry::OUTBOUND_BUCKET_LEVEL).record(share);
                     metrics::histogram!(telemetry::OUTBOUND_WAIT_DURATION).record(begun.elapsed());
                     if ask == Ask::Again {
                         metrics::counter!(telemetry::OUTBOUND_REPEATS, "class" => class.as_str()).increment(1);
                     }
+                    if let Some(errand) = errand {
+                        errand.begin();
+                    }
                     drop(place);
                     return Slot { lane: self, grant: Some(grant) };
                 }
-                Step::Until(at) => {
-                    let instant = self.started + Duration::from_micros(at.unsigned_abs());
-                    tokio::select! {
-                        () = tokio::time::sleep_until(instant.into()) => {}
-                        () = place.bell.notified() => {}
-                    }
+                Step::Until(at) => self.started + Duration::from_micros(at.unsigned_abs()),
+                Step::Parked => Instant::now() + LONG,
+            };
+            // What the line said holds until the bell or the time, however often the clock is looked at meanwhile.
+            loop {
+                let nap = errand.as_ref().map_or(LONG, |errand| errand.left().min(LONGEST_NAP));
+                let nap = Instant::now() + nap;
+                tokio::select! {
+                    () = tokio::time::sleep_until(wake.min(nap)) => {}
+                    () = place.bell.notified() => break,
                 }
-                Step::Parked => place.bell.notified().await,
+                if wake <= nap || errand.as_ref().is_some_and(|errand| errand.is_over()) {
+                    break;
+                }
             }
         }
     }
@@ -106,10 +130,10 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn take(lane: &'a Lane, class: Class, ask: Ask) -> Self {
+    fn take(lane: &'a Lane, class: Class, ask: Ask, rank: Rank) -> Self {
         let bell = Arc::new(Notify::new());
         let now = lane.now();
-        let id = lane.line().join(class, ask, Arc::clone(&bell), now);
+        let id = lane.line().join(class, ask, rank, Arc::clone(&bell), now);
         metrics::gauge!(telemetry::OUTBOUND_WAITING).increment(1.0);
         Self { lane, id, bell }
     }
@@ -124,10 +148,10 @@ impl Drop for Place<'_> {
 }
 
 /// The right to send one request now. To be used soon or dropped: what is held here, the company cannot send. Dropping it costs
-/// nothing.
+/// nothing. A void one sends nothing.
 pub struct Slot {
     lane: Arc<Lane>,
-    /// Empty once it is under way.
+    /// Empty once it is under way, and of a void slot.
     grant: Option<Grant>,
 }
 
@@ -141,14 +165,25 @@ impl Slot {
         self.grant.map_or(Class::Read, |grant| grant.class)
     }
 
-    /// From here on a request is on its way.
-    pub fn depart(mut self) -> Flight {
-        let left_at = self.lane.now();
-        let grant = self.grant.take();
-        if grant.is_some() {
-            self.lane.line().sent(left_at);
+    /// Its errand's time was over before its turn came.
+    pub fn is_void(&self) -> bool {
+        self.grant.is_none()
+    }
+
+    /// From here on a request is on its way. `Err`: why nothing may leave by this slot.
+    pub fn depart(mut self) -> Result<Flight, &'static str> {
+        if self.is_void() {
+            return Err("its time was over before its turn came");
         }
-        Flight { lane: Arc::clone(&self.lane), grant, left_at }
+        let left_at = self.lane.now();
+        {
+            let mut line = self.lane.line();
+            if !line.may_leave(left_at) {
+                return Err("the server has asked for a pause meanwhile");
+            }
+            line.sent(left_at);
+        }
+        Ok(Flight { grant: self.grant.take(), lane: Arc::clone(&self.lane), left_at })
     }
 }
 

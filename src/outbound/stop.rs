@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actors::outside::Planned;
+use crate::actors::outside::{Planned, Sent};
 use crate::room::{CallStatus, Refusal, Settlement};
 
 #[derive(Debug)]
@@ -27,6 +27,14 @@ impl Stop {
         match self {
             Self::Refuse(refusal) => Planned::End(Settlement::error(CallStatus::Refused, &refusal)),
             Self::Later { after_ms, why } => Planned::Later { after_ms, why },
+        }
+    }
+
+    /// Said instead of sending: it uses up no attempt.
+    pub fn unsent(self) -> Sent {
+        match self {
+            Self::Refuse(refusal) => Sent::refused(&refusal),
+            Self::Later { after_ms, why } => Sent::not_done(after_ms, false, why),
         }
     }
 }

@@ -13,6 +13,8 @@ const LATENESS: f64 = 20_000.0;
 const SLOWEST: f64 = 1.0 / 16.0;
 /// Each other answer gives back this share of the budget (additive increase).
 const REGAINED: f64 = 0.02;
+/// Tokens that are as good as none: of sums of fractions something is always missing.
+const ROUNDING: f64 = 1e-9;
 /// The limit per minute lets this many leave at once, if `burst` is not more.
 const MINUTE_BURST: u32 = 10;
 
@@ -24,7 +26,7 @@ struct Limit {
     level: f64,
 }
 
-/// **Invariant:** in any window w at most `rate * w + burst` requests leave, for both limits, if each leaves at its instant.
+/// **Invariant:** in any window w at most `rate * w + burst` requests leave, for both limits, if each leaves at its instant or later.
 pub struct TokenBucket {
     limits: [Limit; 2],
     /// Share of the budget in use: halved by a 429, given back bit by bit.
@@ -87,16 +89,28 @@ impl TokenBucket {
     }
 
     /// The instant at which one more request may leave; reservations are served in their order. Each must end in `sent` or
-    /// `give_back`.
+    /// `give_back`. When the instant has come `due` tells whether it still is: what others hold unsent may have moved it.
     pub fn reserve(&mut self, now: i64) -> i64 {
         self.refill(now);
         self.held += 1;
-        let mut wait = 0.0_f64;
         for limit in &mut self.limits {
             limit.level -= 1.0;
-            wait = wait.max(-limit.level / (limit.rate * self.factor));
         }
-        self.at.saturating_add(wait.ceil() as i64)
+        self.due(now)
+    }
+
+    /// When the last reservation may leave, as far as can be told now. While as many as the burst are held unsent, no other may
+    /// join them: they could all leave in one moment.
+    pub fn due(&mut self, now: i64) -> i64 {
+        self.refill(now);
+        let lacking = self.limits.iter().filter(|limit| limit.level < -ROUNDING);
+        let waits = lacking.map(|limit| -limit.level / (limit.rate * self.factor));
+        self.at.saturating_add(waits.fold(0.0, f64::max).ceil() as i64)
+    }
+
+    /// The server wants to be left alone.
+    pub const fn is_paused(&self, now: i64) -> bool {
+        self.at > now
     }
 
     /// A reserved request leaves now.
@@ -105,11 +119,13 @@ impl TokenBucket {
         self.held = self.held.saturating_sub(1);
     }
 
-    /// A reserved request does not leave.
+    /// A reserved request does not leave. In a pause what was there before it is gone, also what was held.
     pub fn give_back(&mut self, now: i64) {
         self.sent(now);
+        let paused = self.is_paused(now);
         for limit in &mut self.limits {
-            limit.level = (limit.level + 1.0).min(limit.burst - f64::from(self.held));
+            let most = limit.burst - f64::from(self.held);
+            limit.level = (limit.level + 1.0).min(if paused { most.min(0.0) } else { most });
         }
     }
 

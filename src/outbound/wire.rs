@@ -146,3 +146,8 @@ impl fmt::Debug for Answer {
             .finish()
     }
 }
+
+/// How long one attempt may take, from a company's own setting.
+pub fn attempt_timeout(ms: i64) -> Duration {
+    Duration::from_millis(ms.clamp(100, 600_000).unsigned_abs())
+}

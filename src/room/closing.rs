@@ -110,6 +110,7 @@ mod tests {
             plan,
             epoch: 1,
             episode: 1,
+            customer: None,
             since: Timestamp(1),
             seq: 5,
             stranded: false,

@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
-use super::effect::{EffectKind, Link, OpenEffect, RecordKind};
+use super::effect::{EffectKind, OpenEffect, RecordKind};
 use super::event::Fact;
-use super::ids::CallId;
+use super::ids::{CallId, Timestamp};
+use super::link::Link;
 use super::parked::ParkedOn;
 use super::refusal::{Next, Refusal};
 use super::settlement::Settlement;
@@ -114,14 +115,18 @@ fn linked(effect: &OpenEffect, record: Option<&str>, result: &ResultJson) -> Opt
         EffectKind::Ticket => RecordKind::Ticket,
         _ => return None,
     };
+    // That it was made is known also where nobody says which record it is: an equal wish must not make a second.
+    let id = record.or(effect.plan.creates.then_some("")).map(str::to_owned)?;
     Some(Link {
         kind,
-        id: record?.to_owned(),
+        id,
         number: None,
         name: String::new(),
         intent: effect.plan.intent.clone(),
+        also: vec![],
         // Not the present one: who says so after the customer came back must not answer a new wish with an old deal.
         episode: effect.episode,
+        at: Timestamp(0),
         result: Some(result.0.as_str().into()),
     })
 }

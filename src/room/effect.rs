@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivery, DeliveryWord};
+use super::event::Customer;
 use super::goodbye::Leave;
 use super::ids::{CallId, Timestamp};
+use super::link::Link;
 use super::source::Source;
 
 /// The kinds of records a room is linked to in the CRM.
@@ -132,26 +134,6 @@ pub struct Sent {
     pub result: Arc<str>,
 }
 
-/// A record in the CRM that belongs to this room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    pub kind: RecordKind,
-    /// The record's id there.
-    pub id: String,
-    /// The short code a customer may be told (tickets).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
-    pub name: String,
-    /// What its creation meant (`Intent`); absent for a record that was only found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<String>,
-    #[serde(default)]
-    pub episode: u32,
-    /// The creating call's result, one JSON object: what an equal intent is answered with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Arc<str>>,
-}
-
 /// What a decision asks of an outside system. The call's arguments stand in its own row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectPlan {
@@ -214,6 +196,9 @@ pub struct OpenEffect {
     pub epoch: i64,
     /// Conversation episode in which it was decided: intents are equal only within one.
     pub episode: u32,
+    /// Whose wish it was, where that is not the room's present customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Box<Customer>>,
     pub since: Timestamp,
     /// Sequence number of the event that asked for it; 0: not known.
     #[serde(default)]
@@ -275,38 +260,14 @@ impl Outside {
         self.effects.iter().find(|effect| effect.call_id == *call_id)
     }
 
-    /// Whether a record of this kind is being made.
-    pub fn is_making(&self, kind: RecordKind) -> bool {
-        self.effects.iter().any(|effect| effect.plan.creates && effect.plan.kind == kind.into() && !effect.stranded)
+    /// Calls to make a record of this kind that have no end, decided in this episode or later.
+    pub fn creates(&self, kind: RecordKind, episode: u32) -> impl Iterator<Item = &OpenEffect> {
+        let creates = move |effect: &&OpenEffect| effect.plan.creates && effect.plan.kind == kind.into();
+        self.effects.iter().filter(creates).filter(move |effect| effect.episode >= episode)
     }
 
     /// Whether an effect of this kind is under way.
     pub fn is_under_way(&self, kind: EffectKind) -> bool {
         self.effects.iter().any(|effect| effect.plan.kind == kind && !effect.stranded)
-    }
-
-    /// The room's own record of this kind: the one linked last.
-    pub fn linked(&self, kind: RecordKind) -> Option<&Link> {
-        self.links.iter().rev().find(|link| link.kind == kind)
-    }
-
-    /// The room's record of this kind with this id or number.
-    pub fn known_as(&self, kind: RecordKind, name: &str) -> Option<&Link> {
-        let is = |link: &&Link| link.id == name || link.number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(name));
-        self.links.iter().rev().find(|link| link.kind == kind && is(link))
-    }
-
-    /// A record linked again keeps what its creation meant: an equal intent must find it also after it was changed.
-    pub(super) fn link(&mut self, mut link: Link) {
-        let same = |known: &&Link| known.kind == link.kind && known.id == link.id;
-        if let (None, Some(known)) = (&link.intent, self.links.iter().find(same)) {
-            link.intent.clone_from(&known.intent);
-            link.result.clone_from(&known.result);
-            link.episode = known.episode;
-        }
-        self.links.retain(|known| known.kind != link.kind || known.id != link.id);
-        self.links.push(link);
-        let surplus = self.links.len().saturating_sub(Self::MOST_LINKS);
-        self.links.drain(..surplus);
     }
 }

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::closing::ClosingOutcome;
 use super::delivery::DeliveryWord;
-use super::effect::{EffectPlan, Link, SentFile};
+use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
+use super::link::Link;
 use super::parked::ParkedOn;
 use super::state::CallStatus;
 

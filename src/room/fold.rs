@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::dead_letter::{POISON, Poisoned};
 use super::delivery::Delivery;
 use super::effect::{EffectPlan, OpenEffect, Outside, Sent};
-use super::event::{By, Fact, RoomEvent, Writer};
+use super::event::{By, Customer, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
+use super::link::Link;
 use super::parked::{Asked, Barrier, ParkedCall};
 use super::state::{Begun, CallStatus, Control, Lifecycle, Resolution, Room, Tag, Wanted};
 
@@ -23,6 +24,9 @@ impl Room {
         match &event.fact {
             Fact::RoomCreated { channel, customer } | Fact::RoomDescribed { channel, customer } => {
                 self.channel.clone_from(channel);
+                if !is_same(&self.customer, customer) {
+                    self.becomes_anothers();
+                }
                 self.customer = Arc::new(customer.clone());
             }
             Fact::MessageReceived { aside: true, .. } => {}
@@ -247,6 +251,7 @@ impl Room {
                     epoch: if leave.is_some() { 0 } else { self.epoch },
                     plan: EffectPlan { leave: leave.map(|goodbye| goodbye.leave.clone()), ..plan.clone() },
                     episode: self.episode,
+                    customer: None,
                     since: event.at,
                     seq: event.seq,
                     stranded: false,
@@ -272,7 +277,7 @@ impl Room {
             Fact::RecordLinked { call_id, link } => {
                 // What the conversation before this one still had on its way is not this one's own.
                 if self.effect(call_id).is_none_or(|effect| effect.episode >= self.began) {
-                    self.outside.get_or_insert_default().link(link.clone());
+                    self.outside.get_or_insert_default().link(Link { at: event.at, ..link.clone() });
                 }
             }
         }
@@ -293,6 +298,21 @@ impl Room {
         if let Some(outside) = &mut self.outside {
             outside.links.clear();
             outside.sent.clear();
+        }
+    }
+
+    /// The conversation is another customer's from now on: what the former one has in the CRM and was sent is not theirs, and what
+    /// is on its way for the former one goes on as theirs.
+    fn becomes_anothers(&mut self) {
+        self.episode += 1;
+        self.began = self.episode;
+        let former = &self.customer;
+        if let Some(outside) = &mut self.outside {
+            outside.links.clear();
+            outside.sent.clear();
+            for effect in &mut outside.effects {
+                effect.customer.get_or_insert_with(|| Box::new(Customer::clone(former)));
+            }
         }
     }
 
@@ -320,4 +340,10 @@ impl Room {
         let staffed = self.staffed.get_or_insert_default();
         (staffed.since, staffed.active_at) = (at, at);
     }
+}
+
+/// Whether they are one person, as far as handles tell; one that nothing was known of may be anybody.
+fn is_same(former: &Customer, now: &Customer) -> bool {
+    let handle = former.handle.trim();
+    handle.is_empty() || handle.to_lowercase() == now.handle.trim().to_lowercase()
 }

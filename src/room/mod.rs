@@ -18,6 +18,7 @@ pub mod goodbye;
 pub mod hand_over;
 pub mod hours;
 pub mod ids;
+pub mod link;
 pub mod media;
 pub mod outbox;
 pub mod parked;
@@ -36,7 +37,7 @@ pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{EffectKind, EffectPlan, Link, OpenEffect, Outside, RecordKind, Sent, SentFile, Side};
+pub use effect::{EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Side};
 pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, RoomEvent, TakenBy, Writer};
 pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
@@ -44,6 +45,7 @@ pub use ids::{
     AgentId, AiAgentId, CallId, CallKey, CompanyNo, DivisionId, FileKey, Meaning, MessageKey, RoomAddress, RoomId, RoomKey,
     Timestamp,
 };
+pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
 pub use parked::{Asked, Barrier, ParkedCall, ParkedOn};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};

@@ -27,7 +27,7 @@ pub struct Patience {
     pub attempt_ms: i64,
     /// After an attempt was given up, so long may its request still land.
     pub grace_ms: i64,
-    /// An effect of which nothing was sent expires after this time.
+    /// An effect expires after this time, as long as certainly nothing of it was done.
     pub deadline_ms: i64,
     /// An unknown outcome that cannot be established within this time is left to people.
     pub reconcile_ms: i64,
@@ -35,10 +35,30 @@ pub struct Patience {
     pub attempts: u32,
 }
 
+impl Patience {
+    /// The usual one, with a company's own bounds of an attempt.
+    pub fn of(attempt_ms: i64, grace_ms: i64) -> Self {
+        Self { attempt_ms, grace_ms, ..Self::default() }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self { attempt_ms: 10_000, grace_ms: 10_000, deadline_ms: 15 * 60_000, reconcile_ms: 10 * 60_000, attempts: 8 }
     }
+}
+
+/// The last so much of an effect's time (a fifteenth of the deadline: a minute of 15) is for carrying it out: one of which nothing
+/// was asked before is not begun any more, or what it asks would be for nothing and keep others from being done.
+const KEPT: i64 = 15;
+
+/// How long a move of an effect is worth waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Until its first request.
+    pub begin_by: Timestamp,
+    /// Until its last.
+    pub until: Timestamp,
 }
 
 /// Where the part under way stands.
@@ -78,7 +98,7 @@ pub enum Move {
 pub enum End {
     /// As `Plan` or `Send` said: the lane has the answer.
     Given,
-    /// Time ran out before anything was sent.
+    /// Time ran out before anything was done.
     Expired,
     /// Every attempt certainly failed.
     Dead,
@@ -118,22 +138,37 @@ pub struct Carriage {
     phase: Phase,
     not_before: Timestamp,
     attempts: u32,
-    /// A part was started: it can no longer expire.
-    touched: bool,
+    /// A request was made for it: it has the whole of its time.
+    begun: bool,
+    /// A part of it is done.
+    done: bool,
+    /// The open part may be done.
+    doubted: bool,
+    /// Since when it is asked in vain what comes after the parts that are done.
+    vain_since: Option<Timestamp>,
 }
 
 impl Carriage {
-    /// `touched`: a part of it was started before, by whomever; then it may have happened and cannot simply expire.
-    pub fn new(patience: Patience, since: Timestamp, touched: bool) -> Self {
-        Self { patience, since, phase: Phase::Planning, not_before: Timestamp(0), attempts: 0, touched }
+    /// `done`: a part of it is; `doubted`: one was started, by whomever, and what came of it is not known.
+    pub fn new(patience: Patience, since: Timestamp, done: bool, doubted: bool) -> Self {
+        let (phase, not_before, attempts) = (Phase::Planning, Timestamp(0), 0);
+        Self { patience, since, phase, not_before, attempts, begun: false, done, doubted, vain_since: None }
     }
 
     pub fn next(&self, now: Timestamp) -> Move {
+        let age_ms = now.ms_since(self.since);
         match self.phase {
             Phase::Over => Move::Settle(End::Given),
-            Phase::Planning | Phase::Named(_) if !self.touched && now.ms_since(self.since) >= self.patience.deadline_ms => {
-                Move::Settle(End::Expired)
+            Phase::Planning if !self.done && !self.doubted && age_ms >= self.begin_ms() => Move::Settle(End::Expired),
+            Phase::Planning if self.vain_since.is_some_and(|since| now.ms_since(since) >= self.patience.reconcile_ms) => {
+                Move::Settle(End::Unresolved)
             }
+            Phase::Named(_) if age_ms >= self.patience.deadline_ms => Move::Settle(match (self.doubted, self.done) {
+                (true, _) => End::Unresolved,
+                // Half of it: people have to know.
+                (false, true) => End::Dead,
+                (false, false) => End::Expired,
+            }),
             Phase::Planning | Phase::Named(_) if self.attempts >= self.patience.attempts => Move::Settle(End::Dead),
             Phase::Doubtful { since, .. } if now.ms_since(since) >= self.patience.reconcile_ms => Move::Settle(End::Unresolved),
             _ if now < self.not_before => Move::Rest(self.not_before),
@@ -145,11 +180,38 @@ impl Carriage {
         }
     }
 
+    /// From its beginning to the last moment in which it may go on with planning.
+    const fn begin_ms(&self) -> i64 {
+        let deadline_ms = self.patience.deadline_ms;
+        if self.begun { deadline_ms } else { deadline_ms - deadline_ms / KEPT }
+    }
+
+    /// How long the present move is worth waiting for: what waits longer would find that its time is over.
+    pub fn limit(&self, now: Timestamp) -> Limit {
+        let until = match self.phase {
+            Phase::Doubtful { since, .. } => since.plus_ms(self.patience.reconcile_ms),
+            Phase::Planning if self.done || self.doubted => self.vain_since.unwrap_or(now).plus_ms(self.patience.reconcile_ms),
+            Phase::Planning => {
+                let begin_by = self.since.plus_ms(self.begin_ms());
+                return Limit { begin_by, until: self.since.plus_ms(self.patience.deadline_ms) };
+            }
+            Phase::Named(_) | Phase::Sent(_) | Phase::Over => self.since.plus_ms(self.patience.deadline_ms),
+        };
+        Limit { begin_by: until, until }
+    }
+
+    /// A request was made for it.
+    pub fn begins(&mut self) {
+        self.begun = true;
+    }
+
     pub fn came(&mut self, came: Came, now: Timestamp) {
         match came {
-            Came::Part(rule) => self.phase = Phase::Named(rule),
+            Came::Part(rule) => {
+                self.phase = Phase::Named(rule);
+                self.vain_since = None;
+            }
             Came::PartStarted(rule, started_at) => {
-                self.touched = true;
                 // Whoever sent it may have died in the next moment: its request may land as late as one that was listened to.
                 // The time to find out runs from here: after a long darkness it has to be looked up all the same.
                 self.doubt(rule, now.max(started_at.plus_ms(self.patience.attempt_ms)), now);
@@ -162,13 +224,15 @@ impl Carriage {
             Came::End => self.phase = Phase::Over,
             Came::Done => {
                 self.phase = Phase::Planning;
-                self.attempts = 0;
+                (self.done, self.doubted, self.attempts, self.vain_since) = (true, false, 0, None);
             }
             Came::NotDone { after_ms, counts } => {
                 self.attempts += u32::from(counts);
                 self.not_before = now.plus_ms(after_ms);
-                if let Phase::Sent(rule) = self.phase {
-                    self.phase = Phase::Named(rule);
+                match self.phase {
+                    Phase::Sent(rule) => self.phase = Phase::Named(rule),
+                    Phase::Planning if self.done || self.doubted => drop(self.vain_since.get_or_insert(now)),
+                    _ => {}
                 }
             }
             Came::Doubtful => {
@@ -178,6 +242,7 @@ impl Carriage {
             Came::Absent(asked_at) => match self.phase {
                 Phase::Doubtful { rule, absent_after, .. } if asked_at >= absent_after => {
                     self.attempts += 1;
+                    self.doubted = false;
                     self.phase = Phase::Named(rule);
                 }
                 Phase::Doubtful { absent_after, .. } => self.not_before = absent_after,
@@ -198,7 +263,6 @@ impl Carriage {
 
     /// The part's start is on record; the request leaves now.
     pub fn started(&mut self) {
-        self.touched = true;
         if let Phase::Named(rule) = self.phase {
             self.phase = Phase::Sent(rule);
         }
@@ -213,101 +277,11 @@ impl Carriage {
 
     fn doubt(&mut self, rule: Rule, given_up: Timestamp, now: Timestamp) {
         let absent_after = given_up.plus_ms(self.patience.grace_ms);
+        self.doubted = true;
         self.phase = Phase::Doubtful { rule, since: now, absent_after };
         self.not_before = now;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp(1_000_000_000_000);
-
-    fn at(ms: i64) -> Timestamp {
-        NOW.plus_ms(ms)
-    }
-
-    /// One that finds a part started at `started_at`, without an outcome.
-    fn inherits(rule: Rule, started_at: Timestamp) -> Carriage {
-        let mut carriage = Carriage::new(Patience::default(), started_at, true);
-        assert_eq!(carriage.next(NOW), Move::Plan);
-        carriage.came(Came::PartStarted(rule, started_at), NOW);
-        carriage
-    }
-
-    #[test]
-    fn a_started_part_is_looked_up_and_not_sent() {
-        for rule in [Rule::Once, Rule::Absolute] {
-            assert_eq!(inherits(rule, at(-60_000)).next(NOW), Move::LookUp);
-        }
-    }
-
-    #[test]
-    fn absent_is_believed_after_the_grace_time() {
-        let Patience { attempt_ms, grace_ms, .. } = Patience::default();
-        // The request left just now and its sender died in the next moment; or it left long ago.
-        for (started_at, latest) in [(NOW, attempt_ms + grace_ms), (at(-60_000), grace_ms)] {
-            let mut carriage = inherits(Rule::Once, started_at);
-            carriage.came(Came::Absent(at(1)), at(1));
-            assert_eq!(carriage.next(at(1)), Move::Rest(at(latest)));
-            assert_eq!(carriage.next(at(latest)), Move::LookUp);
-            // A look-up that began before and took long saw the world as it was before.
-            carriage.came(Came::Absent(at(latest - 1)), at(latest + 500));
-            assert_eq!(carriage.next(at(latest + 500)), Move::LookUp);
-            carriage.came(Came::Absent(at(latest)), at(latest));
-            assert_eq!(carriage.next(at(latest)), Move::Send);
-        }
-    }
-
-    #[test]
-    fn however_long_it_was_dark_a_started_part_is_looked_up() {
-        let long = Patience::default().reconcile_ms * 3;
-        let mut carriage = inherits(Rule::Once, at(-long));
-        assert_eq!(carriage.next(NOW), Move::LookUp);
-        // Only then does the time run in which it must be found out.
-        carriage.came(Came::NotDone { after_ms: 1, counts: false }, NOW);
-        assert_eq!(carriage.next(at(Patience::default().reconcile_ms)), Move::Settle(End::Unresolved));
-    }
-
-    #[test]
-    fn nothing_expires_after_it_was_sent() {
-        let Patience { deadline_ms, attempts, .. } = Patience::default();
-        let mut carriage = Carriage::new(Patience::default(), NOW, false);
-        assert_eq!(carriage.next(at(deadline_ms)), Move::Settle(End::Expired));
-        carriage.came(Came::Part(Rule::Once), NOW);
-        assert_eq!(carriage.next(NOW), Move::Send);
-        carriage.started();
-        assert_eq!(carriage.next(at(deadline_ms)), Move::LookUp, "the answer is lost");
-        for attempt in 1..=attempts {
-            carriage.came(Came::NotDone { after_ms: 0, counts: true }, NOW);
-            let next = if attempt < attempts { Move::Send } else { Move::Settle(End::Dead) };
-            assert_eq!(carriage.next(at(deadline_ms)), next);
-            carriage.started();
-        }
-    }
-
-    #[test]
-    fn what_changed_meanwhile_is_planned_anew_and_not_for_ever() {
-        let attempts = Patience::default().attempts;
-        let mut carriage = Carriage::new(Patience::default(), NOW, false);
-        for attempt in 1..=attempts {
-            assert_eq!(carriage.next(NOW), Move::Plan);
-            carriage.came(Came::Part(Rule::Absolute), NOW);
-            assert_eq!(carriage.next(NOW), Move::Send);
-            carriage.came(Came::Changed, NOW);
-            let next = if attempt < attempts { Move::Plan } else { Move::Settle(End::Dead) };
-            assert_eq!(carriage.next(NOW), next);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_proved_is_said_again_only_if_that_harms_nobody() {
-        let grace_ms = Patience::default().grace_ms;
-        for (rule, next) in [(Rule::Once, Move::Settle(End::Unresolved)), (Rule::Absolute, Move::Send)] {
-            let mut carriage = inherits(rule, at(-60_000));
-            carriage.came(Came::Unprovable, at(grace_ms));
-            assert_eq!(carriage.next(at(grace_ms)), next);
-        }
-    }
-}
+mod tests;

@@ -6,12 +6,14 @@ use super::effect::{EffectKind, OpenEffect};
 use super::event::Fact;
 use super::hand_over::{self, Resolving};
 use super::ids::CallId;
+use super::link::Link;
 use super::settlement::{CameAbout, Settlement};
 use super::state::{CallStatus, Room};
 use super::tag;
 
 pub(super) fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
-    settlement.link.iter().map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: link.clone() }).collect()
+    let link = settlement.link.iter().map(|link| Link::clone(link));
+    link.map(|link| Fact::RecordLinked { call_id: call_id.clone(), link }).collect()
 }
 
 /// What came of an effect, as facts of the room.

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
-use super::effect::{Link, SentFile};
+use super::effect::SentFile;
 use super::event::Because;
 use super::ids::AgentId;
+use super::link::Link;
 use super::refusal::{Next, Refusal};
 use super::state::CallStatus;
 
@@ -49,14 +50,14 @@ pub struct Settlement {
     pub body: Arc<str>,
     /// The record that was made, changed or found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<Link>,
+    pub link: Option<Box<Link>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub came_about: Option<CameAbout>,
 }
 
 impl Settlement {
     pub fn succeeded(result: &ResultJson, link: Option<Link>) -> Self {
-        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link, came_about: None }
+        Self { status: CallStatus::Succeeded, body: answer_body("result", &result.0), link: link.map(Box::new), came_about: None }
     }
 
     /// The channel did it.

@@ -218,7 +218,7 @@ pub struct Room {
     pub epoch: i64,
     /// +1 on each reopening.
     pub episode: u32,
-    /// The episode in which the conversation last began anew; 0: it never did.
+    /// The episode in which the conversation last began anew, or became another customer's; 0: it never did.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub began: u32,
     pub lifecycle: Lifecycle,
@@ -375,6 +375,6 @@ impl Room {
 
     /// Whether a record of this kind is being made for this room.
     pub fn is_making(&self, kind: RecordKind) -> bool {
-        self.outside.as_ref().is_some_and(|outside| outside.is_making(kind))
+        self.outside.as_ref().is_some_and(|outside| outside.creates(kind, self.began).any(|effect| !effect.stranded))
     }
 }

@@ -41,6 +41,8 @@ pub fn answer(fault: Drawn, call: &Call, voice: Voice, elsewhere: &str, real: Op
             .with("X-RateLimit-Limit", 100)
             .with("X-RateLimit-Remaining", 0)
             .with("X-RateLimit-Reset", call.now.as_second() + i64::try_from(fault.retry_after_s).unwrap_or(0)),
+        Kind::Status403 => wrong(403, "This token may not do that"),
+        Kind::Status404 => wrong(404, "Not Found"),
         Kind::Status500Html => page(500, "Internal Server Error"),
         Kind::Status502Html => page(502, "Bad Gateway"),
         Kind::UnauthorizedOnce => match voice {
@@ -48,6 +50,7 @@ pub fn answer(fault: Drawn, call: &Call, voice: Voice, elsewhere: &str, real: Op
             Voice::Crm => crm::envelope::unauthorized(),
             Voice::Whatsapp => whatsapp::unauthorized(),
         },
+        Kind::Meta404In200 => Answer { status: 200, ..wrong(404, "Not Found") },
         Kind::Meta422In200 => Answer { status: 200, ..wrong(422, "Validation failed: a rule said no") },
         Kind::Huge => {
             let mut body = match real.map(|real| real.body) {

@@ -33,10 +33,14 @@ kinds! {
     /// Everything happens when it is let go ([`Faults::let_go`]), also when the client has left by then.
     Held "held";
     Status429 "status_429";
+    Status403 "status_403";
+    /// As if there were no such address.
+    Status404 "status_404";
     Status500Html "status_500_html";
     Status502Html "status_502_html";
     /// 401 once per organisation, or `times` in all.
     UnauthorizedOnce "unauthorized_once";
+    Meta404In200 "meta_404_in_200";
     Meta422In200 "meta_422_in_200";
     /// Two million bytes.
     Huge "huge";
@@ -70,6 +74,9 @@ pub struct NewFault {
     route: String,
     fault: Kind,
     rate: Option<f64>,
+    /// So many that it would meet pass by first.
+    #[serde(default)]
+    skip: u64,
     times: Option<u64>,
     ms: Option<u64>,
     retry_after_s: Option<u64>,
@@ -88,6 +95,7 @@ struct Fault {
     route: Pattern,
     drawn: Drawn,
     rate: f64,
+    skip: u64,
     times: Option<u64>,
     dice: Dice,
     hits: u64,
@@ -120,7 +128,9 @@ impl Fault {
             (None, Kind::UnauthorizedOnce) => self.met.contains(&org),
             (None, _) => false,
         };
-        hit && !spent
+        let passes = hit && !spent && self.skip > 0;
+        self.skip -= u64::from(passes);
+        hit && !spent && !passes
     }
 
     fn counts(&mut self, org: Option<usize>) -> Drawn {
@@ -134,6 +144,7 @@ impl Fault {
             "route": self.shown,
             "fault": self.drawn.kind.word(),
             "rate": self.rate,
+            "skip": self.skip,
             "times": self.times,
             "ms": self.drawn.ms,
             "retry_after_s": self.drawn.retry_after_s,
@@ -164,7 +175,7 @@ impl Faults {
         let seed = new.seed.unwrap_or(self.seed.wrapping_add(self.faults.len() as u64));
         let route = Pattern::read(&new.route);
         let (dice, met) = (Dice::new(seed), BTreeSet::new());
-        self.faults.push(Fault { shown: new.route, route, drawn, rate, times: new.times, dice, hits: 0, met });
+        self.faults.push(Fault { shown: new.route, route, drawn, rate, skip: new.skip, times: new.times, dice, hits: 0, met });
         Ok(self.faults.last().map(Fault::report).unwrap_or_default())
     }
 
@@ -243,6 +254,13 @@ mod tests {
         let first = faults.draw("POST", "/api/v3.1/deals", Some(0));
         assert_eq!((first.0, kind(first)), (30, Some(Kind::Status429)));
         assert_eq!(kind(faults.draw("POST", "/api/v3.1/deals", Some(0))), Some(Kind::LoseAnswer));
+    }
+
+    #[test]
+    fn those_that_pass_by_first_are_counted() {
+        let mut faults = faults(&[json!({"fault": "status_429", "skip": 2, "times": 1})]);
+        let mut ask = || kind(faults.draw("GET", "/x", None)).is_some();
+        assert_eq!([ask(), ask(), ask(), ask()], [false, false, true, false]);
     }
 
     #[test]

@@ -41,6 +41,7 @@ use actix_web::{App, HttpServer};
 use jiff::Timestamp;
 
 pub use signature::Signer;
+pub use tokens::Client;
 pub use world::Knobs;
 
 use server::Shared;
@@ -58,6 +59,8 @@ pub struct Options {
     pub crm_refresh_tokens: Vec<String>,
     /// `None`: the tokens given here never end, and refreshed ones after 6 hours.
     pub crm_expires_in_s: Option<i64>,
+    /// Who may refresh the CRM's tokens; `None`: whoever has a refresh token (both were seen, qontak-api.md 1.2).
+    pub crm_client: Option<Client>,
     /// Acts as an administrator in the first organisation's chat.
     pub chat_token: String,
     pub chat_refresh_token: Option<String>,
@@ -83,6 +86,7 @@ impl Default for Options {
             crm_tokens: vec!["crm-token".into()],
             crm_refresh_tokens: vec![],
             crm_expires_in_s: None,
+            crm_client: None,
             chat_token: "chat-token".into(),
             chat_refresh_token: None,
             bot_token: "bot-token".into(),
@@ -130,6 +134,7 @@ fn bind(options: Options) -> io::Result<(Vec<SocketAddr>, actix_web::dev::Server
         crm: options.crm_tokens,
         crm_refresh: options.crm_refresh_tokens,
         crm_expires_in_s: options.crm_expires_in_s,
+        crm_client: options.crm_client,
         chat: options.chat_token,
         chat_refresh: options.chat_refresh_token,
         bot: options.bot_token,

@@ -35,7 +35,16 @@ pub struct Tokens {
     chat: Vec<Pair>,
     bot: Pair,
     crm_expires_in_s: i64,
+    crm_client: Option<Client>,
     spent: Vec<String>,
+}
+
+/// An app that is registered there; a refresh has to come from it.
+#[derive(Clone)]
+pub struct Client {
+    pub client_id: String,
+    pub client_secret: String,
+    pub redirect_uri: String,
 }
 
 /// What the server is started with. Must never be printed.
@@ -43,6 +52,7 @@ pub struct Given {
     pub crm: Vec<String>,
     pub crm_refresh: Vec<String>,
     pub crm_expires_in_s: Option<i64>,
+    pub crm_client: Option<Client>,
     pub chat: String,
     pub chat_refresh: Option<String>,
     pub bot: String,
@@ -62,7 +72,7 @@ impl Tokens {
         let chat = Pair { org: 0, access: given.chat, refresh: given.chat_refresh, ends_at: None, revoked: false };
         let bot = Pair { org: 0, access: given.bot, refresh: None, ends_at: None, revoked: false };
         let crm_expires_in_s = given.crm_expires_in_s.unwrap_or(CRM_EXPIRES_IN_S);
-        Self { crm, chat: vec![chat], bot, crm_expires_in_s, spent: vec![] }
+        Self { crm, chat: vec![chat], bot, crm_expires_in_s, crm_client: given.crm_client, spent: vec![] }
     }
 
     pub fn crm(&self, token: &str, now: Timestamp) -> Option<usize> {
@@ -119,6 +129,12 @@ impl Tokens {
             return refused(if known { "invalid_grant" } else { "unsupported_grant_type" });
         }
         let Some(given) = of("refresh_token").filter(|given| !given.is_empty()) else { return refused("invalid_request") };
+        if let (Some(client), false) = (&self.crm_client, of_chat) {
+            let asked = [&client.client_id, &client.client_secret, &client.redirect_uri].map(|text| Some(text.as_str()));
+            if [of("client_id"), of("client_secret"), of("redirect_uri")] != asked {
+                return Answer { status: 401, ..refused("invalid_client") };
+            }
+        }
         let is_it = |pair: &&mut Pair| pair.refresh.as_deref() == Some(given) && !pair.revoked;
         let in_crm = if of_chat { None } else { self.crm.iter_mut().find(is_it) };
         let (pair, status, expires_in) = match in_crm {
@@ -146,6 +162,7 @@ impl Tokens {
 fn refused(error: &str) -> Answer {
     let description = match error {
         "invalid_grant" => "The provided authorization grant is invalid, expired, revoked or was already used.",
+        "invalid_client" => "Client authentication failed due to unknown client or no client authentication included.",
         "invalid_request" => "The request is missing a required parameter.",
         _ => "The authorization grant type is not supported.",
     };

@@ -44,6 +44,12 @@ pub struct Knobs {
     pub put_replaces: bool,
     /// Whether the answer to a PUT of a deal is `meta` alone.
     pub deal_put_meta_only: bool,
+    /// Keys that rows of the CRM's lists leave out; a single record shows all of them.
+    pub lists_without: Vec<String>,
+    /// Bytes that each of those rows carries more.
+    pub list_padding_bytes: usize,
+    /// The CRM's clock is behind everybody else's by so much.
+    pub crm_clock_behind_s: i64,
     pub resolve_delay_ms: u64,
     /// Whether resolving twice is 422.
     pub resolve_twice_is_wrong: bool,
@@ -65,6 +71,9 @@ impl Default for Knobs {
         Self {
             put_replaces: false,
             deal_put_meta_only: false,
+            lists_without: vec![],
+            list_padding_bytes: 0,
+            crm_clock_behind_s: 0,
             resolve_delay_ms: 200,
             resolve_twice_is_wrong: false,
             late_window_failure: false,

@@ -55,7 +55,7 @@ impl Pepper {
             Err(source) => return Err(io("The secret key file cannot be read", path, source)),
         };
         if metadata.mode() & 0o077 != 0 {
-            return Err(StoreError::Invalid(format!(
+            return Err(StoreError::BadSecret(format!(
                 "Others can read the secret key file {}; make its mode 0600.",
                 path.display()
             )));
@@ -63,7 +63,7 @@ impl Pepper {
         let text = fs::read(path).map_err(|source| io("The secret key file cannot be read", path, source))?;
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(|bytes| Some(Self(bytes))).ok_or_else(|| {
-            StoreError::Invalid(format!("The secret key file {} does not hold 64 hexadecimal digits.", path.display()))
+            StoreError::BadSecret(format!("The secret key file {} does not hold 64 hexadecimal digits.", path.display()))
         })
     }
 
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(Pepper::load_or_make(None, &folder.path().join("deep")).unwrap().0, made.0);
         assert_eq!(Pepper::load_or_make(Some(&path), Path::new("/nowhere")).unwrap().0, made.0);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Pepper::load_or_make(None, &folder.path().join("deep")), Err(StoreError::Invalid(_))));
+        assert!(matches!(Pepper::load_or_make(None, &folder.path().join("deep")), Err(StoreError::BadSecret(_))));
         assert!(Pepper::load_or_make(Some(Path::new("/nowhere/x")), folder.path()).is_err());
     }
 }

@@ -34,6 +34,9 @@ pub enum StoreError {
     NotFound(&'static str),
     #[error("{0}")]
     Invalid(String),
+    /// The secret key file is not one, or is no secret.
+    #[error("{0}")]
+    BadSecret(String),
     /// A statement failed in a way that is nobody's fault but ours.
     #[error("The database did not understand us while {doing}.")]
     Failed { doing: &'static str, source: diesel::result::Error },

@@ -1,15 +1,21 @@
 //! The commands, as a person and as a script use them.
 
+use std::fs;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::world::crm::TOKEN;
-use crate::world::{World, create_tag, port};
+use crate::world::file::pdf;
+use crate::world::program::{self, ends};
+use crate::world::{World, create_tag, port, skip};
 
 on_both_databases!(
     commands_work_beside_a_running_server,
     a_wrong_command_says_how_it_is_used,
     a_crm_is_looked_at_from_the_command_line,
 );
+on_sqlite_alone!(what_takes_long_shows_it_on_a_terminal);
 
 pub fn commands_work_beside_a_running_server(world: &mut World) {
     let room = world.a_room("web-1");
@@ -25,14 +31,15 @@ pub fn commands_work_beside_a_running_server(world: &mut World) {
     let called = said(&["call", "web-1", "create_tag", "tags=urgent"]);
     assert_eq!(called.code, Some(0), "{called:?}");
     assert_eq!(room.tags(), ["vip", "urgent"]);
-    assert_ne!(said(&["call", "web-1", "think", "a=b"]).code, Some(0), "a refused call is not a success");
-    assert_ne!(said(&["room", "inspect", "nowhere"]).code, Some(0));
+    assert_eq!(said(&["call", "web-1", "think", "a=b"]).code, Some(6), "a refused call is not a success");
+    assert_eq!(said(&["room", "inspect", "nowhere"]).code, Some(5));
 
     let doctor = world.command(&["doctor", "--listen", &format!("127.0.0.1:{}", crate::world::port::free())]);
     assert!(doctor.is_object(), "{doctor}");
     assert_eq!(world.command(&["company", "create", "globex"])["name"], "globex");
     let twice = world.runs(&["company", "create", "globex", "--database-url", &world.database().url(), "--json"]);
-    assert!(twice.code.is_some_and(|code| code != 0), "{twice:?}");
+    assert_eq!(twice.code, Some(6), "{twice:?}");
+    assert_eq!((&twice.json()["error"]["code"], &twice.json()["error"]["exit_code"]), (&"refused".into(), &6.into()));
     world.command(&["migrate"]);
 }
 
@@ -92,4 +99,25 @@ pub fn a_crm_is_looked_at_from_the_command_line(world: &mut World) {
     world.loses_its_crm();
     let ((code, why), (doctor, line)) = looks(world);
     assert_eq!((code, doctor, &line["status"]), (Some(4), Some(8), &"fail".into()), "{why} {line}");
+}
+
+/// At a terminal, and nowhere else.
+pub fn what_takes_long_shows_it_on_a_terminal(world: &mut World) {
+    fs::write(world.folder().join("long.pdf"), pdf(8_000_000, 1)).unwrap();
+    let add =
+        ["file", "add", "long", "long.pdf", "--company", "acme", "--database-url", &world.database().url()].map(str::to_owned);
+    let quiet = world.runs(&add.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((quiet.code, quiet.complained.as_str()), (Some(0), ""), "{quiet:?}");
+    let words: Vec<String> = [program::path()].into_iter().chain(add).map(|word| format!("'{word}'")).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]).current_dir(world.folder());
+    terminal.stdin(Stdio::null()).env("TERM", "xterm");
+    let seen = match ends(terminal) {
+        Ok(seen) => seen,
+        Err(problem) => return skip::skipped("what is seen at a terminal", &format!("No `script` here: {problem}"), true),
+    };
+    assert_eq!(seen.code, Some(0), "{seen:?}");
+    let (bar, result) =
+        seen.said.split_once("\u{1b}[2K").unwrap_or_else(|| panic!("nothing was shown, and taken away again: {seen:?}"));
+    assert!(bar.contains("%") && result.contains("version 1"), "{seen:?}");
 }

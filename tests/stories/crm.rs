@@ -148,6 +148,8 @@ pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
     let other = world.a_room("web-2");
     other.gets(calls("create_deal", json!({"name": "Ten tents"})).id("x1"));
     world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "lose_answer", "times": 2}));
+    // So slow that both are on their way before either is made.
+    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 600, "times": 2}));
     let doors = world.ai_agent();
     let asks = vec![room.getting(&[create_deal("Two boats").id("c1")]), other.getting(&[create_deal("Two boats").id("c2")])];
     doors.at_once(asks);
@@ -157,6 +159,10 @@ pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
     let id = ["c1", "c2"][unresolved];
     let dead: Value = world.admin().get("/v1/function-calls?status=unresolved").body;
     assert!(dead["data"].as_array().unwrap().iter().any(|call| call["call_id"] == id), "{dead}");
+    assert_eq!(world.crm().named("deals", "Two boats").len(), 2, "each was made once, and none was sent again");
+    // An update does not go to another deal meanwhile.
+    let update = [&room, &other][unresolved].gets(calls("update_deal", json!({"amount": 1})));
+    assert_eq!(update.code(), "waits_for_colleague", "{update:?}");
     // Its room goes on, and a person says how it ended.
     assert_eq!([&room, &other][unresolved].gets(create_deal("Another")).only()["status"], "succeeded");
     let word = json!({"outcome": "succeeded", "reason": "I looked; it is there."});
@@ -164,6 +170,10 @@ pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
     assert_eq!((settled.http, settled.body["status"].as_str()), (200, Some("succeeded")), "{settled:?}");
     let twice = world.admin().send("POST", &format!("/v1/function-calls/{id}/settle"), Some(&word));
     assert_eq!(twice.http, 409, "{twice:?}");
+    // They did not say which it is; it is there all the same.
+    let again = [&room, &other][unresolved].gets(create_deal("Two boats").id("again"));
+    assert_eq!(again.result()["already_existed"], true, "{again:?}");
+    assert_eq!(world.crm().named("deals", "Two boats").len(), 2);
 }
 
 pub fn names_that_do_not_exist_come_back_with_those_that_do(world: &mut World) {
@@ -194,15 +204,30 @@ pub fn what_a_stage_requires_is_asked_for_before_anything_is_written(world: &mut
 }
 
 pub fn another_customers_deal_is_not_touched(world: &mut World) {
-    let room = a_room_with_a_crm(world);
+    world.has_a_crm();
+    let [room, stranger] = ["web-1", "web-2"].map(|id| world.admin().room(id));
+    // Both are known to the CRM: only whose the deal is keeps one from the other's.
+    assert_eq!((room.is_with("6281200000001").http, stranger.is_with("6281200000003").http), (201, 201));
     let made = room.gets(create_deal("Ten tents"));
     let id = made.result()["deal"]["id"].to_string().trim_matches('"').to_owned();
-    let stranger = world.a_room("web-2");
+    let ticket = room.gets(create_ticket("Cannot log in")).result()["ticket"]["number"].clone();
+    stranger.gets(create_deal("Two boats")).result();
     let answer = stranger.gets(calls("update_deal", json!({"deal": id, "amount": 1})));
     assert_eq!(answer.only()["status"], "refused", "{answer:?}");
     let unknown = stranger.gets(calls("update_deal", json!({"deal": "99999999", "amount": 1})));
     assert_eq!(answer.code(), unknown.code(), "a stranger cannot tell another's deal from none");
+    let answer = stranger.gets(calls("update_ticket", json!({"ticket": ticket, "stage": "Done"})));
+    assert_eq!(answer.code(), "not_this_customers", "{answer:?}");
     assert_eq!(world.crm().was_asked("PUT", &format!("/deals/{id}")), 0);
+    assert_eq!(world.crm().was_told("PUT", "/tickets/").len(), 0);
+    // Not either when the room becomes the stranger's own: without a name the stranger's own deal is meant.
+    assert_eq!(room.is_with("6281200000003").http, 200);
+    let answer = room.gets(calls("update_deal", json!({"deal": id, "amount": 1})));
+    assert_eq!(answer.code(), "not_this_customers", "{answer:?}");
+    let changed = room.gets(calls("update_deal", json!({"amount": 7})));
+    assert_eq!(changed.result()["deal"]["name"], "Two boats", "{changed:?}");
+    assert_eq!(room.gets(create_deal("Ten tents").id("anew")).result().get("already_existed"), None);
+    assert_eq!(world.crm().named("deals", "Ten tents").len(), 2);
 }
 
 pub fn a_crm_that_talks_nonsense_harms_no_room(world: &mut World) {

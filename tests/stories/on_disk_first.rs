@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 
+use crate::world::skip::may_trace;
 use crate::world::{Kind, World, create_tag, eventually};
 
 const CLIENTS: usize = 8;
@@ -139,15 +139,6 @@ fn judged(trace: &str) -> Verdict {
 
 fn ids(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices(ID).filter_map(|(at, _)| line[at..].split_once('.').map(|(id, _)| id))
-}
-
-fn may_trace() -> bool {
-    let tried = Command::new("strace").args(["-D", "-f", "-o", "/dev/null", "true"]).output();
-    let may = tried.as_ref().is_ok_and(|output| output.status.success());
-    if !may {
-        eprintln!("\n**** SKIPPED: commit before answer. No strace here, or tracing is forbidden: {tried:?}\n");
-    }
-    may
 }
 
 /// The trace, once the end of every thread is in it.

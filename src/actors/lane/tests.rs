@@ -1,10 +1,12 @@
 //! Stories of one message to the customer whose room will not let it go.
 
+mod backlog;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use super::*;
-use crate::actors::outside::{Claim, LineView, OutsideFuture, Permit, Recalled};
+use crate::actors::outside::{Claim, LineView, OutsideFuture, PartDone, Permit, Recalled};
 use crate::catalog::fence::{LONGEST_HOLD_MS, human_active};
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{CallId, CallKey, CompanyNo, Customer, EffectPlan, FunctionCall, Meaning, RoomAddress, RoomId, Seen};
@@ -136,7 +138,8 @@ async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement,
         asked.fetch_add(1, Ordering::Relaxed);
         says()
     };
-    let end = carry(&ports, &Hasty(AtomicI64::new(1)), &Semaphore::new(1), &job(), || (), submits).await.unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(Hasty(AtomicI64::new(1)));
+    let end = carry(&ports, &clock, &Backlog::default(), &job(), || (), submits).await.unwrap();
     (end, asked.into_inner(), channel.permits.load(Ordering::Relaxed))
 }
 
@@ -150,25 +153,6 @@ async fn who_types_on_and_on_holds_a_message_for_half_a_minute_and_no_permit() {
     assert!(end.body.contains("human_active") && end.status == CallStatus::Refused, "{}", end.body);
     let most = u32::try_from(LONGEST_HOLD_MS / 5_000).unwrap() + 1;
     assert!((2..=most).contains(&asked) && permits == 0, "asked {asked} times, {permits} permits");
-}
-
-#[actix_web::test]
-async fn where_too_many_are_under_way_a_permit_is_given_back() {
-    let channel = Arc::new(Channel::default());
-    // Whoever plans needs a place, too.
-    channel.rows.lock().unwrap().push(named(Rule::Once));
-    let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
-    let (clock, no_place, job) = (Hasty(AtomicI64::new(1)), Semaphore::new(0), job());
-    let carried = carry(&ports, &clock, &no_place, &job, || (), async |_: &Part| Submission::Go);
-    let taken_anew = async {
-        while channel.permits.load(Ordering::Relaxed) < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::select! {
-        end = carried => panic!("{end:?}"),
-        taken = tokio::time::timeout(10 * PLACE_WITHIN, taken_anew) => taken.expect("it is kept and kept"),
-    }
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 mod assign;
 mod door;
 mod fence;
+mod records;
 mod resolve;
 mod tags;
 
@@ -75,7 +76,12 @@ impl Scene {
 
     /// What this call leads to; nothing happens yet.
     fn decides(&self, name: &str, arguments: &str) -> Decision {
-        let admitted = admit_one(&raw(name, arguments), None, self.seen).unwrap();
+        let address = RoomAddress { company: CompanyNo(1), room: RoomId::trusted("web-1") };
+        let (ai_agent, key_id) = (AiAgentId::trusted("sales"), "key_1".into());
+        let has = Has { crm: self.company.crm, files: false };
+        let (ai_agent, turn_id) = (Some(&ai_agent), Some("t1"));
+        let admission = Admission { address: &address, ai_agent, key_id: &key_id, turn_id, seen: self.seen, has };
+        let admitted = admit(&raw(name, arguments), None, &admission).unwrap();
         decide(&self.room, &admitted.call, &admitted.request, &Ground { now: self.now, company: &self.company, approved: false })
     }
 

@@ -118,7 +118,7 @@ pub fn unsaid(job: &EffectJob, status: CallStatus) -> Settlement {
     match status {
         CallStatus::Unresolved => Settlement::outcome_unknown(),
         CallStatus::Expired => {
-            let message = format!("The channel could not be reached in time. Nothing was sent, so {what}.");
+            let message = format!("The channel could not be used in time. Nothing was done there, so {what}.");
             Settlement::error(status, &Refusal::new("expired", Next::RetryLater, message))
         }
         _ => {

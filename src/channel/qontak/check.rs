@@ -1,23 +1,21 @@
 //! A harmless look whether a company's channel can be used, for `doctor` and `company channel check`: reads one room with the
 //! user token and knocks with the bot's. Writes nothing and shows no secret.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::actors::outside::{Counterpart, CrmDialect};
-use crate::outbound::{Class, Reply};
+use crate::outbound::{CheckProblem, Class, Reply, Step, Stop, System, look_at};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
 use super::session::Session;
 use super::wire::Reading;
-use crate::outbound::{Step, Stop};
 
-/// Longer than this nobody waits at a terminal.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What a terminal waits for a channel.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Opens to bot tokens only; a GET there asks for nothing.
 const BOT_DOOR: &str = "/messages/whatsapp/bot";
 
@@ -35,43 +33,11 @@ pub struct CheckReport {
     pub webhook: bool,
 }
 
-/// Why it cannot be used. Each sentence is for the person at the terminal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckProblem {
-    #[error("the company has no channel: set one with `bellhop company channel set`")]
-    NotConnected,
-    /// Somebody is there and does not take our token.
-    #[error("{host} refuses the token; give a new one with `bellhop company channel set`")]
-    TokenRefused { host: String },
-    #[error("no usable answer came from {host}: {why}")]
-    NoAnswer { host: String, why: Arc<str> },
-    #[error("the channel cannot be used: {0}")]
-    Unusable(Arc<str>),
-}
-
 impl QontakChannel {
     /// Asks past every cache.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        let too_long = || Stop::later(0, format!("nothing within {} s", PATIENCE.as_secs()));
-        let looked = tokio::time::timeout(PATIENCE, self.look(company)).await.unwrap_or_else(|_| Err(too_long()));
-        looked.map_err(|stop| match stop {
-            Stop::Refuse(_) => CheckProblem::NotConnected,
-            Stop::Later { why, .. } => self.problem(company, why),
-        })
-    }
-
-    /// What the way out has seen tells a refusal from silence.
-    fn problem(&self, company: CompanyNo, why: Arc<str>) -> CheckProblem {
-        let Some(session) = self.desk(company).session() else { return CheckProblem::Unusable(why) };
-        let (host, seen) = (session.api.host.clone(), self.view(company));
-        let came = |outcome: &str| seen.attempts.get(outcome).copied().unwrap_or_default() > 0;
-        if seen.token == "refused" {
-            CheckProblem::TokenRefused { host }
-        } else if seen.throttled > 0 || came("success") || came("refused") || seen.attempts.is_empty() {
-            CheckProblem::Unusable(why)
-        } else {
-            CheckProblem::NoAnswer { host, why }
-        }
+        let seen = || Some((self.desk(company).session()?.api.host.clone(), self.view(company)));
+        look_at(System::Channel, PATIENCE, self.look(company), seen).await
     }
 
     async fn look(&self, company: CompanyNo) -> Step<CheckReport> {

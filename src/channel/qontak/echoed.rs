@@ -20,8 +20,6 @@ const LATEST_ECHO_MS: i64 = 5_000;
 const LOOK_AGAIN_MS: i64 = 200;
 /// The channel's clock may be behind ours by this much.
 const MOST_BEHIND_MS: i64 = 5_000;
-/// More messages than this are never looked for at once: each is one room's.
-const MOST_LOOKED_FOR: usize = 10_000;
 
 /// Where it is kept what was told, and who was told of which message.
 #[derive(Clone)]
@@ -44,21 +42,17 @@ impl QontakChannel {
 
     /// Whether it told of this message, started at `started_at`. "Absent" is never said: who tells nothing says nothing.
     pub(super) async fn echoed(&self, job: &EffectJob, part: &Part, deed: &Deed, started_at: Timestamp) -> Step<Found> {
-        let looked_for = (job.key, part.no);
+        let message = (job.key, part.no);
         let found = self.echo_of(job, deed, started_at).await?;
         if let Found::Later { .. } = &found {
             let now = self.clock.now();
-            if self.looked_for.len() >= MOST_LOOKED_FOR {
-                self.looked_for.clear();
-            }
-            // From the first look: after a long darkness what was told meanwhile still waits in the inbox.
-            let since = *self.looked_for.entry(looked_for).or_insert(now);
+            let since = self.first_looks.since(message, now);
             let grace_ms = self.session(job.address.company).await?.access.options.grace_ms;
             if now.ms_since(since) < grace_ms.saturating_add(LATEST_ECHO_MS) {
                 return Ok(found);
             }
         }
-        self.looked_for.remove(&looked_for);
+        self.first_looks.forget(message);
         Ok(match found {
             Found::Later { .. } => unprovable("the channel told of no such message, and shows nobody which it took"),
             found => found,

@@ -36,11 +36,13 @@ use crate::actors::outside::{
 use crate::actors::ports::{Clock, Memory};
 use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
-use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
 pub(super) use answer::{resolved, unsaid};
-pub use check::{CheckProblem, CheckReport};
+pub use check::CheckReport;
+pub(super) use check::PATIENCE;
 
+use super::first_looks::FirstLooks;
 use echoed::Hearsay;
 use session::Desk;
 
@@ -55,8 +57,8 @@ pub struct QontakChannel {
     files: Option<Arc<dyn Files>>,
     /// What the channel told by itself; `None`: this process hears nothing.
     hearsay: Option<Hearsay>,
-    /// Messages whose echo is waited for, by effect and part, and since when.
-    looked_for: DashMap<(CallKey, u32), Timestamp, ahash::RandomState>,
+    /// Of messages whose echo is waited for.
+    first_looks: FirstLooks,
     /// E-mail addresses of those who were met there, by their id there.
     acquaintances: DashMap<(CompanyNo, String), String, ahash::RandomState>,
     desks: DashMap<CompanyNo, Arc<Desk>, ahash::RandomState>,
@@ -65,8 +67,8 @@ pub struct QontakChannel {
 impl QontakChannel {
     /// `outbound`: with budgets that are not the CRM's.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn Memory>, clock: Arc<dyn Clock>) -> Self {
-        let (looked_for, acquaintances, desks) = (DashMap::default(), DashMap::default(), DashMap::default());
-        Self { outbound, vault, memory, clock, files: None, hearsay: None, looked_for, acquaintances, desks }
+        let (first_looks, acquaintances, desks) = (FirstLooks::default(), DashMap::default(), DashMap::default());
+        Self { outbound, vault, memory, clock, files: None, hearsay: None, first_looks, acquaintances, desks }
     }
 
     pub fn hearing(self, inbox: Arc<dyn Inbox>, outbox: Arc<dyn Outbox>) -> Self {

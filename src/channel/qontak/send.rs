@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actors::outside::{EffectJob, Part, Permit, Sent};
-use crate::outbound::{Ask, Class, Outcome, Slot, backoff_ms, sort};
-use crate::room::{CallStatus, Next, Refusal, Settlement};
+use crate::outbound::{Ask, CREDENTIALS_MS, Class, Outcome, Slot, Stop, backoff_at, sort};
+use crate::room::{Next, Refusal};
 
 use super::QontakChannel;
 use super::attach::{no_bot_token, window_closed};
@@ -16,8 +16,6 @@ use super::look_up::shows;
 use super::part::{Deed, Left};
 use super::refusals;
 use super::rooms::{self, There};
-use super::wire::CREDENTIALS_MS;
-use crate::outbound::Stop;
 
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.
@@ -43,22 +41,20 @@ impl QontakChannel {
         let deed = Deed::of(part)?;
         let session = match self.session(company).await {
             Ok(session) => session,
-            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
-            Err(Stop::Refuse(refusal)) => return Ok(refused(&refusal)),
+            Err(stop) => return Ok(stop.unsent()),
         };
         let Ok(slot) = permit.0.downcast::<Option<Slot>>() else { return Err("this permit is not the channel's".into()) };
         let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
-            return Ok(not_done(0, false, "the company's channel has moved"));
+            return Ok(Sent::not_done(0, false, "the company's channel has moved"));
         };
         let request = match &deed {
             Deed::File { file } => match self.upload(job, &session, file).await {
                 Ok(request) => request,
-                Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
-                Err(Stop::Refuse(refusal)) => return Ok(refused(&refusal)),
+                Err(stop) => return Ok(stop.unsent()),
             },
             deed => {
                 let who = if deed.is_message() { session.bot.as_ref() } else { Some(&session.credentials) };
-                let Some(who) = who else { return Ok(refused(&no_bot_token())) };
+                let Some(who) = who else { return Ok(Sent::refused(&no_bot_token())) };
                 let (method, path, body) = deed.request(&job.address.room);
                 self.request(&session, who, method, &path, body.as_deref())
             }
@@ -72,11 +68,13 @@ impl QontakChannel {
                 Err(_) => Sent::Doubtful { why: "the answer cannot be read".into() },
             },
             Outcome::Refused { status, body } => self.said_no(job, &deed, status, envelope::message(&body)).await,
-            Outcome::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
+            Outcome::NotDone { after_ms, why } => {
+                Sent::not_done(after_ms.unwrap_or_else(|| backoff_at(2, self.clock.now())), true, why)
+            }
             Outcome::Credentials { status } => {
                 let changed = matches!(self.session(company).await, Ok(now) if now.access.version != session.access.version);
                 let after_ms = if changed { 0 } else { CREDENTIALS_MS };
-                not_done(after_ms, false, format!("the channel refuses the token ({status})"))
+                Sent::not_done(after_ms, false, format!("the channel refuses the token ({status})"))
             }
             Outcome::Ambiguous { why } => Sent::Doubtful { why: why.into() },
         })
@@ -87,8 +85,8 @@ impl QontakChannel {
         let there = match self.room(job.address.company, &job.address.room).await {
             Ok(there) => there,
             // It certainly did nothing; what that means is found out when it is asked again.
-            Err(Stop::Later { after_ms, why }) => return not_done(after_ms, true, why),
-            Err(Stop::Refuse(refusal)) => return refused(&refusal),
+            Err(Stop::Later { after_ms, why }) => return Sent::not_done(after_ms, true, why),
+            Err(Stop::Refuse(refusal)) => return Sent::refused(&refusal),
         };
         let done = |left: Left| Sent::Done(left.done(job.address.room.as_str()));
         if *deed != Deed::RoundRobin
@@ -100,20 +98,22 @@ impl QontakChannel {
         let why = || said.clone().unwrap_or_else(|| "the channel did not say why".into());
         match (deed, there) {
             (Deed::Tag { .. } | Deed::Leave { .. } | Deed::Dismiss { .. }, _) => done(Left::Failed { why: why() }),
-            (_, None) => refused(&refusals::room_not_in_channel()),
-            (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => refused(&refusals::room_resolved()),
+            (_, None) => Sent::refused(&refusals::room_not_in_channel()),
+            (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => Sent::refused(&refusals::room_resolved()),
             (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
             (Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. }, Some(_))
                 if mentions(said.as_deref(), &["24-hour", "24 hour", "session"]) =>
             {
-                refused(&window_closed())
+                Sent::refused(&window_closed())
             }
-            (Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. }, Some(_)) => refused(&refusals::channel_refused(said)),
+            (Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. }, Some(_)) => {
+                Sent::refused(&refusals::channel_refused(said))
+            }
             (Deed::Enter(entry), Some(_)) if mentions(said.as_deref(), &["not found"]) => {
                 let message = format!("The channel does not know `{}` any more. Choose somebody else.", entry.entrant.name);
-                refused(&Refusal::new("unknown_agent", Next::FixAndRetry, message))
+                Sent::refused(&Refusal::new("unknown_agent", Next::FixAndRetry, message))
             }
-            (Deed::Enter(_) | Deed::Resolve, Some(_)) => refused(&refusals::channel_refused(said)),
+            (Deed::Enter(_) | Deed::Resolve, Some(_)) => Sent::refused(&refusals::channel_refused(said)),
         }
     }
 
@@ -128,18 +128,10 @@ impl QontakChannel {
             return left(Left::Inactive);
         }
         if mentions(said_text, &["no agent", "available"]) {
-            return refused(&refusals::no_one_available());
+            return Sent::refused(&refusals::no_one_available());
         }
-        refused(&refusals::channel_refused(said))
+        Sent::refused(&refusals::channel_refused(said))
     }
-}
-
-fn refused(refusal: &Refusal) -> Sent {
-    Sent::Refused(Settlement::error(CallStatus::Refused, refusal))
-}
-
-fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
-    Sent::NotDone { after_ms, counts, why: why.into() }
 }
 
 /// Whether the channel's words hold one of these: it has no codes.

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::actors::outside::{ChannelAccess, CrmDialect, Secret};
 use crate::outbound::{Api, Budget, Credentials};
@@ -25,13 +24,6 @@ pub struct Session {
     pub credentials: Credentials,
     /// For `/bot` paths only.
     pub bot: Option<Credentials>,
-}
-
-impl Session {
-    /// Of one attempt.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.access.options.attempt_timeout_ms.clamp(100, 600_000).unsigned_abs())
-    }
 }
 
 /// What is remembered in memory of one company; may be forgotten at any moment.
@@ -108,6 +100,6 @@ impl QontakChannel {
     pub(super) async fn patience_of(&self, company: CompanyNo) -> Result<Patience, Arc<str>> {
         let access = self.vault.channel(company).await?;
         let options = access.map(|access| access.options).unwrap_or_default();
-        Ok(Patience { attempt_ms: options.attempt_timeout_ms, grace_ms: options.grace_ms, ..Patience::default() })
+        Ok(Patience::of(options.attempt_timeout_ms, options.grace_ms))
     }
 }

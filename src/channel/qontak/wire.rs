@@ -6,20 +6,19 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::actors::outside::Secret;
-use crate::outbound::{Ask, Body, Class, Credentials, Inner, Outcome, Reply, Request, backoff_ms, sort};
+use crate::outbound::{
+    Ask, Body, CREDENTIALS_MS, Class, Credentials, Inner, Outcome, Reply, Request, Step, Stop, attempt_timeout, backoff_at, sort,
+};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
 use super::envelope;
 use super::session::Session;
-use crate::outbound::{Step, Stop};
 
 /// A read that brought nothing is repeated so often.
 const READ_REPEATS: u32 = 3;
 /// A longer wait than this is the lane's, not ours.
 const LONGEST_WAIT_MS: i64 = 2_000;
-/// When the channel refused the token: the way out lets a probe through about then.
-pub const CREDENTIALS_MS: i64 = 5_000;
 /// Rows of a page, and pages that are read of one list before it is given up.
 const PER_PAGE: usize = 100;
 const PAGES: usize = 30;
@@ -55,7 +54,7 @@ impl QontakChannel {
                 Outcome::NotDone { after_ms, why } => (after_ms, why),
                 Outcome::Ambiguous { why } => (None, why),
             };
-            let wait_ms = after_ms.unwrap_or(0).max(backoff_ms(repeats, self.chance()));
+            let wait_ms = after_ms.unwrap_or(0).max(backoff_at(repeats, self.clock.now()));
             if repeats == READ_REPEATS || wait_ms > LONGEST_WAIT_MS {
                 return Err(Stop::later(wait_ms.max(250), why));
             }
@@ -105,7 +104,7 @@ impl QontakChannel {
             url: format!("{}{target}", session.api.host),
             headers,
             body: body.map(|body| Body::Bytes("application/json", body.as_bytes().to_vec())),
-            timeout: session.timeout(),
+            timeout: attempt_timeout(session.access.options.attempt_timeout_ms),
             writes: method != "GET",
         }
     }
@@ -119,11 +118,5 @@ impl QontakChannel {
         if let Err(Inner::Status(status)) = envelope::data(&answer.body) {
             self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
         }
-    }
-
-    /// 0 to 1, for jitter: the clock's last digits are chance enough to spread repeats.
-    pub(super) fn chance(&self) -> f64 {
-        let us = u32::try_from(self.clock.now().0.rem_euclid(9_973)).unwrap_or(0);
-        f64::from(us) / 9_973.0
     }
 }

@@ -1,28 +1,17 @@
 //! A harmless look whether a company's business number can be used: reads the number itself. Sends nothing and shows no secret.
 
-use crate::outbound::{Class, Forbidden, Inner, Outcome, sort_as};
-use crate::outbound::{Step, Stop};
+use crate::outbound::{CheckProblem, Class, Forbidden, Inner, Outcome, Step, Stop, System, look_at, sort_as};
 use crate::room::CompanyNo;
 
 use super::WhatsappCloud;
 use super::envelope::{Meaning, wrong};
-use crate::channel::{CheckProblem, CheckReport};
+use crate::channel::qontak::{CheckReport, PATIENCE};
 
 impl WhatsappCloud {
     /// Asks past every cache.
     pub async fn check(&self, company: CompanyNo) -> Result<CheckReport, CheckProblem> {
-        self.look(company).await.map_err(|stop| match stop {
-            Stop::Refuse(_) => CheckProblem::NotConnected,
-            Stop::Later { why, .. } => {
-                let host = self.sessions.get(&company).map(|session| session.api.host.clone());
-                let refused = self.outbound.view(company).token == "refused";
-                match host {
-                    Some(host) if refused => CheckProblem::TokenRefused { host },
-                    Some(host) => CheckProblem::NoAnswer { host, why },
-                    None => CheckProblem::Unusable(why),
-                }
-            }
-        })
+        let seen = || Some((self.sessions.get(&company)?.api.host.clone(), self.outbound.view(company)));
+        look_at(System::Channel, PATIENCE, self.look(company), seen).await
     }
 
     async fn look(&self, company: CompanyNo) -> Step<CheckReport> {

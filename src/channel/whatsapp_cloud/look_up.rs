@@ -8,27 +8,20 @@ use crate::actors::outside::{EffectJob, Found, Part, PartDone};
 
 /// A status that was just kept is seen after this time.
 const LOOK_AGAIN_MS: i64 = 250;
-/// More messages than this are never looked for at once: each is one room's.
-const MOST_LOOKED_FOR: usize = 10_000;
 
 impl WhatsappCloud {
     pub(super) async fn find(&self, job: &EffectJob, part: &Part) -> Result<Found, Arc<str>> {
-        let (company, looked_for) = (job.address.company, (job.key, part.no));
+        let (company, message) = (job.address.company, (job.key, part.no));
         if let Some(record) = self.memory.echo(company, job.key, part.no).await? {
-            self.looked_for.remove(&looked_for);
+            self.first_looks.forget(message);
             return Ok(Found::Done(PartDone { record, answer: String::new() }));
         }
         let options = self.vault.channel(company).await?.map(|access| access.options).unwrap_or_default();
-        if self.looked_for.len() >= MOST_LOOKED_FOR {
-            self.looked_for.clear();
-        }
-        // From the first look: after a long darkness what was told meanwhile is still on its way to us.
         let now = self.clock.now();
-        let since = *self.looked_for.entry(looked_for).or_insert(now);
-        if now.ms_since(since) < options.status_wait_ms {
+        if now.ms_since(self.first_looks.since(message, now)) < options.status_wait_ms {
             return Ok(Found::Later { after_ms: LOOK_AGAIN_MS, why: "the channel may still speak of it".into() });
         }
-        self.looked_for.remove(&looked_for);
+        self.first_looks.forget(message);
         Ok(Found::Unprovable { why: "the channel never spoke of it".into() })
     }
 }

@@ -30,8 +30,9 @@ use crate::actors::outside::{
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
 use crate::room::outbox::Patience;
-use crate::room::{CallKey, CallStatus, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
 
+use super::first_looks::FirstLooks;
 use super::qontak::unsaid;
 use session::Session;
 use upload::Gate;
@@ -47,15 +48,15 @@ pub struct WhatsappCloud {
     sessions: DashMap<CompanyNo, Arc<Session>, ahash::RandomState>,
     /// Files that are being uploaded, by their address: the same one is uploaded once, however many rooms wait for it.
     uploads: DashMap<(CompanyNo, String), Gate, ahash::RandomState>,
-    /// Messages whose status is waited for, by effect and part, and since when.
-    looked_for: DashMap<(CallKey, u32), Timestamp, ahash::RandomState>,
+    /// Of messages whose status is waited for.
+    first_looks: FirstLooks,
 }
 
 impl WhatsappCloud {
     /// `outbound`: with budgets of its own.
     pub fn new(outbound: Outbound, vault: Arc<dyn Vault>, memory: Arc<dyn ChannelMemory>, clock: Arc<dyn Clock>) -> Self {
-        let (sessions, uploads, looked_for) = (DashMap::default(), DashMap::default(), DashMap::default());
-        Self { outbound, vault, memory, clock, files: None, sessions, uploads, looked_for }
+        let (sessions, uploads, first_looks) = (DashMap::default(), DashMap::default(), FirstLooks::default());
+        Self { outbound, vault, memory, clock, files: None, sessions, uploads, first_looks }
     }
 
     pub fn with_files(self, files: Arc<dyn Files>) -> Self {

@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
-use crate::outbound::Stop;
-use crate::outbound::{Ask, Body, Class, Forbidden, Inner, Outcome, Slot, backoff_ms, sort_as};
-use crate::room::{CallStatus, Refusal, Settlement};
+use crate::outbound::{Ask, Body, CREDENTIALS_MS, Class, Forbidden, Inner, Outcome, Slot, Stop, backoff_at, sort_as};
+use crate::room::Refusal;
 
 use super::WhatsappCloud;
 use super::envelope::{self, Meaning};
 use super::part::Message;
-use super::session::{Session, not_connected};
-use super::wire::CREDENTIALS_MS;
+use super::session::Session;
 
 /// Where a company's messages go.
 const MESSAGES: &str = "messages";
@@ -60,15 +58,14 @@ impl WhatsappCloud {
         let Ok(ready) = permit.0.downcast::<Ready>() else { return Err("this permit is not the channel's".into()) };
         let (slot, media) = match *ready {
             Ready::Go { slot, media } => (slot, media),
-            Ready::No(refusal) => return Ok(refused(&refusal)),
+            Ready::No(refusal) => return Ok(Sent::refused(&refusal)),
         };
         let session = match self.session(job.address.company).await {
             Ok(session) => session,
-            Err(Stop::Later { after_ms, why }) => return Ok(not_done(after_ms, false, why)),
-            Err(Stop::Refuse(_)) => return Ok(refused(&not_connected())),
+            Err(stop) => return Ok(stop.unsent()),
         };
         if slot.host() != session.api.host {
-            return Ok(not_done(0, false, "the company's channel has moved"));
+            return Ok(Sent::not_done(0, false, "the company's channel has moved"));
         }
         let body = message.body(media.as_ref().map(|media| media.id.as_str()), part.reference.as_deref());
         let body = Body::Bytes("application/json", body.into_bytes());
@@ -81,9 +78,11 @@ impl WhatsappCloud {
                 None => Sent::Doubtful { why: "the answer cannot be read".into() },
             },
             Outcome::Refused { status, body } => self.said_no(job, &session, status, &body, media).await,
-            Outcome::NotDone { after_ms, why } => not_done(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), true, why),
+            Outcome::NotDone { after_ms, why } => {
+                Sent::not_done(after_ms.unwrap_or_else(|| backoff_at(2, self.clock.now())), true, why)
+            }
             Outcome::Credentials { status } => {
-                not_done(CREDENTIALS_MS, false, format!("the channel refuses the token ({status})"))
+                Sent::not_done(CREDENTIALS_MS, false, format!("the channel refuses the token ({status})"))
             }
             Outcome::Ambiguous { why } => Sent::Doubtful { why: why.into() },
         })
@@ -94,38 +93,27 @@ impl WhatsappCloud {
         tracing::info!(event = "channel.refused", status, code = wrong.code, "the channel refused a message");
         match wrong.meaning() {
             Meaning::Throttled => {
-                not_done(backoff_ms(4, self.chance()).max(1_000), true, "the channel takes no more messages now")
+                Sent::not_done(backoff_at(4, self.clock.now()).max(1_000), true, "the channel takes no more messages now")
             }
-            Meaning::Credentials => match self.refused_token(session, job) {
-                Stop::Later { after_ms, why } => not_done(after_ms, false, why),
-                Stop::Refuse(refusal) => refused(&refusal),
-            },
+            Meaning::Credentials => self.refused_token(session, job).unsent(),
             Meaning::UnknownMedia => self.forgets(job, session, media).await,
-            Meaning::No(refusal) => refused(&refusal),
+            Meaning::No(refusal) => Sent::refused(&refusal),
         }
     }
 
     /// The channel does not know the file any more: it is uploaded once again, and a second "unknown" is believed.
     async fn forgets(&self, job: &EffectJob, session: &Session, media: Option<UploadedMedia>) -> Sent {
-        let (Some(media), Some(file)) = (media, &job.plan.file) else { return refused(&envelope::media_refused()) };
+        let (Some(media), Some(file)) = (media, &job.plan.file) else { return Sent::refused(&envelope::media_refused()) };
         if media.uploaded_at > job.since {
-            return refused(&envelope::media_refused());
+            return Sent::refused(&envelope::media_refused());
         }
         match self.memory.forget_media(job.address.company, &session.account, &file.sha256, &media.id).await {
-            Ok(()) => not_done(0, true, "the channel does not know the file any more"),
-            Err(why) => not_done(1_000, true, why),
+            Ok(()) => Sent::not_done(0, true, "the channel does not know the file any more"),
+            Err(why) => Sent::not_done(1_000, true, why),
         }
     }
 }
 
 fn same(one: &Session, other: &Session) -> bool {
     one.api.host == other.api.host && one.account == other.account
-}
-
-fn refused(refusal: &Refusal) -> Sent {
-    Sent::Refused(Settlement::error(CallStatus::Refused, refusal))
-}
-
-fn not_done(after_ms: i64, counts: bool, why: impl Into<Arc<str>>) -> Sent {
-    Sent::NotDone { after_ms, counts, why: why.into() }
 }

@@ -2,7 +2,6 @@
 //! user's token does not end, so none is refreshed here: one that is refused waits for an operator.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::actors::outside::ChannelAccess;
 use crate::outbound::{Api, Budget, Credentials};
@@ -23,13 +22,6 @@ pub struct Session {
     /// Meta's id of the business's phone number.
     pub account: String,
     pub credentials: Credentials,
-}
-
-impl Session {
-    /// Of one attempt without a file.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.access.options.attempt_timeout_ms.clamp(100, 600_000).unsigned_abs())
-    }
 }
 
 impl WhatsappCloud {
@@ -72,11 +64,11 @@ impl WhatsappCloud {
     pub(super) async fn patience_of(&self, company: CompanyNo) -> Result<Patience, Arc<str>> {
         let access = self.vault.channel(company).await?;
         let options = access.map(|access| access.options).unwrap_or_default();
-        Ok(Patience { attempt_ms: options.attempt_timeout_ms, grace_ms: options.grace_ms, ..Patience::default() })
+        Ok(Patience::of(options.attempt_timeout_ms, options.grace_ms))
     }
 }
 
-pub fn not_connected() -> Refusal {
+fn not_connected() -> Refusal {
     let message =
         "The customer's channel is not connected any more, so nothing was sent. Do not tell the customer that it was sent.";
     Refusal::new("not_connected", Next::DoNotRetry, message)

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::EffectJob;
-use crate::outbound::{Body, Class, Forbidden, Inner, Outcome, backoff_ms, form_of, sort_as};
-use crate::outbound::{Step, Stop};
+use crate::outbound::{Body, CREDENTIALS_MS, Class, Forbidden, Inner, Outcome, Step, Stop, backoff_at, form_of, sort_as};
 use crate::room::{Next, Refusal, SentFile};
 
 use super::WhatsappCloud;
 use super::envelope::{self, Meaning};
 use super::session::Session;
-use super::wire::CREDENTIALS_MS;
 
 /// An id older than this is not used any more: 25 days.
 const GOOD_FOR_MS: i64 = 25 * 86_400_000;
@@ -65,15 +63,17 @@ impl WhatsappCloud {
             }
             Outcome::Refused { body, .. } => Err(match envelope::wrong(&body).meaning() {
                 Meaning::Throttled => {
-                    Stop::later(backoff_ms(4, self.chance()).max(1_000), "the channel takes no more uploads now")
+                    Stop::later(backoff_at(4, self.clock.now()).max(1_000), "the channel takes no more uploads now")
                 }
                 Meaning::Credentials => self.refused_token(session, job),
                 Meaning::UnknownMedia => envelope::media_refused().into(),
                 Meaning::No(refusal) => refusal.into(),
             }),
             Outcome::Credentials { .. } => Err(Stop::later(CREDENTIALS_MS, "the channel refuses the token")),
-            Outcome::NotDone { after_ms, why } => Err(Stop::later(after_ms.unwrap_or_else(|| backoff_ms(2, self.chance())), why)),
-            Outcome::Ambiguous { why } => Err(Stop::later(backoff_ms(2, self.chance()), why)),
+            Outcome::NotDone { after_ms, why } => {
+                Err(Stop::later(after_ms.unwrap_or_else(|| backoff_at(2, self.clock.now())), why))
+            }
+            Outcome::Ambiguous { why } => Err(Stop::later(backoff_at(2, self.clock.now()), why)),
         }
     }
 

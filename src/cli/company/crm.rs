@@ -60,6 +60,9 @@ pub struct SetArgs {
     /// Pipeline of a ticket whose call names none [default: the first]
     #[arg(long, value_name = "NAME")]
     ticket_pipeline: Option<String>,
+    /// Send ticket_pipeline_id with new tickets, beside their stage
+    #[arg(long)]
+    send_ticket_pipeline: bool,
     /// Make a contact for a customer who has none
     #[arg(long)]
     create_contacts: bool,
@@ -168,6 +171,7 @@ fn options(args: &SetArgs) -> Result<CrmOptions, Failure> {
         reference_field: args.reference_field.clone().unwrap_or(usual.reference_field),
         deal_pipeline: args.deal_pipeline.clone(),
         ticket_pipeline: args.ticket_pipeline.clone(),
+        send_ticket_pipeline: args.send_ticket_pipeline,
         create_contacts: args.create_contacts,
         attempt_timeout_ms: budget.attempt_timeout_ms,
         grace_ms: budget.grace_ms,
@@ -198,7 +202,7 @@ mod tests {
     fn the_outside_contract_parses() {
         let set = "bellhop company crm set acme --base-url http://127.0.0.1:9090 --token-file FILE --database-url sqlite:b.db";
         let more = "--dialect gateway --per-second 2.5 --per-minute 50 --burst 1 --reference-field ref --deal-pipeline Sales \
-                    --ticket-pipeline Help --create-contacts --grace-ms 0 --attempt-timeout-ms 500 --sso-id 7 --json";
+                    --ticket-pipeline Help --send-ticket-pipeline --create-contacts --grace-ms 0 --attempt-timeout-ms 500 --sso-id 7 --json";
         for line in [
             set,
             &format!("{set} {more}"),

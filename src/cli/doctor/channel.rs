@@ -9,7 +9,8 @@ use super::{Check, Level, check};
 use crate::actors::SystemClock;
 use crate::actors::ports::Clock;
 use crate::app::build_outside;
-use crate::channel::{Channels, CheckProblem};
+use crate::channel::Channels;
+use crate::outbound::CheckProblem;
 use crate::store::{CompanyRow, Store};
 
 const AT_ONCE: usize = 8;

@@ -5,7 +5,8 @@ use futures_util::stream::{self, StreamExt};
 
 use super::{Check, Level, check};
 use crate::cli::company::crm::check as look;
-use crate::crm::{CheckProblem, QontakCrm};
+use crate::crm::QontakCrm;
+use crate::outbound::CheckProblem;
 use crate::store::{CompanyRow, Store};
 
 const AT_ONCE: usize = 8;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::scene::{Scene, TOKEN, Told};
 use crate::actors::outside::{Counterpart, Found, Planned, Sent};
-use crate::crm::CheckProblem;
+use crate::outbound::{CheckProblem, System};
 use crate::room::CallStatus;
 
 #[actix_web::test]
@@ -139,7 +139,7 @@ async fn a_company_without_a_crm_is_told_so() {
     let Sent::Refused(settlement) = scene.send(&job, &part).await else { panic!("sent") };
     assert_eq!(Told::of(&settlement).code(), "not_connected");
     assert!(matches!(scene.crm.look_up(&job, &part, scene.clock_now()).await.unwrap(), Found::Unprovable { .. }));
-    assert_eq!(scene.crm.check(super::scene::COMPANY).await, Err(CheckProblem::NotConnected));
+    assert_eq!(scene.crm.check(super::scene::COMPANY).await, Err(CheckProblem::NotConnected(System::Crm)));
 }
 
 #[actix_web::test]

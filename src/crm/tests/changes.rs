@@ -201,3 +201,34 @@ async fn the_rooms_own_record_needs_no_contact() {
     assert_eq!(scene.carry(&job).await.result()["changed"][0]["to"], 5);
     assert_ne!(job.customer.handle, LARAS);
 }
+
+#[actix_web::test]
+async fn a_deal_is_lost_for_a_reason() {
+    let scene = Scene::new();
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    let told = scene.call("update_deal", json!({"stage": "Lost"})).await;
+    assert_eq!(told.body["error"]["missing"], json!(["lost_reason"]), "{}", told.body);
+    let told = scene.call("update_deal", json!({"stage": "Lost", "lost_reason": "Prize"})).await;
+    assert!(told.code() == "unknown_option" && told.candidates().contains(&"Price"), "{}", told.body);
+    let told = scene.call("update_deal", json!({"stage": "Lost", "lost_reason": "price"})).await;
+    assert_eq!(told.result()["changed"].as_array().unwrap().len(), 2, "{}", told.body);
+    assert_eq!(scene.book("deals").await[0]["crm_lost_reason_name"], "Price");
+}
+
+#[actix_web::test]
+async fn of_a_list_that_was_not_seen_to_its_end_nothing_is_denied() {
+    let scene = Scene::new();
+    let (mine, theirs) = (scene.job("create_ticket", json!({"name": "Mine"})), "6281200000003");
+    scene.carry(&mine).await.result();
+    for n in 0..1_000 {
+        let ticket = json!({"name": format!("n{n}"), "ticket_stage_id": 7111});
+        scene.by_hand("tickets", ticket).await;
+    }
+    let told = scene.call("update_ticket", json!({"stage": "Done"})).await;
+    assert_eq!((told.code(), &told.body["error"]["next"]), ("not_found_among_many", &json!("ask_customer")));
+    let number = scene.book("tickets").await[0]["unique_ticket_id"].clone();
+    let told = scene.call("update_ticket", json!({"ticket": number, "stage": "Done"})).await;
+    assert_eq!(told.code(), "not_found_among_many");
+    let told = scene.carry(&scene.job_of(theirs, "update_ticket", json!({"stage": "Done"}))).await;
+    assert_eq!(told.code(), "not_found_among_many", "said alike of those who have none");
+}

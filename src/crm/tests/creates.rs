@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use super::scene::{LARAS, SHARED, Scene, custom};
+use super::scene::{LARAS, SHARED, Scene, Told, custom};
+use crate::actors::outside::Sent;
 
 #[actix_web::test]
 async fn a_name_and_an_amount_make_a_deal_with_the_customer_linked() {
@@ -29,6 +30,7 @@ async fn a_name_and_an_amount_make_a_deal_with_the_customer_linked() {
         (&told.link["intent"], &told.link["kind"], &told.link["episode"]),
         (&json!("an intent"), &json!("deal"), &json!(1))
     );
+    assert_eq!(told.link["also"], json!(["solar 5 kwp|sales", "solar 5 kwp|"]), "with its usual pipeline, named or not");
     assert_eq!(told.link["result"].as_str().unwrap(), told.result().to_string());
     assert_eq!(scene.writes().await, 1);
 }
@@ -160,6 +162,27 @@ async fn a_customer_without_a_contact_or_with_two_is_a_warning_that_names_nobody
 }
 
 #[actix_web::test]
+async fn a_contact_that_a_list_does_not_show_is_read_and_a_stranger_is_nobodys() {
+    let scene = Scene::with(|_| {}, |access| access.options.create_contacts = true);
+    scene.control("PUT", "knobs", Some(json!({"lists_without": ["telephone", "email"]}))).await;
+    let before = scene.book("contacts").await;
+    let laras = before.iter().find(|one| one["first_name"] == "Laras").unwrap()["id"].clone();
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    assert_eq!(scene.book("deals").await[0]["crm_lead_ids"], json!([laras]));
+    assert_eq!(scene.book("contacts").await.len(), before.len());
+    // Hong Kong's 5212345678 behind 8; somebody here has the same digits behind a 0.
+    scene.by_hand("contacts", json!({"first_name": "Somebody", "telephone": "085212345678"})).await;
+    for handle in ["+85212345678", "85212345678"] {
+        scene.carry(&scene.job_of(handle, "create_deal", json!({"name": handle}))).await.result();
+    }
+    let contacts = scene.book("contacts").await;
+    let theirs = contacts.iter().find(|one| one["telephone"] == "+85212345678").expect("a contact of their own")["id"].clone();
+    let deals = scene.book("deals").await;
+    let of_theirs: Vec<_> = deals.iter().filter(|deal| deal["crm_lead_ids"] == json!([theirs])).collect();
+    assert_eq!((contacts.len(), of_theirs.len()), (before.len() + 2, 2));
+}
+
+#[actix_web::test]
 async fn a_contact_is_made_where_that_is_wanted_and_only_for_what_will_be_made() {
     let scene = Scene::with(|_| {}, |access| access.options.create_contacts = true);
     let before = scene.book("contacts").await.len();
@@ -242,6 +265,33 @@ async fn a_ticket_goes_to_its_first_stage_and_has_a_number() {
     let told = scene.call("create_ticket", json!({"name": "X", "assignee": "Nobody"})).await;
     assert_eq!(told.code(), "unknown_assignee");
     scene.heard().await;
+}
+
+#[actix_web::test]
+async fn a_reference_that_the_crm_does_not_take_is_not_the_models_fault() {
+    let scene = Scene::new();
+    // Its field has become one with choices, unseen by us.
+    let job = scene.job("create_deal", json!({"name": "X"}));
+    let part = scene.part(&job).await;
+    let set = json!({"type": "Dropdown select", "dropdown": [{"id": 1, "name": "One"}]});
+    scene.control("POST", "templates", Some(json!({"kind": "deals", "row": "bellhop_reference", "set": set}))).await;
+    let Sent::Refused(refused) = scene.send(&job, &part).await else { panic!("not refused") };
+    let told = Told::of(&refused);
+    assert_eq!((told.code(), &told.body["error"]["next"]), ("crm_refused", &json!("retry_later")));
+    assert!(!told.body.to_string().contains("bellhop"), "{}", told.body);
+    // Another goes without.
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    assert_eq!(custom(&scene.book("deals").await[0]).get("bellhop_reference"), None);
+}
+
+#[actix_web::test]
+async fn a_tickets_pipeline_is_sent_only_where_that_is_wanted() {
+    for wanted in [false, true] {
+        let scene = Scene::with(|_| {}, |access| access.options.send_ticket_pipeline = wanted);
+        let part = scene.part(&scene.job("create_ticket", json!({"name": "X"}))).await;
+        assert_eq!(part.request.contains(r#""ticket_pipeline_id":7101"#), wanted);
+        scene.call("create_ticket", json!({"name": "X"})).await.result();
+    }
 }
 
 #[actix_web::test]

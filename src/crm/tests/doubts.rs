@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::scene::{Scene, Told};
-use crate::actors::outside::{Claim, Counterpart, Found, Sent};
+use crate::actors::outside::{Claim, Counterpart, Found, Planned, Sent};
 use crate::room::CallKey;
 
 fn without_mark() -> Scene {
@@ -68,7 +68,7 @@ async fn without_our_mark_a_hit_counts_only_if_no_other_call_can_have_made_it() 
 }
 
 #[actix_web::test]
-async fn with_our_mark_a_record_without_it_is_never_ours() {
+async fn with_our_mark_a_record_with_anothers_is_never_ours() {
     let scene = Scene::new();
     let job = scene.job("create_deal", json!({"name": "Twin"}));
     let part = scene.part(&job).await;
@@ -80,6 +80,101 @@ async fn with_our_mark_a_record_without_it_is_never_ours() {
     assert_eq!(found.record, done.record);
     assert!(scene.send(&job, &part).await != Sent::Done(done), "sent twice by hand: two bear the mark");
     assert!(matches!(scene.crm.look_up(&job, &part, started_at).await.unwrap(), Found::Unprovable { .. }));
+}
+
+#[actix_web::test]
+async fn a_record_like_ours_that_has_lost_its_mark_is_neither_ours_nor_absent() {
+    for kind in ["create_deal", "create_ticket"] {
+        let scene = Scene::new();
+        let plural = kind.replace("create_", "") + "s";
+        let job = scene.job(kind, json!({"name": "Twin"}));
+        let part = scene.part(&job).await;
+        let started_at = scene.clock_now();
+        scene.fault(json!({"route": format!("POST /api/v3.1/{plural}"), "fault": "lose_answer", "times": 1})).await;
+        assert!(matches!(scene.send(&job, &part).await, Sent::Doubtful { .. }));
+        let id = scene.book(&plural).await[0]["id"].to_string();
+        let field = if kind == "create_deal" { 8101 } else { 8201 };
+        let change = json!({"additional_fields": [{"id": field, "name": "bellhop_reference", "value": ""}], "creator_id": 2101});
+        let change = if kind == "create_deal" { change } else { json!({"additional_fields": change["additional_fields"]}) };
+        scene.somebody_changes(&format!("{plural}/{id}"), change).await;
+        let look = || async { scene.crm.look_up(&job, &part, started_at).await.unwrap() };
+        assert!(matches!(look().await, Found::Unprovable { .. }), "{kind}");
+        *scene.outbox.claims.lock().unwrap() = vec![Claim { effect: CallKey([1; 16]), record: Some(id) }];
+        assert_eq!(look().await, Found::Absent, "{kind}: it is another call's");
+    }
+}
+
+#[actix_web::test]
+async fn what_was_made_is_found_however_far_the_clocks_are_apart() {
+    for (scene, what) in [(Scene::new(), "marked"), (without_mark(), "without a mark")] {
+        for behind_s in [600, -600] {
+            let knobs = json!({"crm_clock_behind_s": behind_s});
+            scene.control("PUT", "knobs", Some(knobs)).await;
+            for (kind, plural) in [("create_deal", "deals"), ("create_ticket", "tickets")] {
+                scene.fault(json!({"route": format!("POST /api/v3.1/{plural}"), "fault": "lose_answer", "times": 1})).await;
+                let name = format!("Ten tents {behind_s}");
+                scene.call(kind, json!({"name": name})).await.result();
+                let made = scene.book(plural).await.iter().filter(|row| row["name"] == json!(name)).count();
+                assert_eq!(made, 1, "{what}, {behind_s} s, {kind}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_list_that_hides_marks_or_contacts_is_read_one_by_one() {
+    for (scene, hidden) in [(Scene::new(), "additional_fields"), (Scene::new(), "crm_lead_ids"), (without_mark(), "crm_lead_ids")]
+    {
+        scene.control("PUT", "knobs", Some(json!({"lists_without": [hidden]}))).await;
+        for (kind, plural) in [("create_deal", "deals"), ("create_ticket", "tickets")] {
+            scene.fault(json!({"route": format!("POST /api/v3.1/{plural}"), "fault": "lose_answer", "times": 1})).await;
+            scene.call(kind, json!({"name": "Twin"})).await.result();
+            assert_eq!(scene.book(plural).await.len(), 1, "{hidden} {kind}");
+        }
+        let told = scene.call("update_deal", json!({"amount": 5})).await;
+        assert_eq!(told.result()["changed"][0]["to"], 5, "{hidden}: {}", told.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_list_whose_pages_are_too_long_is_read_in_shorter_ones() {
+    let scene = Scene::new();
+    let job = scene.job("create_ticket", json!({"name": "Old"}));
+    let part = scene.part(&job).await;
+    let started_at = scene.clock_now();
+    let Sent::Done(done) = scene.send(&job, &part).await else { panic!("not done") };
+    for n in 0..45 {
+        scene.call("create_ticket", json!({"name": format!("n{n}")})).await.result();
+    }
+    scene.control("PUT", "knobs", Some(json!({"list_padding_bytes": 40_000}))).await;
+    scene.control("DELETE", "journal", None).await;
+    let Found::Done(found) = scene.crm.look_up(&job, &part, started_at).await.unwrap() else { panic!("not found") };
+    assert_eq!((found.record, scene.heard().await.len()), (done.record, 4), "one too long, then three of twenty");
+    assert!(matches!(scene.crm.look_up(&job, &part, started_at).await.unwrap(), Found::Done(_)));
+    assert_eq!(scene.heard().await.len(), 7, "that they are long is remembered");
+}
+
+#[actix_web::test]
+async fn a_list_that_is_not_there_proves_nothing() {
+    for fault in ["status_404", "meta_404_in_200"] {
+        let scene = Scene::with(|_| {}, |access| access.options.create_contacts = true);
+        for (kind, list) in [("create_deal", "GET /api/v3.1/deals"), ("create_ticket", "GET /api/v3.1/tickets")] {
+            let job = scene.job(kind, json!({"name": "Twin"}));
+            let part = scene.part(&job).await;
+            let started_at = scene.clock_now();
+            scene.send(&job, &part).await;
+            scene.fault(json!({"route": list, "fault": fault, "times": 1})).await;
+            let looked = scene.crm.look_up(&job, &part, started_at).await.unwrap();
+            assert!(matches!(looked, Found::Later { .. }), "{fault} {kind}: {looked:?}");
+            assert!(matches!(scene.crm.look_up(&job, &part, started_at).await.unwrap(), Found::Done(_)));
+        }
+        let before = scene.book("contacts").await.len();
+        scene.fault(json!({"route": "GET /api/v3.1/contacts", "fault": fault, "times": 1})).await;
+        let job = scene.job_of("6281200000003", "create_deal", json!({"name": "X"}));
+        assert!(matches!(scene.crm.plan(&job, &[]).await.unwrap(), Planned::Later { .. }), "{fault}");
+        scene.carry(&job).await.result();
+        assert_eq!(scene.book("contacts").await.len(), before, "{fault}: the customer had one");
+    }
 }
 
 #[actix_web::test]

@@ -27,7 +27,9 @@ fn filled(sheet: &'static Sheet, draft: &mut Draft, wishes: &Wishes) -> Result<(
     let pipeline = Pipeline { id: 1, name: "Sales".into(), stages: vec![stage.clone()] };
     let template = template();
     let reference_field = "bellhop_reference";
-    draft.fill(&Ground { sheet, template: &template, pipeline: &pipeline, stage: &stage, company: None, reference_field }, wishes)
+    let (pipeline, stage, company, sends_pipeline) = (&pipeline, &stage, None, sheet.sends_pipeline);
+    let template = &template;
+    draft.fill(&Ground { sheet, template, pipeline, stage, company, reference_field, sends_pipeline }, wishes)
 }
 
 fn text(argument: &'static str, text: &str) -> (&'static str, Wish) {

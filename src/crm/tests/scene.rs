@@ -27,8 +27,8 @@ pub const TOKEN: &str = "canary-token-that-nobody-may-see";
 pub const LARAS: &str = "6281200000001";
 pub const SHARED: &str = "6281200000002";
 
-/// The access, and who holds which version's refresh until when.
-pub struct MemoryVault(pub Mutex<Option<CrmAccess>>, pub Mutex<Option<(i64, String, Timestamp)>>);
+/// The access, who holds which version's refresh until when, and how often storing still fails.
+pub struct MemoryVault(pub Mutex<Option<CrmAccess>>, pub Mutex<Option<(i64, String, Timestamp)>>, pub AtomicI64);
 
 impl Vault for MemoryVault {
     fn crm(&self, _: CompanyNo) -> OutsideFuture<'_, Option<CrmAccess>> {
@@ -39,6 +39,9 @@ impl Vault for MemoryVault {
         Box::pin(async move {
             // Slow, as a disk is: whoever uses the pair before it is stored is seen.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            if self.2.fetch_sub(1, Ordering::Relaxed) > 0 {
+                return Err("the disk is full".into());
+            }
             let mut access = self.0.lock().unwrap();
             let access = access.as_mut().unwrap();
             let fits = access.version == version;
@@ -154,7 +157,7 @@ impl Scene {
             version: 1,
         };
         access(&mut granted);
-        let vault = Arc::new(MemoryVault(Mutex::new(Some(granted)), Mutex::default()));
+        let vault = Arc::new(MemoryVault(Mutex::new(Some(granted)), Mutex::default(), AtomicI64::new(0)));
         let (outbox, clock) = (Arc::new(MemoryOutbox::default()), Arc::new(MovedClock::default()));
         let crm = QontakCrm::new(Outbound::new().unwrap(), vault.clone(), outbox.clone(), clock.clone(), [9; 32]);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -1,11 +1,13 @@
 //! A company's token: refreshed before its end and once on a 401, by one at a time, stored before it is used; and the other
 //! dialect. A refusal uses up nothing.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 
 use super::scene::{COMPANY, Scene, TOKEN};
 use crate::actors::outside::{Counterpart, CrmDialect, Planned, Secret, Sent};
-use crate::standin::Signer;
+use crate::standin::{self, Signer};
 
 /// A pair whose access token ends so many seconds from now.
 fn pair(ends_in_s: i64) -> Secret {
@@ -102,13 +104,96 @@ async fn a_static_token_that_is_refused_waits_for_its_company() {
 }
 
 #[actix_web::test]
+async fn a_401_refreshes_again_after_a_refresh_that_failed() {
+    let scene = refreshable(20_000);
+    scene.call("create_deal", json!({"name": "warm"})).await.result();
+    scene.control("POST", "revoke", Some(json!({"kind": "crm", "keeps_refresh": true}))).await;
+    scene.fault(json!({"route": "POST /oauth/token", "fault": "status_500_html", "times": 1})).await;
+    let used = scene.crm.session(COMPANY).await.unwrap();
+    assert!(scene.crm.after_refusal(COMPANY, &used).await.is_err());
+    let renewed = scene.crm.after_refusal(COMPANY, &used).await.unwrap().expect("another token");
+    assert_eq!((refreshes(&scene).await, renewed.access.version), (2, 2));
+    // One that is refused although it is new is not made better by another.
+    assert!(scene.crm.after_refusal(COMPANY, &renewed).await.unwrap().is_none());
+    assert_eq!(refreshes(&scene).await, 2);
+    scene.call("create_deal", json!({"name": "X"})).await.result();
+    assert!(scene.crm.after_refusal(COMPANY, &renewed).await.unwrap().is_some(), "it was taken since");
+}
+
+#[actix_web::test]
+async fn a_pair_that_could_not_be_stored_is_stored_at_the_next_401() {
+    let scene = refreshable(20_000);
+    let used = scene.crm.session(COMPANY).await.unwrap();
+    scene.vault.2.store(6, Ordering::Relaxed);
+    assert!(scene.crm.after_refusal(COMPANY, &used).await.is_err());
+    assert_eq!(scene.vault.0.lock().unwrap().as_ref().unwrap().version, 1);
+    let renewed = scene.crm.after_refusal(COMPANY, &used).await.unwrap().expect("the pair that was fetched");
+    assert_eq!((refreshes(&scene).await, renewed.access.version), (1, 2), "it was not asked for again");
+}
+
+#[actix_web::test]
+async fn a_refresh_outlives_whoever_asked_for_it() {
+    let scene = refreshable(20_000);
+    scene.fault(json!({"route": "POST /oauth/token", "fault": "slow", "ms": 300, "times": 1})).await;
+    let used = scene.crm.session(COMPANY).await.unwrap();
+    let asked = scene.crm.after_refusal(COMPANY, &used);
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(100), asked).await.is_err(), "whoever asked is gone");
+    scene.crm.refreshes_end(std::time::Duration::from_secs(5)).await;
+    assert_eq!(scene.vault.0.lock().unwrap().as_ref().unwrap().version, 2, "the CRM has spent the former pair");
+}
+
+#[actix_web::test]
+async fn another_token_that_comes_while_a_template_is_read_stops_nobody() {
+    let scene = Scene::with(|options| options.crm_tokens = vec![TOKEN.into(), "canary-second".into()], |_| {});
+    scene.fault(json!({"route": "GET /api/v3.1/deals/info", "fault": "slow", "ms": 300, "times": 1})).await;
+    let job = scene.job("create_deal", json!({"name": "X"}));
+    let other = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let mut access = scene.vault.0.lock().unwrap();
+        let access = access.as_mut().unwrap();
+        (access.secret, access.version) = (Secret::new("canary-second".into()), 5);
+    };
+    let (told, ()) = futures_util::future::join(scene.carry(&job), other).await;
+    told.result();
+}
+
+#[actix_web::test]
 async fn a_refresh_token_that_is_refused_is_not_tried_for_ever() {
     let scene = Scene::with(|_| {}, |access| access.secret = pair(-10));
     scene.control("POST", "revoke", Some(json!({"kind": "crm"}))).await;
     let job = scene.job("create_deal", json!({"name": "X"}));
-    let planned = tokio::time::timeout(std::time::Duration::from_secs(8), scene.crm.plan(&job, &[])).await;
-    assert!(matches!(planned, Err(_) | Ok(Ok(Planned::Later { .. }))));
+    // The gate lets one look through after five seconds; that is answered, and not with a plan.
+    let planned = tokio::time::timeout(std::time::Duration::from_secs(15), scene.crm.plan(&job, &[])).await;
+    assert!(matches!(planned, Ok(Ok(Planned::Later { .. }))), "{planned:?}");
+    assert_eq!(scene.crm.view(COMPANY).token, "refused");
     assert!(refreshes(&scene).await <= 3);
+}
+
+#[actix_web::test]
+async fn a_refresh_says_which_client_asks_where_the_crm_wants_to_know() {
+    let client = |secret: &str| standin::Client {
+        client_id: "app-1".into(),
+        client_secret: secret.into(),
+        redirect_uri: "https://example.test/back".into(),
+    };
+    for (registered, renewed) in [("canary-app", true), ("canary-other", false)] {
+        let scene = Scene::with(
+            |options| {
+                options.crm_refresh_tokens = vec!["canary-refresh-1".into()];
+                options.crm_client = Some(client(registered));
+            },
+            |access| {
+                access.secret = Secret::new(
+                    json!({"access_token": TOKEN, "refresh_token": "canary-refresh-1", "client_id": "app-1",
+                        "client_secret": "canary-app", "redirect_uri": "https://example.test/back"})
+                    .to_string(),
+                );
+            },
+        );
+        let used = scene.crm.session(COMPANY).await.unwrap();
+        assert_eq!(scene.crm.after_refusal(COMPANY, &used).await.unwrap().is_some(), renewed);
+        assert_eq!(scene.crm.view(COMPANY).token == "refused", !renewed);
+    }
 }
 
 #[actix_web::test]

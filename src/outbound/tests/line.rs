@@ -1,12 +1,18 @@
-//! Who is next: first come, first served, unless their class must wait.
+//! Who is next: who is further along, then first come, first served, unless their class must wait; and how many are out.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::actors::SystemClock;
+use crate::actors::outside::{Errand, Stage};
+use crate::room::outbox::Limit;
+use crate::room::{CallKey, Timestamp};
+
 use super::super::breaker::Health;
-use super::super::line::{Grant, Line, Shown, Step, Wishes};
+use super::super::line::{Grant, Line, Rank, Shown, Step, Wishes};
 use super::super::wire::{Ask, Budget, Class};
+use super::bucket::excess;
 
 const S: i64 = 1_000_000;
 
@@ -15,7 +21,18 @@ fn line() -> Line {
 }
 
 fn join(line: &mut Line, class: Class) -> u64 {
-    line.join(class, Ask::First, Arc::new(Notify::new()), 0)
+    asks(line, class, Ask::First, None)
+}
+
+fn asks(line: &mut Line, class: Class, ask: Ask, errand: Option<(Stage, i64)>) -> u64 {
+    let errand = errand.map(|(stage, since)| errand_of(stage, since));
+    line.join(class, ask, Rank::of(class, ask, errand.as_deref()), Arc::new(Notify::new()), 0)
+}
+
+/// One that has all the time there is.
+fn errand_of(stage: Stage, since: i64) -> Arc<Errand> {
+    let limit = Limit { begin_by: Timestamp(i64::MAX), until: Timestamp(i64::MAX) };
+    Errand::new(stage, (Timestamp(since), CallKey([0; 16])), limit, Arc::new(SystemClock::default()))
 }
 
 fn go(line: &mut Line, id: u64, now: i64) -> Option<Grant> {
@@ -40,7 +57,7 @@ fn break_circuit(line: &mut Line, class: Class, now: i64) {
 #[test]
 fn first_come_first_served_over_all_classes() {
     let mut line = line();
-    let classes = [Class::Read, Class::Write, Class::Read, Class::Token, Class::Write];
+    let classes = [Class::Read, Class::Write, Class::Read, Class::Write, Class::Write];
     let ids = classes.map(|class| join(&mut line, class));
     for (turn, id) in ids.into_iter().enumerate() {
         let now = (turn as i64 + 1) * S;
@@ -94,7 +111,7 @@ fn a_place_given_up_is_the_next_ones() {
     let mut line = line();
     let bell = Arc::new(Notify::new());
     let first = join(&mut line, Class::Write);
-    let second = line.join(Class::Write, Ask::First, Arc::clone(&bell), 0);
+    let second = line.join(Class::Write, Ask::First, Rank::of(Class::Write, Ask::First, None), Arc::clone(&bell), 0);
     assert_eq!(until(&mut line, first, 0), Some(S));
     line.leave(first, 0);
     assert_eq!(until(&mut line, second, 0), Some(S), "in the same instant");
@@ -122,7 +139,87 @@ fn a_pause_moves_who_is_first() {
 fn who_waits_longest_is_known() {
     let mut line = line();
     assert_eq!(line.oldest(), None);
-    line.join(Class::Write, Ask::First, Arc::new(Notify::new()), 3 * S);
-    line.join(Class::Write, Ask::First, Arc::new(Notify::new()), 5 * S);
-    assert_eq!((line.oldest(), line.waiting()), (Some(3 * S), 2));
+    for (at, ask) in [(3 * S, Ask::First), (5 * S, Ask::Ahead)] {
+        line.join(Class::Write, ask, Rank::of(Class::Write, ask, None), Arc::new(Notify::new()), at);
+    }
+    assert_eq!((line.oldest(), line.waiting()), (Some(3 * S), 2), "also behind one who came later");
+}
+
+#[test]
+fn who_is_further_goes_first_and_of_two_as_far_the_older() {
+    let mut line = line();
+    let (under_way, planning) = (Stage::UnderWay, Stage::Planning);
+    let plans = [7, 5].map(|since| asks(&mut line, Class::Read, Ask::First, Some((planning, since))));
+    let apart = join(&mut line, Class::Read);
+    let writes = [9, 8].map(|since| asks(&mut line, Class::Write, Ask::First, Some((under_way, since))));
+    let ahead = asks(&mut line, Class::Write, Ask::Ahead, Some((under_way, 99)));
+    let token = asks(&mut line, Class::Token, Ask::First, Some((planning, 99)));
+    let order = [token, ahead, writes[1], writes[0], apart, plans[1], plans[0]];
+    for (turn, id) in order.into_iter().enumerate() {
+        let now = (turn as i64 + 1) * S;
+        let early = order[turn + 1..].iter().find(|other| go(&mut line, **other, now).is_some());
+        assert_eq!(early, None, "is not before {id}");
+        assert!(go(&mut line, id, now).is_some(), "turn {turn}");
+        line.sent(now);
+    }
+}
+
+/// Everybody is granted what they may have; those who hold it do not send.
+fn grants(line: &mut Line, ids: &[u64], now: i64) -> Vec<Grant> {
+    ids.iter().filter_map(|id| go(line, *id, now)).collect()
+}
+
+#[test]
+fn a_process_that_stood_still_sends_no_more_than_a_burst_at_once() {
+    let mut line = Line::new(Budget { per_second: 5.0, per_minute: 300.0, burst: 5 }, 0);
+    let ids = [(); 12].map(|()| join(&mut line, Class::Write));
+    // Five seconds, in which what was granted is not sent.
+    let mut held: Vec<Grant> = (0..50).flat_map(|tenth| grants(&mut line, &ids, tenth * S / 10)).collect();
+    assert_eq!(held.len(), 5, "all that is held may leave in one moment");
+    let mut sent = vec![];
+    for tick in 0..300 {
+        let now = 5 * S + tick * S / 100;
+        held.extend(grants(&mut line, &ids, now));
+        for _ in held.drain(..) {
+            line.sent(now);
+            sent.push(now);
+        }
+    }
+    assert_eq!(sent.len(), 12, "and those after it at the rate");
+    let excess = excess(&sent, Budget { per_second: 5.0, per_minute: 300.0, burst: 5 }, 50_000);
+    assert!(excess <= 0.0, "{excess} too many: {sent:?}");
+}
+
+#[test]
+fn what_was_granted_before_a_pause_does_not_leave_in_it_nor_in_a_burst_after_it() {
+    let mut line = Line::new(Budget { per_second: 5.0, per_minute: 300.0, burst: 5 }, 0);
+    let ids = [(); 9].map(|()| join(&mut line, Class::Write));
+    let mut held = grants(&mut line, &ids, 0);
+    held.extend(grants(&mut line, &ids, 10 * S));
+    assert_eq!(held.len(), 5);
+    line.sent(10 * S);
+    let wishes = Wishes { pause_until: Some(40 * S), remaining: None };
+    line.landed(held.remove(0), &Shown { wishes, ..shown("not_done", 429, 10 * S) }, 10 * S);
+    assert!(!line.may_leave(11 * S) && line.may_leave(40 * S));
+    held.into_iter().for_each(|grant| line.give_back(grant, 11 * S));
+    assert_eq!(line.bucket.level(40 * S), 0.0);
+    assert_eq!(grants(&mut line, &ids, 40 * S).len(), 0);
+}
+
+#[test]
+fn slow_reads_leave_places_for_writes() {
+    let mut line = Line::new(Budget { per_second: 1_000.0, per_minute: 60_000.0, burst: 100 }, 0);
+    let reads = [(); 40].map(|()| join(&mut line, Class::Read));
+    let mut out = vec![];
+    for ms in 0..200 {
+        for grant in grants(&mut line, &reads, ms * 1_000) {
+            line.sent(ms * 1_000);
+            out.push(grant);
+        }
+    }
+    assert_eq!(out.len(), 12);
+    let writes = [(); 9].map(|()| asks(&mut line, Class::Write, Ask::First, Some((Stage::UnderWay, 0))));
+    assert_eq!(grants(&mut line, &writes, S).len(), 4, "and not without bound");
+    line.landed(out.remove(0), &shown("success", 200, S), S);
+    assert_eq!(grants(&mut line, &writes, S).len(), 1);
 }

@@ -4,8 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::actors::outside::LineView;
-use crate::room::CompanyNo;
+use crate::actors::SystemClock;
+use crate::actors::outside::{Errand, LineView, Stage};
+use crate::actors::ports::Clock;
+use crate::room::outbox::Limit;
+use crate::room::{CallKey, CompanyNo};
 
 use super::super::{Budget, Class, Outbound, Reply, Request};
 use super::bucket::excess;
@@ -180,7 +183,7 @@ async fn who_waits_is_served_in_order_and_at_the_rate() {
         tasks.push(tokio::spawn(async move {
             let slot = asked.slot(COMPANY, host, if n % 3 == 0 { Class::Read } else { Class::Write }).await;
             log.lock().unwrap().push((n, begun.elapsed().as_micros() as i64));
-            slot.depart();
+            assert!(slot.depart().is_ok());
         }));
         while out.view(COMPANY).waiting + served.lock().unwrap().len() as u64 <= n as u64 {
             tokio::task::yield_now().await;
@@ -198,6 +201,29 @@ async fn who_waits_is_served_in_order_and_at_the_rate() {
     assert!(excess(&times, budget, 50_000) <= 0.0, "{times:?}");
     // That the rate is used to the full is shown where time is imagined (`bucket`); here, that nobody is forgotten.
     assert!(times[59] < LONGEST.as_micros() as i64, "60 at 50 a second took {} us", times[59]);
+}
+
+/// Whatever was awaited since a part was marked may have been long, and whoever took the rooms over may have sent it by now.
+#[tokio::test]
+async fn what_is_too_late_is_not_sent_and_not_waited_for() {
+    let peer = Peer::start(vec![Deed::Say(json(200, "{}"))]).await;
+    let out = Outbound::new().unwrap();
+    out.set_budget(COMPANY, &peer.host, FAST);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let now = clock.now();
+    let errand =
+        |until| Errand::new(Stage::UnderWay, (now, CallKey([0; 16])), Limit { begin_by: until, until }, Arc::clone(&clock));
+    let slot = out.slot(COMPANY, &peer.host, Class::Write).await;
+    let late = errand(now).run(out.send(slot, peer.request(true))).await;
+    assert!(matches!(late, Reply::NotSent { .. }), "{late:?}");
+    for _ in 0..5 {
+        out.said_inside(COMPANY, &peer.host, Class::Write, 503, None);
+    }
+    let begun = Instant::now();
+    let slot = errand(now.plus_ms(300)).run(out.slot(COMPANY, &peer.host, Class::Write)).await;
+    assert!(slot.is_void() && begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(matches!(out.send(slot, peer.request(true)).await, Reply::NotSent { .. }));
+    assert_eq!((peer.seen(), out.view(COMPANY).waiting), (0, 0));
 }
 
 #[test]

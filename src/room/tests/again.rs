@@ -132,7 +132,17 @@ fn what_begins_anew_in_a_channel_keeps_the_tags_that_stand_there_and_no_older_re
         scene.says(Writer::Customer, "something else");
         assert_eq!((scene.room.tags.len(), scene.room.began), (tags, 2));
         let (kind, id, episode) = (RecordKind::Deal, "77".to_owned(), 1);
-        let link = Link { kind, id, number: None, name: "Old".into(), intent: None, episode, result: None };
+        let link = Link {
+            kind,
+            id,
+            number: None,
+            name: "Old".into(),
+            intent: None,
+            also: vec![],
+            episode,
+            at: Timestamp(0),
+            result: None,
+        };
         scene.happens(Fact::RecordLinked { call_id, link: link.clone() });
         assert!(scene.room.outside.as_ref().unwrap().links.is_empty(), "it is the other conversation's");
         scene.happens(Fact::RecordLinked { call_id: CallId::trusted("c2"), link });

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::call::Call;
-use super::super::request::Answer;
+use super::super::request::{Answer, Content};
+use super::super::world::Knobs;
 use super::envelope;
 
 const PER_PAGE: usize = 25;
@@ -26,6 +27,22 @@ pub fn page<T>(call: &Call, rows: impl Iterator<Item = T>, shown: impl Fn(T) -> 
         "response": data,
     });
     Answer::json(200, body)
+}
+
+/// An answer whose rows, where it is a list with counters, are as the knobs want them.
+pub fn listed(mut answer: Answer, knobs: &Knobs) -> Answer {
+    if let Content::Json(body) = &mut answer.body
+        && body.get("total_page").is_some()
+        && let Some(Value::Array(rows)) = body.get_mut("response")
+    {
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            row.retain(|key, _| !knobs.lists_without.contains(key));
+            if knobs.list_padding_bytes > 0 {
+                row.insert("padding".into(), json!("x".repeat(knobs.list_padding_bytes)));
+            }
+        }
+    }
+    answer
 }
 
 /// Whether a record's text holds what is looked for, whatever the case.

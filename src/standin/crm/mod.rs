@@ -18,6 +18,7 @@ use super::route::Route;
 
 pub use contacts::shown as shown_contact;
 pub use deals::shown as shown_deal;
+pub use lists::listed;
 pub use tickets::shown as shown_ticket;
 
 macro_rules! routes {

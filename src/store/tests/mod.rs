@@ -13,6 +13,7 @@ mod journal;
 mod listing;
 mod opening;
 mod outbox;
+mod relay;
 mod room_rows;
 mod vault;
 
@@ -112,7 +113,11 @@ pub struct Serving {
 
 impl Serving {
     pub fn at(place: &Place) -> Self {
-        let store = Store::open_to_serve(place.options()).unwrap();
+        Self::with(place.options())
+    }
+
+    pub fn with(options: StoreOptions) -> Self {
+        let store = Store::open_to_serve(options).unwrap();
         let (sender, answers) = channel();
         let journal = store.journal(Arc::new(Bags(Mutex::new(sender)))).unwrap();
         Self { store, journal, answers }

@@ -13,7 +13,7 @@ use super::wire::Wire;
 /// The program with nothing of our own surroundings in it, `under` another one or alone. `BELLHOP_TEST_PROGRAM` names a
 /// build of it that is not this test's own, a release for instance.
 fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
-    let program = std::env::var("BELLHOP_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_bellhop").into());
+    let program = path();
     let mut words = under.iter().copied().chain([program.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words);
@@ -26,6 +26,11 @@ fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
 
 pub fn bellhop(folder: &Path, arguments: &[&str]) -> Command {
     bellhop_under(&[], folder, arguments)
+}
+
+/// Where the program lies.
+pub fn path() -> String {
+    std::env::var("BELLHOP_TEST_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_bellhop").into())
 }
 
 /// How a command ended.
@@ -140,6 +145,16 @@ impl Server {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         within(limit, || self.child.try_wait().unwrap())
+    }
+
+    /// How it ended without being told to.
+    pub fn ends_by_itself(&mut self, limit: Duration) -> Option<ExitStatus> {
+        within(limit, || self.child.try_wait().unwrap())
+    }
+
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory it ever had at once, in KiB.

@@ -7,7 +7,8 @@ use crate::actors::SystemClock;
 use crate::actors::ports::Clock;
 use crate::app::build_outside;
 use crate::cli::{Context, Exit, Failure, Outcome};
-use crate::crm::{CheckProblem, CheckReport, CheckedKind, QontakCrm};
+use crate::crm::{CheckReport, CheckedKind, QontakCrm};
+use crate::outbound::CheckProblem;
 use crate::store::Store;
 
 use super::super::find;
@@ -37,10 +38,10 @@ pub async fn run(context: &Context, store: &Store, company: &str) -> Outcome {
 
 fn failure(company: &str, problem: &CheckProblem) -> Failure {
     let exit = match problem {
-        CheckProblem::NotConnected => return super::not_set(company),
+        CheckProblem::NotConnected(_) => return super::not_set(company),
         CheckProblem::TokenRefused { .. } => Exit::Auth,
         CheckProblem::NoAnswer { .. } => Exit::Unreachable,
-        CheckProblem::Unusable(_) => Exit::CheckFailed,
+        CheckProblem::Unusable { .. } => Exit::CheckFailed,
     };
     Failure::new(exit, format!("{company}: {problem}"))
 }
