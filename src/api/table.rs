@@ -258,7 +258,7 @@ pub(super) static TABLE: &[Route] = &[
         .problems(&[Kind::Conflict]),
     Route::new(
         Post,
-        "/v1/agents/{agent_id}/presence",
+        "/v1/presence",
         OPERATORS,
         ("agent_presence", "Say that a person's console is open, and what they chose to be"),
         to!(people::presence),
