@@ -106,6 +106,7 @@ impl Running {
         let (ready, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         // The version before the keys: a key made in between is then read again at the first poll.
         let version = store.queries().config_version().await?;
+        let sweeping = files.sweep(&store, &clock);
         let api = build_api(&store, &router, files, pepper, ready.clone(), &metrics, clock);
         api.key_ring.refresh(&api.queries).await?;
         let in_flight = Arc::new(AtomicUsize::new(0));
@@ -160,6 +161,7 @@ impl Running {
             tokio::task::spawn_local(bring_timers(router.clone())),
             tokio::task::spawn_local(resume_open_calls(router.clone())),
             tokio::task::spawn_local(take_inbox(router.clone(), store.inbox(), Arc::new(ChannelEars), Some(channel))),
+            tokio::task::spawn_local(sweeping.go_on()),
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());

@@ -47,6 +47,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("public_url", "", "address customers reach this server at, for links to files: https://…; empty: links begin with /"),
     key("link_lifetime_s", "604800", "seconds a link to a file that was sent opens it, 1 to 31536000"),
+    key("fetched_kept_s", "2592000", "seconds fetched files are kept behind the end of their call, 1 to 31536000"),
     key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
 ];
 
@@ -160,6 +161,7 @@ pub struct Config {
     /// Without a slash at its end. `None`: links to files begin with a slash.
     pub public_url: Option<String>,
     pub link_lifetime_s: u32,
+    pub fetched_kept_s: u32,
     /// In the order of `KEYS`, as they were written (or worked out), for `config show`.
     pub shown: Vec<Shown>,
     /// The file that was read.
@@ -274,6 +276,7 @@ impl Values {
             files_private_allow,
             public_url,
             link_lifetime_s: self.number("link_lifetime_s", 1, 31_536_000)?,
+            fetched_kept_s: self.number("fetched_kept_s", 1, 31_536_000)?,
             listen,
             database_url,
             data_dir,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::catalog::fence::LONGEST_HOLD_MS;
+use crate::room::delivery;
 use crate::room::outbox::{Came, Carriage, End, Limit, Move, Rule};
 use crate::room::{CallStatus, EffectKind, Settlement, Timestamp};
 use crate::telemetry::{self, span};
@@ -17,6 +17,9 @@ use super::outside::{Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRo
 use super::ports::Clock;
 
 mod rows;
+mod word;
+
+pub use word::{Submission, Word};
 
 /// The outside and where it is written down; clones are the same.
 #[derive(Clone)]
@@ -36,26 +39,15 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 /// The other side failed inside, or could not be reached to be read.
 const ASK_AGAIN_MS: i64 = 1_000;
 
-/// What the room says to a message that is about to leave.
-#[derive(Debug)]
-pub enum Submission {
-    Go,
-    No(Box<Settlement>),
-    /// Not while a person types; the end, if they type for too long.
-    Held(Box<Settlement>),
-    /// The room cannot say now.
-    Later,
-}
-
-/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown; `submits` asks the room before a message to the
-/// customer is marked. `None`: another process owns it now.
+/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown; `asks` has the room's word on its file, before a
+/// message to the customer is marked. `None`: another process owns it now.
 pub async fn carry(
     ports: &LanePorts,
     clock: &Arc<dyn Clock>,
     backlog: &Backlog,
     job: &EffectJob,
     doubted: impl Fn(),
-    submits: impl AsyncFn(&Part) -> Submission,
+    asks: impl AsyncFn(Word) -> Submission,
 ) -> Option<Settlement> {
     let span = tracing::info_span!(
         span::EFFECT_CARRY,
@@ -70,7 +62,8 @@ pub async fn carry(
         backlog,
         job,
         doubted,
-        submits,
+        asks,
+        prepared: None,
         parts: vec![],
         outdated: false,
         given: None,
@@ -86,7 +79,9 @@ struct Lane<'a, D, S> {
     backlog: &'a Backlog,
     job: &'a EffectJob,
     doubted: D,
-    submits: S,
+    asks: S,
+    /// How far the room knows the file to be.
+    prepared: Option<delivery::Stage>,
     /// Those that were started, in order; the last one may be under way.
     parts: Vec<PartRow>,
     /// The open part must be planned anew: what it would change has changed.
@@ -99,7 +94,7 @@ struct Lane<'a, D, S> {
     held_since: Option<Timestamp>,
 }
 
-impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
+impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
     async fn run(mut self) -> Option<Settlement> {
         let recalled = self.ask(|| self.ports.outbox.recall(self.job.key)).await;
         if let Some((retries, settlement)) = recalled.settlement
@@ -199,6 +194,9 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
 
     async fn attempt(&mut self, carriage: &mut Carriage, named: &mut Option<Part>, part: Part, attempt: u32) -> Option<Came> {
         // Before a permit is taken: while a person types the room is asked again and again.
+        if let Some(came) = self.told_prepared(&part).await {
+            return Some(came);
+        }
         if let Some(came) = self.asked(&part).await {
             return Some(came);
         }
@@ -269,31 +267,6 @@ impl<D: Fn(), S: AsyncFn(&Part) -> Submission> Lane<'_, D, S> {
                 Came::Doubtful
             }
         })
-    }
-
-    /// Asks the room whether a message to the customer, the end of their conversation, or somebody new in it, may go now; `None`:
-    /// it may.
-    async fn asked(&mut self, part: &Part) -> Option<Came> {
-        if !matches!(self.job.plan.kind, EffectKind::Attachment | EffectKind::Resolution | EffectKind::Assignment) {
-            return None;
-        }
-        let end = match (self.submits)(part).await {
-            Submission::Go => {
-                self.held_since = None;
-                return None;
-            }
-            Submission::Later => return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false }),
-            Submission::Held(end) => {
-                let now = self.clock.now();
-                if now.ms_since(*self.held_since.get_or_insert(now)) < LONGEST_HOLD_MS {
-                    return Some(Came::NotDone { after_ms: ASK_AGAIN_MS, counts: false });
-                }
-                end
-            }
-            Submission::No(end) => end,
-        };
-        self.given = Some(*end);
-        Some(Came::End)
     }
 
     /// `None`: another process owns the effect.

@@ -14,11 +14,12 @@ use futures_util::FutureExt;
 
 use crate::catalog::fence;
 use crate::room::deliveries::HUMAN_TYPING;
+use crate::room::delivery::Prepared;
 use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
 use super::backlog::{Backlog, Standing};
-use super::lane::{LanePorts, Submission, carry};
-use super::outside::{EffectJob, Part};
+use super::lane::{LanePorts, Submission, Word, carry};
+use super::outside::EffectJob;
 use super::patience::CommandOutcome;
 use super::ports::Caller;
 use super::router::{Inner, RoomRouter};
@@ -116,8 +117,8 @@ impl LaneActor {
                     router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
                 }
             };
-            let submits = async |part: &Part| submitted(weak.upgrade(), &job, part).await;
-            let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, doubted, submits)).catch_unwind().await;
+            let asks = async |word: Word| asked(weak.upgrade(), &job, word).await;
+            let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, doubted, asks)).catch_unwind().await;
             (job.clone(), end)
         };
         ctx.spawn(carried.into_actor(self).map(|(job, end), actor, ctx| match end {
@@ -178,12 +179,16 @@ impl LaneActor {
     }
 }
 
-/// Asks the room whether the job's message may leave now; its yes is durable when this answers.
-async fn submitted(router: Option<Arc<Inner>>, job: &EffectJob, part: &Part) -> Submission {
+/// Has the room's word on the job's file, as whether its message may leave now; its yes is durable when this answers.
+async fn asked(router: Option<Arc<Inner>>, job: &EffectJob, word: Word) -> Submission {
     let Some(router) = router else { return Submission::Later };
     let call_id = job.call.call_id.clone();
     let caller = Caller { company: job.address.company, by: By::System, key_id: Arc::from("lane") };
-    let command = Command::Submit { call_id: call_id.clone(), attempt: job.retries, hands_to: part.hands_to.clone() };
+    let attempt = job.retries;
+    let command = match word {
+        Word::Submit(hands_to) => Command::Submit { call_id: call_id.clone(), attempt, hands_to },
+        Word::Prepared(stage, file) => Command::Prepared(Box::new(Prepared { call_id: call_id.clone(), attempt, stage, file })),
+    };
     match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
         CommandOutcome::Done { .. } => Submission::Go,
         CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Request, fence};
+use crate::room::delivery;
 use crate::room::outbox::{Patience, Rule};
 use crate::room::{
-    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, Refusal, RoomAddress, Settlement, Timestamp,
+    AgentId, CallKey, CallStatus, CompanyNo, Customer, EffectPlan, FunctionCall, Refusal, RoomAddress, SentFile, Settlement,
+    Timestamp,
 };
 
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
@@ -202,6 +204,11 @@ pub trait Counterpart: Send + Sync + 'static {
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent>;
     /// Looks whether the part, started at `started_at`, was done.
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found>;
+    /// How far the file is that `part` is about to bring to its customer, before anything of that leaves, and the file itself where
+    /// it was fetched: told to its room. `started`: the parts before. `None`: nothing new is known.
+    fn prepared(&self, _job: &EffectJob, _part: &Part, _started: &[PartRow]) -> Option<(delivery::Stage, Option<Arc<SentFile>>)> {
+        None
+    }
     /// The answer to a call whose effect ended without the CRM's word: `expired`, `dead` or `unresolved`.
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement;
     /// The answer to a call whose next part was void because control had moved. `parts`: those that were started before.
@@ -237,6 +244,13 @@ pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Vec<u
 pub trait Files: Send + Sync + 'static {
     /// `None`: they are not there. `sha256`: their address, hexadecimal.
     fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<Pieces>>;
+}
+
+/// Which bytes were fetched for which effect, so that they go when nothing could send them any more.
+pub trait FetchedFiles: Send + Sync + 'static {
+    /// Durable when this is ready; comes before the bytes are at their address.
+    fn fetched<'a>(&'a self, company: CompanyNo, effect: CallKey, sha256: &'a str, at: Timestamp) -> OutsideFuture<'a, ()>;
+    fn forget<'a>(&'a self, company: CompanyNo, effect: CallKey, sha256: &'a str) -> OutsideFuture<'a, ()>;
 }
 
 /// How one company's CRM stands, for operators. Read without asking any actor.

@@ -17,7 +17,7 @@ pub struct DeliveryView {
     pub call_id: String,
     pub attachment: String,
     pub filename: String,
-    /// `scanned`, `submitting`, `accepted`, `sent`, `delivered`, `read`; `failed`; or `unknown`: it may be there.
+    /// `resolved`, `scanned`, `uploaded`, `submitting`, `accepted`, `sent`, `delivered`, `read`; `failed`; or `unknown`: it may be there.
     pub status: &'static str,
     /// How often a person had it tried again.
     pub attempt: u32,

@@ -67,7 +67,9 @@ pub async fn shown(api: &Api, company: CompanyNo, events: &[StoredEvent]) -> Res
             standing.insert(file.attachment.clone(), stands(api, company, &file.attachment).await?);
         }
         let is_revoked = revoked.get(&event.room).is_some_and(|calls| calls.contains(call_id.as_str()));
-        let opens = standing.get(&file.attachment) == Some(&true) && !is_revoked;
+        // What was fetched goes after a time; what is in the library stays.
+        let lies_here = file.version > 0 || !matches!(api.library.age(company, &file.sha256).await, Ok(None));
+        let opens = lies_here && standing.get(&file.attachment) == Some(&true) && !is_revoked;
         links.push(opens.then(|| {
             let link = api.links.make(&SentAt { company, room: event.room.clone(), seq: event.seq }, now);
             LinkView { url: link.url, expires_at: iso(link.expires_at) }
@@ -83,6 +85,8 @@ struct Behind {
     size: u64,
     mime: String,
     filename: String,
+    /// Its bytes may have been removed since.
+    fetched: bool,
 }
 
 /// What a link leads to, if it still does.
@@ -98,21 +102,16 @@ async fn behind_event(api: &Api, at: &SentAt) -> Result<Behind, Problem> {
     let event = events.into_iter().find(|event| event.seq == at.seq).ok_or_else(Problem::not_found)?;
     let (call_id, file) = sent(&event).ok_or_else(Problem::not_found)?;
     opens(api, at.company, &at.room, &call_id, &file.attachment).await?;
-    let SentFile { sha256, size, mime, filename, .. } = SentFile::clone(&file);
-    Ok(Behind { company: at.company, sha256, size, mime, filename })
+    let SentFile { sha256, size, mime, filename, version, .. } = SentFile::clone(&file);
+    Ok(Behind { company: at.company, sha256, size, mime, filename, fetched: version == 0 })
 }
 
 async fn behind_version(api: &Api, offered: &Offered) -> Result<Behind, Problem> {
     let Offered { company, room, call_id, key, version } = offered;
     opens(api, *company, room, call_id, key.as_str()).await?;
     let row = api.queries.file_version(*company, key, *version).await?.ok_or_else(Problem::not_found)?;
-    Ok(Behind {
-        company: *company,
-        sha256: row.sha256,
-        size: row.size,
-        mime: row.format.mime().to_owned(),
-        filename: row.filename,
-    })
+    let mime = row.format.mime().to_owned();
+    Ok(Behind { company: *company, sha256: row.sha256, size: row.size, mime, filename: row.filename, fetched: false })
 }
 
 /// Neither the link nor the file was taken back.
@@ -146,6 +145,9 @@ pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
         Some(part) => api.library.read_part(file.company, &file.sha256, part.clone()).await?,
     };
     let Some(pieces) = found else {
+        if file.fetched {
+            return Err(Problem::not_found());
+        }
         tracing::error!(event = "library.lost", sha256 = file.sha256, "the bytes of a file that was sent are not in its folder");
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };

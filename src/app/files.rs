@@ -1,6 +1,7 @@
 //! What files need, built once: the library's folder, the links that lead into it, and who fetches what is not in it yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::ports::Clock;
 use crate::channel::{Channels, SourcedParts};
@@ -10,6 +11,11 @@ use crate::outbound::Fetcher;
 use crate::store::{Pepper, Store, StoreError, link_key};
 
 use super::StartError;
+
+#[path = "sweep.rs"]
+mod sweep;
+
+use sweep::Sweep;
 
 /// The folder of files, `files` in the data folder, with the scanner that is set.
 pub fn open_library(config: &Config, who: Who) -> Result<Library, Refused> {
@@ -22,6 +28,7 @@ pub(super) struct Files {
     pub library: Arc<Library>,
     pub links: Links,
     pub fetcher: Arc<Fetcher>,
+    fetched_kept_s: u32,
 }
 
 impl Files {
@@ -31,7 +38,18 @@ impl Files {
             library: Arc::new(open_library(config, Who::Serve)?),
             links: Links::new(&link_key(pepper), config.public_url.as_deref().unwrap_or_default(), config.link_lifetime_s),
             fetcher: Arc::new(fetcher),
+            fetched_kept_s: config.fetched_kept_s,
         })
+    }
+
+    pub fn sweep(&self, store: &Store, clock: &Arc<dyn Clock>) -> Sweep {
+        Sweep {
+            library: self.library.clone(),
+            queries: store.queries(),
+            fetched: store.fetched_files(),
+            clock: clock.clone(),
+            kept: Duration::from_secs(self.fetched_kept_s.into()),
+        }
     }
 
     pub fn sourced(&self, channels: Arc<Channels>, store: &Store, clock: &Arc<dyn Clock>) -> SourcedParts {
@@ -40,6 +58,7 @@ impl Files {
             outbox: store.outbox(),
             fetcher: self.fetcher.clone(),
             library: self.library.clone(),
+            fetched: store.fetched_files(),
             links: self.links.clone(),
             vault: store.vault(),
             clock: clock.clone(),

@@ -10,8 +10,9 @@ use crate::actors::outside::{
     Counterpart, EffectJob, Found, LineView, OutsideFuture, Part, PartRow, Permit, Permitted, Planned, Sent, Vault,
 };
 use crate::outbound::{CheckProblem, System};
+use crate::room::delivery::Stage;
 use crate::room::outbox::Patience;
-use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallStatus, ChannelKind, Company, CompanyNo, SentFile, Settlement, Timestamp};
 
 use super::closing;
 use super::hearing::QontakEars;
@@ -117,6 +118,10 @@ impl Counterpart for Channels {
             let found = self.of(job.address.company).await?.look_up(job, part, started_at).await?;
             Ok(if closing::is_closing(job, part) { closing::found(found) } else { found })
         })
+    }
+
+    fn prepared(&self, job: &EffectJob, part: &Part, started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        self.last_known(job.address.company).prepared(job, part, started)
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::actors::outside::{
-    Counterpart, EffectJob, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted, Planned, Sent,
-    Vault,
+    Counterpart, EffectJob, FetchedFiles, Found, LineView, Outbox, OutsideFuture, Part, PartDone, PartRow, Permit, Permitted,
+    Planned, Sent, Vault,
 };
 use crate::actors::ports::Clock;
 use crate::catalog::sourced::not_allowed;
@@ -15,6 +15,7 @@ use crate::catalog::{Request, send_attachment};
 use crate::library::{Declared, Library, Links, Offered, Refused};
 use crate::outbound::{Fetcher, NotFetched, Step, Stop, Wish};
 use crate::room::channel_limits::{Caption, Channel, fits, megabytes};
+use crate::room::delivery::Stage;
 use crate::room::outbox::{Patience, Rule};
 use crate::room::source::Source;
 use crate::room::{CallStatus, CameAbout, CompanyNo, FileKey, Next, Refusal, SentFile, Settlement, Timestamp};
@@ -34,6 +35,7 @@ pub struct Sourced {
     outbox: Arc<dyn Outbox>,
     fetcher: Arc<Fetcher>,
     library: Arc<Library>,
+    fetched: Arc<dyn FetchedFiles>,
     links: Links,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
@@ -45,6 +47,7 @@ pub struct SourcedParts {
     pub outbox: Arc<dyn Outbox>,
     pub fetcher: Arc<Fetcher>,
     pub library: Arc<Library>,
+    pub fetched: Arc<dyn FetchedFiles>,
     pub links: Links,
     pub vault: Arc<dyn Vault>,
     pub clock: Arc<dyn Clock>,
@@ -52,8 +55,8 @@ pub struct SourcedParts {
 
 impl Sourced {
     pub fn new(parts: SourcedParts) -> Self {
-        let SourcedParts { channels, outbox, fetcher, library, links, vault, clock } = parts;
-        Self { channels, outbox, fetcher, library, links, vault, clock }
+        let SourcedParts { channels, outbox, fetcher, library, fetched, links, vault, clock } = parts;
+        Self { channels, outbox, fetcher, library, fetched, links, vault, clock }
     }
 
     /// The job with the link that is sent for its file.
@@ -131,6 +134,11 @@ impl Sourced {
             ready.discard().await;
             let message = format!("With this file a caption may have {longest} characters. Nothing was sent; shorten it.");
             return Err(Refusal::new("argument_invalid", Next::FixAndRetry, message).into());
+        }
+        // Before the bytes: what has no row would lie there for ever.
+        if let Err(why) = self.fetched.fetched(company, job.key, ready.sha256(), self.clock.now()).await {
+            ready.discard().await;
+            return Err(Stop::store(why));
         }
         let kept = ready.keep(company, &source.attachment).await.map_err(unkept)?;
         Ok(SentFile {
@@ -298,6 +306,16 @@ impl Counterpart for Sourced {
             return self.channels.look_up(job, part, started_at);
         }
         Box::pin(async move { self.channels.look_up(&self.found(job).await?, part, started_at).await })
+    }
+
+    fn prepared(&self, job: &EffectJob, part: &Part, started: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        if job.plan.source.is_none() {
+            return self.channels.prepared(job, part, started);
+        }
+        let fetched = started.iter().map(|row| &row.part).find(|part| part.name == FETCH);
+        let file = file_of(fetched.unwrap_or(part)).ok();
+        let stage = fetched.and_then(|_| self.channels.prepared(job, part, started)).map_or(Stage::Scanned, |(stage, _)| stage);
+        Some((stage, file))
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

@@ -49,6 +49,9 @@ pub struct ServeArgs {
     /// Seconds that a link to a file opens it [env: BELLHOP_LINK_LIFETIME_S] [default: 604800]
     #[arg(long)]
     link_lifetime_s: Option<String>,
+    /// Seconds that fetched files are kept behind the end of their call [env: BELLHOP_FETCHED_KEPT_S] [default: 2592000]
+    #[arg(long)]
+    fetched_kept_s: Option<String>,
     /// Seconds that requests in flight are given at the end [env: BELLHOP_STOP_WITHIN_S] [default: 10]
     #[arg(long)]
     stop_within_s: Option<String>,
@@ -70,6 +73,7 @@ pub async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ("files_private_allow", args.files_private_allow),
         ("public_url", args.public_url),
         ("link_lifetime_s", args.link_lifetime_s),
+        ("fetched_kept_s", args.fetched_kept_s),
         ("stop_within_s", args.stop_within_s),
     ];
     flags.values.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -25,6 +25,8 @@ const BLOCK: usize = 256 * 1024;
 /// A temporary of a command that is so old belongs to a command that died.
 const STALE: Duration = Duration::from_secs(24 * 3_600);
 const INCOMING: &str = "incoming";
+/// Where bytes lie that may be about to go.
+const ASIDE: &str = "aside";
 
 /// Whose temporaries these are. There is one `serve` at a time: what lies in its folder when it starts is left over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +85,56 @@ impl Blobs {
         self.pieces(&address(company, sha256)?, GetOptions::new().with_range(Some(part))).await
     }
 
+    /// How long ago what lies at this address was written.
+    pub async fn age(&self, company: CompanyNo, sha256: &str) -> Result<Option<Duration>, Refused> {
+        self.age_of(&address(company, sha256)?).await
+    }
+
+    async fn age_of(&self, path: &Path) -> Result<Option<Duration>, Refused> {
+        match self.store.head(path).await {
+            Ok(found) => Ok(Some(SystemTime::from(found.last_modified).elapsed().unwrap_or_default())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Refused::storage(&error)),
+        }
+    }
+
+    /// Takes the bytes from their address, in one step: whoever puts the same ones there afterwards is not in the way. Those that
+    /// a dead process had set aside are the same bytes.
+    pub async fn set_aside(&self, company: CompanyNo, sha256: &str) -> Result<Option<Aside>, Refused> {
+        let (from, to) = (address(company, sha256)?, Path::from_iter([ASIDE, &company.0.to_string(), sha256]));
+        match self.store.rename(&from, &to).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(Refused::storage(&error)),
+        }
+        let Some(age) = self.age_of(&to).await? else { return Ok(None) };
+        Ok(Some(Aside { store: Arc::clone(&self.store), from, to, age }))
+    }
+
     async fn pieces(&self, path: &Path, options: GetOptions) -> Result<Option<Pieces>, Refused> {
         match self.store.get_opts(path, options).await {
             Ok(found) => Ok(Some(Box::pin(found.into_stream().map_err(|error| Refused::storage(&error))))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(Refused::storage(&error)),
         }
+    }
+}
+
+/// Bytes that are not at their address any more. Dropped, they are found again by the next `set_aside`.
+pub struct Aside {
+    store: Arc<dyn ObjectStore>,
+    from: Path,
+    to: Path,
+    /// Since they were written.
+    pub age: Duration,
+}
+
+impl Aside {
+    pub async fn put_back(self) -> Result<(), Refused> {
+        self.store.rename(&self.to, &self.from).await.map_err(|error| Refused::storage(&error))
+    }
+
+    pub async fn remove(self) -> Result<(), Refused> {
+        self.store.delete(&self.to).await.map_err(|error| Refused::storage(&error))
     }
 }
 

@@ -187,6 +187,11 @@ impl Ready {
         self.format
     }
 
+    /// Where it will lie.
+    pub fn sha256(&self) -> &str {
+        &self.whole.sha256
+    }
+
     pub fn size(&self) -> u64 {
         self.whole.size
     }

@@ -16,10 +16,11 @@ mod sniff;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-pub use blobs::{Pieces, Who};
+pub use blobs::{Aside, Pieces, Who};
 pub use intake::{Intake, Kept, Ready};
 pub use links::{LeadsTo, Link, Links, Offered, SentAt};
 pub use location::Place;
@@ -61,6 +62,16 @@ impl Library {
     /// The bytes of a company's file. `None`: they are not here.
     pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
         self.blobs.read(company, sha256).await
+    }
+
+    /// How long ago they were written. `None`: they are not here.
+    pub async fn age(&self, company: CompanyNo, sha256: &str) -> Result<Option<Duration>, Refused> {
+        self.blobs.age(company, sha256).await
+    }
+
+    /// Takes a company's bytes from their address, to be removed or put back there. `None`: there are none.
+    pub async fn set_aside(&self, company: CompanyNo, sha256: &str) -> Result<Option<Aside>, Refused> {
+        self.blobs.set_aside(company, sha256).await
     }
 
     /// Some of them: `part` lies within the file.

@@ -3,7 +3,7 @@
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::deliveries;
-use super::delivery::DeliveryWord;
+use super::delivery::{DeliveryWord, Prepared};
 use super::event::{Because, Customer, Fact, TakenBy, Writer};
 use super::goodbye;
 use super::hand_over::{self, Resolving};
@@ -77,11 +77,11 @@ pub enum Command {
     EffectDoubted {
         call_id: CallId,
     },
+    Prepared(Box<Prepared>),
     /// The lane is about to send a message of this call's file, or a part of its resolve or assignment: whether it may go now.
     /// Refused, it does not.
     Submit {
         call_id: CallId,
-        /// How often a person had it tried again.
         attempt: u32,
         /// Whom that part gives the conversation to.
         hands_to: Option<AgentId>,
@@ -250,6 +250,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             }
             _ => vec![],
         },
+        Command::Prepared(prepared) => deliveries::prepared(room, prepared),
         Command::Submit { call_id, attempt, hands_to } => {
             deliveries::submitted(room, call_id, (*attempt, hands_to.as_ref()), ground)?
         }

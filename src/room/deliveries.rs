@@ -3,7 +3,7 @@
 use super::closing;
 use super::command::Command;
 use super::company::Ground;
-use super::delivery::{Delivery, DeliveryWord, Stage, Step, accepted_later, not_delivered};
+use super::delivery::{Delivery, DeliveryWord, Prepared, Stage, Step, accepted_later, not_delivered};
 use super::effect::{EffectKind, OpenEffect, SentFile};
 use super::event::Fact;
 use super::hand_over;
@@ -17,6 +17,19 @@ use super::window;
 pub const HUMAN_TYPING: &str = "human_typing";
 /// So long a file that did not arrive is told to the model: 24 hours.
 const NOTICED_MS: i64 = 24 * 3_600_000;
+
+/// That a file got so far, if that is news. What comes late moves nothing back.
+pub fn prepared(room: &Room, word: &Prepared) -> Vec<Fact> {
+    let is_open = |effect: &&OpenEffect| !effect.stranded && effect.retries == word.attempt;
+    let Some(effect) = room.effect(&word.call_id).filter(is_open) else { return vec![] };
+    let mut deliveries = room.outside.iter().flat_map(|outside| &outside.deliveries).rev();
+    let moves = deliveries.find(|one| one.call_id == word.call_id).is_some_and(|one| word.stage > one.reached);
+    let new_file = word.file.as_ref().filter(|_| effect.plan.file.is_none());
+    if word.stage > Stage::Uploaded || (!moves && new_file.is_none()) {
+        return vec![];
+    }
+    vec![Fact::AttachmentPrepared(Prepared { file: new_file.cloned(), ..word.clone() })]
+}
 
 /// That a file's message leaves now, or why it must not: the last look before what cannot be called back. Whether control moved
 /// is looked at again by the mark itself (`EffectPlan::fenced`).
@@ -68,7 +81,7 @@ pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact>
     sent.into_iter().chain([Fact::DeliveryMoved { call_id: Some(call_id), word: word.clone() }]).collect()
 }
 
-/// That the file of a call that was given up is there after all; of one that was fetched the room does not know what it was.
+/// That the file of a call that was given up is there after all; of one that was never fetched the room does not know what it is.
 fn sent(effect: &OpenEffect, delivery: &Delivery, word: &DeliveryWord, ground: &Ground<'_>) -> Option<Fact> {
     let file = effect.plan.file.clone().filter(|_| !matches!(word.step, Step::Failed(_)))?;
     let result = accepted_later(delivery, Some(&file), ground.now).0.as_str().into();
@@ -133,9 +146,23 @@ impl Room {
 
     /// Another try has a life of its own.
     pub(super) fn delivery_begins_again(&mut self, call_id: &CallId, at: Timestamp) {
+        let lies_here = self.effect(call_id).is_some_and(|effect| effect.plan.file.is_some());
+        let reached = if lies_here { Stage::Scanned } else { Stage::Resolved };
         if let Some(delivery) = self.delivery(call_id) {
             delivery.attempt += 1;
-            (delivery.reached, delivery.failed, delivery.message_id, delivery.at) = (Stage::Scanned, None, None, at);
+            (delivery.reached, delivery.failed, delivery.message_id, delivery.at) = (reached, None, None, at);
+        }
+    }
+
+    pub(super) fn delivery_is_prepared(&mut self, word: &Prepared, at: Timestamp) {
+        if let Some(file) = &word.file {
+            self.effects_of(&word.call_id).for_each(|effect| effect.plan.file = Some(file.clone()));
+        }
+        if let Some(delivery) = self.delivery(&word.call_id).filter(|delivery| delivery.attempt == word.attempt) {
+            (delivery.reached, delivery.at) = (delivery.reached.max(word.stage), at);
+            if let Some(file) = &word.file {
+                delivery.filename.clone_from(&file.filename);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! before the answer to the message itself: what is known is only ever added to, so any order of the same words leaves the same
 //! state. **Invariant:** a delivery never goes back; "failed" is an end whatever else was said.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
@@ -9,8 +11,9 @@ use super::effect::{EffectPlan, SentFile};
 use super::ids::{CallId, CallKey, CompanyNo, Timestamp};
 use super::refusal::Next;
 
-/// Where a file stands. The first five are done before a call's effect is asked for: a file of the library is resolved by its
-/// key, lies here, and was verified and scanned when it was uploaded here.
+/// Where a file stands. A file of the library is resolved by its key, lies here, and was verified and scanned when it was uploaded
+/// here: the first five are done before a call's effect is asked for. One that is made on request is resolved then, and is
+/// fetched, verified and scanned in one go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -46,6 +49,19 @@ impl Stage {
             Self::Read => "read",
         }
     }
+}
+
+/// How far a file got beside the room, by what may be repeated as often as it must: at most `Stage::Uploaded`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    pub call_id: CallId,
+    /// Which try of that call.
+    #[serde(default)]
+    pub attempt: u32,
+    pub stage: Stage,
+    /// What was fetched, unless it was known before: from here on the room knows the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Arc<SentFile>>,
 }
 
 /// Why the channel gave a message up.
@@ -129,7 +145,7 @@ impl Delivery {
         }
         let source = plan.source.as_ref()?;
         let filename = source.filename.clone().unwrap_or_else(|| source.attachment.clone());
-        let (call_id, attachment, reached) = (call_id.clone(), source.attachment.clone(), Stage::Requested);
+        let (call_id, attachment, reached) = (call_id.clone(), source.attachment.clone(), Stage::Resolved);
         Some(Self { call_id, attachment, filename, attempt: 0, message_id: None, reached, failed: None, at })
     }
 

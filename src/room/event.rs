@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::closing::ClosingOutcome;
-use super::delivery::DeliveryWord;
+use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::link::Link;
@@ -264,6 +264,7 @@ pub enum Fact {
         /// What its call was answered: what the same file is answered while it counts as sent.
         result: std::sync::Arc<str>,
     },
+    AttachmentPrepared(Prepared),
     /// The room let a file's message go: from here on it can only be looked up.
     AttachmentSubmitting {
         call_id: CallId,
@@ -285,7 +286,6 @@ pub enum Fact {
         waits_for: Vec<CallId>,
         until: Timestamp,
     },
-    /// It waited long enough.
     BarrierLifted {
         call_id: CallId,
     },

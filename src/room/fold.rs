@@ -160,6 +160,7 @@ impl Room {
                 self.effects_of(call_id).for_each(|effect| effect.plan.leave = Some(leave.clone()));
                 self.goodbye = Some(Box::new(Goodbye { call_id: call_id.clone(), leave }));
             }
+            Fact::AttachmentPrepared(prepared) => self.delivery_is_prepared(prepared, event.at),
             Fact::AttachmentSubmitting { call_id, attempt } => self.delivery_submits(call_id, *attempt, event.at),
             Fact::DeliveryMoved { call_id, word } => self.delivery_moves(call_id.as_ref(), word, event.at),
             Fact::AttachmentSent { call_id, file, message_id, result, .. } => {

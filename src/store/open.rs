@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::channel_memory::StoredChannelMemory;
 use super::conn::{Conn, Purpose, on_each, on_own_thread, sort};
 use super::directory::{Directory, Writer};
+use super::fetched::StoredFetchedFiles;
 use super::inbox::StoredInbox;
 use super::journal::{Runner, last_position};
 use super::lag::Newest;
@@ -28,7 +29,7 @@ use super::url::{StoreError, StoreUrl};
 use super::vault::SealedVault;
 use super::workers::Workers;
 use crate::actors::inbox::{ChannelMemory, Inbox};
-use crate::actors::outside::{Outbox, Vault};
+use crate::actors::outside::{FetchedFiles, Outbox, Vault};
 use crate::actors::ports::{Journal, Mailbags, Memory};
 use crate::room::Timestamp;
 
@@ -171,6 +172,11 @@ impl Store {
     pub fn channel_memory(&self) -> Arc<dyn ChannelMemory> {
         let (writer, readers) = (Arc::clone(&self.0.writer), Arc::clone(&self.0.readers));
         Arc::new(StoredChannelMemory { writer, readers })
+    }
+
+    /// Where it is written down which bytes were fetched.
+    pub fn fetched_files(&self) -> Arc<dyn FetchedFiles> {
+        Arc::new(StoredFetchedFiles(Arc::clone(&self.0.writer)))
     }
 
     /// Companies' CRM access, its tokens unsealed. For nobody but the CRM's adapter.

@@ -60,6 +60,7 @@ tables! {
         company: BigInt, key: Text, description: Text, for_agents: Bool, template: Text, filename: Nullable<Text>, created_at: BigInt,
         archived_at: Nullable<BigInt>,
     }
+    fetched_files (company, sha256, call_key) { company: BigInt, sha256: Text, call_key: Binary, fetched_at: BigInt, }
     revoked_links (company, room_id, call_id) { company: BigInt, room_id: Text, call_id: Text, revoked_at: BigInt, }
     channel_access (company) {
         company: BigInt, kind: Text, base_url: Text, dialect: Text, options: Text, sealed: Binary, webhook_key: Binary, public_url: Text,

@@ -38,6 +38,7 @@ mod demo;
 mod dialect;
 mod directory;
 mod events_feed;
+mod fetched;
 mod files;
 mod full_disk;
 mod goodbye;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::call::Answer;
 use crate::world::file::{pdf, png, sha256};
+use crate::world::file_host::{FileHost, answered, bare};
 use crate::world::whatsapp::{APP_SECRET, MEDIA, MESSAGES, PHONE, TOKEN};
 use crate::world::{Call, Room, World, calls, eventually};
 
@@ -13,6 +14,7 @@ on_both_databases!(
     a_lost_answer_is_found_again_by_its_status,
     where_the_channel_keeps_silent_nothing_is_sent_again,
     a_files_journey_is_seen,
+    a_file_made_on_request_goes_the_whole_way,
 );
 
 on_sqlite_alone!(
@@ -176,6 +178,78 @@ pub fn a_files_journey_is_seen(world: &mut World) {
     // Sent again it is told no more.
     assert_eq!(robot.gets(sends_again("brochure").id("s3")).result()["status"], "accepted");
     assert!(robot.gets(crate::world::create_tag(&["late"])).body["room"]["notices"].is_null());
+}
+
+/// The stages that a call's file is told to have gone through, in the timeline's order.
+fn journey(room: &Room, call_id: &str) -> Vec<String> {
+    let stage = |event: &Value| {
+        let stage = match event["type"].as_str().unwrap_or_default() {
+            "attachment_prepared" => event["stage"].as_str().unwrap_or_default(),
+            "attachment_submitting" => "submitting",
+            "attachment_sent" => "accepted",
+            "delivery_moved" => event["status"].as_str().unwrap_or_default(),
+            _ => return None,
+        };
+        (event["call_id"] == call_id).then(|| stage.to_owned())
+    };
+    room.timeline().iter().filter_map(stage).collect()
+}
+
+pub fn a_file_made_on_request_goes_the_whole_way(world: &mut World) {
+    world.dies();
+    world.starts_with(&[], &["--files-private-allow", "127.0.0.1"]);
+    world.has_whatsapp();
+    let host = FileHost::up(|path| match path {
+        "/7.pdf" => answered("application/pdf", &pdf(30_000, 7)),
+        "/8.pdf" => answered("application/pdf", &pdf(30_000, 8)),
+        _ => bare("404 Not Found", ""),
+    });
+    let source = json!({"url": host.url("/{number}.pdf"), "description": "An invoice, by its number"});
+    assert_eq!(world.admin().send("PUT", "/v1/file-sources/invoice", Some(&source)).http, 201);
+    let robot = world.customer_on_whatsapp(RINA);
+    let room = world.admin().room(&robot.id);
+    let invoice = |number: &str| {
+        let parameters = json!([{"field": "number", "value": number}]);
+        calls("send_attachment", json!({"attachment": "invoice", "caption": "Here it is", "parameters": parameters}))
+    };
+    let sent = robot.gets(invoice("7").id("s1"));
+    assert_eq!((&sent.result()["kind"], &sent.result()["filename"]), (&json!("document"), &json!("7.pdf")), "{sent:?}");
+    let got = world.crm().got_on_whatsapp(RINA);
+    assert_eq!((got.len(), &got[0]["media"]["sha256"]), (1, &json!(sha256(&pdf(30_000, 7)))), "{got:?}");
+    assert_eq!((&got[0]["text"], &got[0]["filename"]), (&json!("Here it is"), &json!("7.pdf")));
+    eventually("the customer reads it", || (robot.door.call("s1").body["delivery"]["status"] == "read").then_some(()));
+    let (stages, steps) = (["scanned", "uploaded", "submitting"], journey(&room, "s1"));
+    assert_eq!(steps[..3], stages);
+    // A status may overtake the answer to its own message.
+    assert!(steps.contains(&"accepted".to_owned()) && steps.last().unwrap() == "read", "{steps:?}");
+
+    // While its message is turned away it is seen to lie there already.
+    world.is_told_whatsapp(600);
+    world.crm().has_exactly(&json!({"route": MESSAGES, "fault": "status_429", "times": 1, "retry_after_s": 2}));
+    world.crm().has_once(MESSAGES, "lose_answer");
+    world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
+    let _ = robot.gets_within(1, invoice("8").id("s2"));
+    assert_eq!(journey(&room, "s2")[..2], stages[..2]);
+    // Its answer is lost and the channel keeps silent: it is left to people, until a status comes after all.
+    let end = ends(&room, "s2");
+    assert_eq!((&end.body["status"], &end.body["delivery"]["status"]), (&json!("unresolved"), &json!("unknown")), "{end:?}");
+    world.dies();
+    world.starts_with(&[], &["--files-private-allow", "127.0.0.1"]);
+    let (robot, room) = (world.ai_agent().room(&robot.id), world.admin().room(&robot.id));
+    world.crm().knobs(&json!({"webhook_delay_ms": 0}));
+    let got = world.crm().got_on_whatsapp(RINA);
+    assert_eq!((got.len(), host.was_asked().len()), (2, 2), "nothing is sent or fetched again");
+    world.crm().tells_status(&got[1]["id"], "delivered");
+    eventually("it is known", || (robot.door.call("s2").body["status"] == "succeeded").then_some(()));
+    let told = room.facts("attachment_sent");
+    assert_eq!((told.len(), &told[1]["sha256"]), (2, &json!(sha256(&pdf(30_000, 8)))), "{told:?}");
+    assert_eq!((&told[1]["call_id"], &told[1]["message_id"]), (&json!("s2"), &got[1]["id"]));
+    assert_eq!(world.admin().opens(told[1]["link"]["url"].as_str().unwrap(), &[]).bytes, pdf(30_000, 8));
+    assert_eq!(robot.gets(invoice("8").id("s3")).result()["already_existed"], true);
+    // What is late moves nothing back.
+    world.crm().tells_status(&got[1]["id"], "sent");
+    world.crm().tells_status(&got[1]["id"], "read");
+    eventually("it is read", || (robot.door.call("s2").body["delivery"]["status"] == "read").then_some(()));
 }
 
 pub fn media_that_is_forgotten_is_uploaded_once_more(world: &mut World) {

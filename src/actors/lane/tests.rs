@@ -134,12 +134,12 @@ async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement,
     }
     let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
     let asked = AtomicU32::new(0);
-    let submits = async |_: &Part| {
+    let asks = async |_: Word| {
         asked.fetch_add(1, Ordering::Relaxed);
         says()
     };
     let clock: Arc<dyn Clock> = Arc::new(Hasty(AtomicI64::new(1)));
-    let end = carry(&ports, &clock, &Backlog::default(), &job(), || (), submits).await.unwrap();
+    let end = carry(&ports, &clock, &Backlog::default(), &job(), || (), asks).await.unwrap();
     (end, asked.into_inner(), channel.permits.load(Ordering::Relaxed))
 }
 

@@ -29,8 +29,9 @@ use crate::actors::outside::{
 };
 use crate::actors::ports::Clock;
 use crate::outbound::Outbound;
+use crate::room::delivery::Stage;
 use crate::room::outbox::Patience;
-use crate::room::{CallStatus, CompanyNo, Settlement, Timestamp};
+use crate::room::{CallStatus, CompanyNo, EffectKind, SentFile, Settlement, Timestamp};
 
 use super::first_looks::FirstLooks;
 use super::qontak::unsaid;
@@ -83,6 +84,12 @@ impl Counterpart for WhatsappCloud {
 
     fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
         Box::pin(self.find(job, part))
+    }
+
+    /// A part is only named when its file lies there.
+    fn prepared(&self, job: &EffectJob, _: &Part, _: &[PartRow]) -> Option<(Stage, Option<Arc<SentFile>>)> {
+        let uploaded = job.plan.kind == EffectKind::Attachment && job.plan.file.as_ref().is_none_or(|file| !file.is_link());
+        uploaded.then_some((Stage::Uploaded, None))
     }
 
     fn unsaid(&self, job: &EffectJob, status: CallStatus) -> Settlement {

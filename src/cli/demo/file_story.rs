@@ -70,6 +70,7 @@ pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mut
 fn step(event: &Value) -> Option<String> {
     match event["type"].as_str()? {
         "effect_requested" => Some("requested".into()),
+        "attachment_prepared" => Some(plain(&event["stage"])),
         "attachment_submitting" => Some("submitting".into()),
         "attachment_sent" => Some("accepted".into()),
         "delivery_moved" => Some(plain(&event["status"])),

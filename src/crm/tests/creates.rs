@@ -226,7 +226,9 @@ async fn rooms_of_one_visitor_make_one_contact_and_nobody_elses() {
 #[actix_web::test]
 async fn whoever_may_send_one_request_waits_for_no_second_one() {
     let one_at_a_time = |access: &mut crate::actors::outside::CrmAccess| {
-        (access.options.create_contacts, access.options.burst) = (true, 1);
+        let options = &mut access.options;
+        // Slow enough that a late wake-up makes no room for a second one.
+        (options.create_contacts, options.burst, options.per_second) = (true, 1, 20.0);
     };
     let scene = Scene::with(|_| {}, one_at_a_time);
     let jobs = ["customer-1", "customer-2"].map(|handle| scene.job_of(handle, "create_deal", json!({"name": "X"})));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::room::deliveries::{heard, known_better, late, submitted};
-use crate::room::delivery::{DeliveryWord, Failure, Stage, Step};
+use crate::room::deliveries::{heard, known_better, late, prepared, submitted};
+use crate::room::delivery::{DeliveryWord, Failure, Prepared, Stage, Step};
 use crate::room::effect::{EffectKind, EffectPlan};
 use crate::room::source::Source;
 
@@ -14,14 +14,21 @@ fn call() -> CallId {
     CallId::trusted(CALL)
 }
 
-/// A room whose file has to be fetched, and has left.
+/// A room whose file has to be fetched, and has left; as it was before such files were known to rooms.
 fn fetched() -> Scene {
+    let mut scene = to_fetch();
+    assert_eq!(leaves(&mut scene, 0), 1);
+    scene
+}
+
+/// A room whose file has to be fetched.
+fn to_fetch() -> Scene {
     let mut scene = Scene::open();
     let (attachment, url, channel) = ("invoice".to_owned(), "https://files.test/7.pdf".to_owned(), "whatsapp_cloud".to_owned());
+    let intent = Some(url.clone());
     let source = Source { attachment, url, filename: None, hosts: vec![], channel, here: false };
-    let plan = EffectPlan { source: Some(Arc::new(source)), ..EffectPlan::absolute(EffectKind::Attachment, false) };
+    let plan = EffectPlan { source: Some(Arc::new(source)), intent, ..EffectPlan::absolute(EffectKind::Attachment, false) };
     scene.happens(Fact::EffectRequested { call_id: call(), name: "send_attachment".into(), plan });
-    assert_eq!(leaves(&mut scene, 0), 1);
     scene
 }
 
@@ -31,6 +38,41 @@ fn leaves(scene: &mut Scene, attempt: u32) -> usize {
     let facts = submitted(&scene.room, &call(), (attempt, None), &ground).unwrap();
     facts.iter().cloned().for_each(|fact| scene.happens(fact));
     facts.len()
+}
+
+fn is_prepared(scene: &mut Scene, attempt: u32, stage: Stage, file: Option<SentFile>) -> usize {
+    let word = Prepared { call_id: call(), attempt, stage, file: file.map(Arc::new) };
+    let facts = prepared(&scene.room, &word);
+    facts.iter().cloned().for_each(|fact| scene.happens(fact));
+    facts.len()
+}
+
+fn invoice() -> SentFile {
+    let [attachment, sha256, mime, kind, filename] =
+        ["invoice", "07", "application/pdf", "document", "INV-7.pdf"].map(str::to_owned);
+    SentFile { attachment, version: 0, sha256, size: 7, mime, kind, filename }
+}
+
+#[test]
+fn a_file_goes_only_forward_until_its_message() {
+    let mut scene = to_fetch();
+    let reached = |scene: &Scene| scene.room.outside.as_ref().unwrap().deliveries[0].reached;
+    assert_eq!(reached(&scene), Stage::Resolved);
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Scanned, Some(invoice())), 1);
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Scanned, Some(invoice())), 0, "known");
+    assert_eq!(is_prepared(&mut scene, 1, Stage::Uploaded, None), 0, "another try's");
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Uploaded, Some(invoice())), 1);
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Scanned, None), 0, "late");
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Accepted, None), 0, "not beside the room");
+    assert_eq!(reached(&scene), Stage::Uploaded);
+    assert_eq!(leaves(&mut scene, 0), 1);
+    assert_eq!(is_prepared(&mut scene, 0, Stage::Uploaded, None), 0);
+    assert_eq!(reached(&scene), Stage::Submitting);
+    // What was fetched stays known: a try of its own begins with it, and a late word says what was sent.
+    strands(&mut scene);
+    assert_eq!(is_told(&mut scene, &word(0, "wamid.1", Step::Delivered)), 2);
+    let sent = &scene.room.outside.as_ref().unwrap().sent[0];
+    assert_eq!((sent.sha256.as_str(), sent.intent.as_deref()), ("07", Some("https://files.test/7.pdf")));
 }
 
 fn word(attempt: u32, message_id: &str, step: Step) -> DeliveryWord {

@@ -163,7 +163,7 @@ async fn carried(crm: &Arc<Crm>, room: usize, rows: Vec<PartRow>) -> (CallStatus
     let asked = Instant::now();
     let job = EffectJob { key: CallKey::of(COMPANY, &call_id), address, plan, since: clock.now(), ..job() };
     let ports = LanePorts { counterpart: crm.clone(), outbox: Arc::new(Rows(rows)) };
-    let end = carry(&ports, &clock, &Backlog::default(), &job, || (), async |_: &Part| Submission::Go).await.unwrap();
+    let end = carry(&ports, &clock, &Backlog::default(), &job, || (), async |_| Submission::Go).await.unwrap();
     (end.status, asked.elapsed())
 }
 

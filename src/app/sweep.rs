@@ -1,0 +1,80 @@
+//! Removes what was fetched for calls that can send it no more. Bytes are shared by all that are equal in a company, so they are
+//! first moved aside, and go only if nobody wants them then: a file that is uploaded in that very moment is put back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actors::outside::FetchedFiles;
+use crate::actors::ports::Clock;
+use crate::library::{Library, Refused};
+use crate::room::Timestamp;
+use crate::store::{FetchedRow, Queries};
+
+/// Rows looked at in one read.
+const AT_ONCE: i64 = 200;
+/// Bytes so young may belong to an upload whose row is still to come: an hour.
+const YOUNG: Duration = Duration::from_secs(3_600);
+
+pub struct Sweep {
+    pub library: Arc<Library>,
+    pub queries: Queries,
+    pub fetched: Arc<dyn FetchedFiles>,
+    pub clock: Arc<dyn Clock>,
+    /// How long they are kept behind the end of their call.
+    pub kept: Duration,
+}
+
+impl Sweep {
+    /// Until the process ends.
+    pub async fn go_on(self) {
+        let mut ticks = tokio::time::interval((self.kept / 10).clamp(Duration::from_secs(1), Duration::from_secs(600)));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(why) = self.once().await {
+                tracing::warn!(event = "fetched.unswept", why, "what was fetched cannot be removed now");
+            }
+        }
+    }
+
+    async fn once(&self) -> Result<(), String> {
+        let kept_us = i64::try_from(self.kept.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp(self.clock.now().0.saturating_sub(kept_us));
+        let mut after = Timestamp(0);
+        loop {
+            let rows = self.queries.fetched_files(after, before, AT_ONCE).await.map_err(|error| error.to_string())?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.fetched_at;
+            for row in rows.iter().filter(|row| row.over) {
+                self.remove(row).await?;
+            }
+        }
+    }
+
+    /// Its bytes first: a process that dies in between finds the row again.
+    async fn remove(&self, row: &FetchedRow) -> Result<(), String> {
+        let FetchedRow { company, sha256, effect, .. } = row;
+        let library = &self.library;
+        let wanted = async || self.queries.wants_bytes(*company, sha256, *effect).await.map_err(|error| error.to_string());
+        let not_now = |error: Refused| error.to_string();
+        let is_young = |age: Duration| age < YOUNG.min(self.kept);
+        // Nobody who reads them now is to find them aside.
+        let age = library.age(*company, sha256).await.map_err(not_now)?;
+        if age.is_some_and(is_young) {
+            return Ok(());
+        }
+        let kept = age.is_some() && wanted().await?;
+        if !kept && let Some(aside) = library.set_aside(*company, sha256).await.map_err(not_now)? {
+            let young = is_young(aside.age);
+            if young || wanted().await? {
+                aside.put_back().await.map_err(not_now)?;
+            } else {
+                aside.remove().await.map_err(not_now)?;
+            }
+            if young {
+                return Ok(());
+            }
+        }
+        self.fetched.forget(*company, *effect, sha256).await.map_err(|why| why.to_string())
+    }
+}
