@@ -1,5 +1,4 @@
-//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing about rooms, calls
-//! or answers.
+//! The only file that knows every part: builds them, wires them, stops them in reverse. It decides nothing itself.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::actors::clock::{bring_timers, resume_open_calls};
 use crate::actors::ports::Clock;
 use crate::actors::postman::take_inbox;
-use crate::actors::{Faults, LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
+use crate::actors::{LanePorts, RoomRouter, RouterOptions, SystemClock, Threads};
 use crate::api::{self, Api, KeyRing, Streams};
 use crate::channel::{ChannelEars, Channels, QontakChannel, Signatures, Sourced, WhatsappCloud};
 use crate::config::Config;
@@ -27,6 +26,7 @@ use crate::room::CompanyNo;
 use crate::store::{Pepper, Queries, Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Metrics};
 
+mod faults;
 mod files;
 
 pub use files::open_library;
@@ -251,7 +251,7 @@ fn build_router(
     let options = RouterOptions {
         max_in_flight: config.max_in_flight_per_room,
         idle_after: Duration::from_secs(config.idle_after_s.into()),
-        faults: Faults::default(),
+        faults: faults::faults(config),
         crm: Some(LanePorts { counterpart: Arc::new(crm.clone()), outbox: store.outbox() }),
         channel: Some(LanePorts { counterpart: Arc::new(sourced), outbox: store.outbox() }),
     };

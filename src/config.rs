@@ -51,8 +51,9 @@ pub const KEYS: &[Key] = &[
     key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
 ];
 
-/// `BELLHOP_` variables that are no settings.
-const OTHER_VARIABLES: [&str; 3] = ["CONFIG", "URL", "KEY"];
+/// `BELLHOP_` variables that are no settings; the last is a debug build's (`Config::die_at`).
+const OTHER_VARIABLES: &[&str] =
+    if cfg!(debug_assertions) { &["CONFIG", "URL", "KEY", "DIE_AT"] } else { &["CONFIG", "URL", "KEY"] };
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -166,6 +167,9 @@ pub struct Config {
     pub shown: Vec<Shown>,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// Where the process is to end itself, for tests (`Faults::dying`).
+    #[cfg(debug_assertions)]
+    pub die_at: Option<String>,
 }
 
 /// One line of `config show`.
@@ -194,7 +198,10 @@ impl Config {
                 .unwrap_or_else(|| (key.default.to_owned(), Origin::Default));
             found.insert(key.name, value);
         }
-        Values(found).checked(file)
+        let config = Values(found).checked(file)?;
+        #[cfg(debug_assertions)]
+        let config = Self { die_at: environment.get("DIE_AT").map(str::to_owned), ..config };
+        Ok(config)
     }
 
     /// Where the secret key is or will be.
@@ -298,6 +305,8 @@ impl Values {
                 })
                 .collect(),
             file,
+            #[cfg(debug_assertions)]
+            die_at: None,
         })
     }
 

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::room::{CallKey, Cause, Command, Customer, Fact, OpenEffect, ParkedOn, Room, RoomEvent, Side};
+use crate::room::{CallKey, Command, Customer, Fact, OpenEffect, ParkedOn, Room, RoomEvent, Side};
 
 use super::outside::EffectJob;
 use super::room_actor::{Memory, RoomActor, Work};
@@ -96,7 +96,7 @@ impl RoomActor {
         self.acquit(&again);
         self.forget();
         // Nobody else has to come for it.
-        self.inner.notify(&self.address, Command::Nudge, Cause::Timer("retry"));
+        self.inner.insist(&self.address, "retry");
     }
 
     /// As `try_again`, for a room whose retry landed unheard.
@@ -105,7 +105,7 @@ impl RoomActor {
         let left: Vec<CallKey> = left.map(|parked| CallKey::of(self.address.company, &parked.call_id)).collect();
         if !left.is_empty() {
             self.acquit(&left);
-            self.inner.notify(&self.address, Command::Nudge, Cause::Timer("retry"));
+            self.inner.insist(&self.address, "retry");
         }
     }
 

@@ -26,7 +26,12 @@ pub enum CommandReply {
         answer: CommandAnswer,
         room: RoomSummary,
     },
-    Refused(Refusal),
+    /// The room as it is. `doubtful`: what stands in its way may be what an earlier try of it did.
+    Refused {
+        refusal: Refusal,
+        room: RoomSummary,
+        doubtful: bool,
+    },
     /// The store cannot write now; nothing was done.
     Unavailable,
     /// The store cannot say whether it was done.

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::RecvError;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::room::{CallId, Cause, Command, CommandAnswer, Refusal, RoomAddress};
 use crate::store::Committed;
@@ -16,6 +18,8 @@ use super::router::{NotSent, RoomRouter};
 
 /// How long an answer waits for the store once its calls are in a commit.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
+/// Who does not wait for the end of a call waits so long for its beginning: its room may have to be woken first.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a command waits for its room and the store.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a batch is sent again to a room whose actor died under it.
@@ -63,14 +67,31 @@ pub enum CommandOutcome {
     OutcomeUnknown,
 }
 
+/// What comes first.
+enum Heard {
+    Reply(Result<BatchReply, RecvError>),
+    /// The calls are durable, and not all of them final.
+    Durable,
+    Nothing,
+}
+
+async fn first_of(answer: &mut Receiver<BatchReply>, ticket: &Ticket, within: Duration) -> Heard {
+    tokio::select! {
+        biased;
+        reply = timeout(within, answer) => reply.map_or(Heard::Nothing, Heard::Reply),
+        () = ticket.is_accepted() => Heard::Durable,
+    }
+}
+
 impl RoomRouter {
     /// Carries a batch to its room and waits for its answer at most `patience` (and, once its rows are being written, at
-    /// most 5 s more).
+    /// most 5 s more). Without any patience it answers as soon as the calls are durable, which may take 5 s to begin.
     pub async fn call(&self, room: RoomAddress, batch: Batch, patience: Duration) -> CallOutcome {
         if self.company(room.company).await.is_err() {
             return CallOutcome::Unavailable;
         }
         let (batch, ticket) = (Arc::new(batch), Arc::new(Ticket::default()));
+        let begins_within = if patience.is_zero() { BEGIN_PATIENCE } else { Duration::ZERO };
         let _here = AtDoor(&ticket);
         let end = Instant::now() + patience;
         let mut sends = 0;
@@ -84,19 +105,17 @@ impl RoomRouter {
             };
             let reply = match timeout_at(end, &mut answer).await {
                 Ok(reply) => reply,
-                Err(_) if sends == 1 && ticket.withdraw() => return CallOutcome::Withdrawn,
                 Err(_) => {
-                    if let Some(so_far) = ticket.interim() {
-                        return CallOutcome::Accepted(so_far);
+                    let mut heard = first_of(&mut answer, &ticket, begins_within).await;
+                    if matches!(heard, Heard::Nothing) {
+                        if sends == 1 && ticket.withdraw() {
+                            return CallOutcome::Withdrawn;
+                        }
+                        heard = first_of(&mut answer, &ticket, STORE_PATIENCE).await;
                     }
-                    let store_end = Instant::now() + STORE_PATIENCE;
-                    tokio::select! {
-                        biased;
-                        reply = timeout_at(store_end, &mut answer) => match reply {
-                            Ok(reply) => reply,
-                            Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
-                        },
-                        () = ticket.is_accepted() => {
+                    match heard {
+                        Heard::Reply(reply) => reply,
+                        Heard::Durable | Heard::Nothing => {
                             return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted);
                         }
                     }
@@ -109,7 +128,7 @@ impl RoomRouter {
                 Ok(BatchReply::Unavailable) if sends > 1 || ticket.is_doubtful() => return CallOutcome::OutcomeUnknown,
                 Ok(BatchReply::Unavailable) => return CallOutcome::Unavailable,
                 // The actor died under it. Its ids are known to the store or were never written, so asking again is safe.
-                Err(_) if sends < MAX_SENDS && Instant::now() < end => {}
+                Err(_) if sends < MAX_SENDS && Instant::now() < end + begins_within => {}
                 Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
             }
         }
@@ -120,7 +139,7 @@ impl RoomRouter {
         if self.company(room.company).await.is_err() {
             return CommandOutcome::Unavailable;
         }
-        let command = Arc::new(command);
+        let (command, since) = (Arc::new(command), self.now());
         let end = Instant::now() + COMMAND_PATIENCE;
         let mut sends = 0;
         loop {
@@ -133,7 +152,19 @@ impl RoomRouter {
             };
             match timeout_at(end, answer).await {
                 Ok(Ok(CommandReply::Done { answer, room })) => return CommandOutcome::Done { answer, room },
-                Ok(Ok(CommandReply::Refused(refusal))) => return CommandOutcome::Refused(refusal),
+                Ok(Ok(CommandReply::Refused { refusal, doubtful: false, .. })) if sends == 1 => {
+                    return CommandOutcome::Refused(refusal);
+                }
+                // It may have landed unheard, and then it is in its own way. Its room's journal knows.
+                Ok(Ok(CommandReply::Refused { refusal, room: summary, .. })) => {
+                    return match self.0.memory.has_event(room, cause, since).await {
+                        Ok(true) => {
+                            CommandOutcome::Done { answer: CommandAnswer { changed: true, ..CommandAnswer::default() }, room: summary }
+                        }
+                        Ok(false) => CommandOutcome::Refused(refusal),
+                        Err(_) => CommandOutcome::OutcomeUnknown,
+                    };
+                }
                 // An actor that died under it may have done it before.
                 Ok(Ok(CommandReply::Unavailable)) if sends == 1 => return CommandOutcome::Unavailable,
                 Ok(Ok(CommandReply::Unavailable | CommandReply::Unclear)) => return CommandOutcome::OutcomeUnknown,

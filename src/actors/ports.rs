@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::Addr;
 
 use crate::room::{
-    AgentId, By, CallKey, CallStatus, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId, RoomKey,
-    Settlement, Timestamp,
+    AgentId, By, CallKey, CallStatus, Cause, Company, CompanyNo, FunctionCall, MessageKey, RoomAddress, RoomEvent, RoomId,
+    RoomKey, Settlement, Timestamp,
 };
 use crate::store::Committed;
 
@@ -105,10 +105,20 @@ pub enum TimerChange {
 /// A timer that is due, as the clock reads it.
 #[derive(Clone, Debug)]
 pub struct DueTimer {
+    pub key: RoomKey,
     pub room: RoomAddress,
     pub kind: TimerKind,
     pub due: Timestamp,
     pub cause: String,
+}
+
+/// Where a timer stands among all: by due time, then room, then kind.
+pub type TimerPlace = (Timestamp, RoomKey, &'static str);
+
+impl DueTimer {
+    pub fn place(&self) -> TimerPlace {
+        (self.due, self.key, self.kind.as_str())
+    }
 }
 
 /// The columns by which rooms are listed and the roster is rebuilt, and what fenced effects are held against.
@@ -254,8 +264,10 @@ pub trait Memory: Send + Sync + 'static {
     fn held_places(&self, company: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>>;
     /// Companies with a room whose control is a person or the queue.
     fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>>;
-    /// Timers due at or before `until`, oldest first, at most `limit`.
-    fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>>;
+    /// Timers due at or before `until`, oldest first, at most `limit`, after `after`.
+    fn due_timers(&self, until: Timestamp, after: Option<TimerPlace>, limit: i64) -> PortFuture<Vec<DueTimer>>;
+    /// Whether the room's journal has an event of this cause, of `since` or later.
+    fn has_event(&self, room: RoomAddress, cause: Cause, since: Timestamp) -> PortFuture<bool>;
     /// Rooms that have open calls, to be woken after a start; at most `limit`, after `after`.
     fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>>;
 }

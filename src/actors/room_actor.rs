@@ -240,12 +240,7 @@ impl RoomActor {
                 {
                     return Plan::Command(Ok(CommandAnswer::default()));
                 }
-                let landed = tell.doubtful && turn.is_tried_again(&tell.command);
-                return Plan::Command(match turn.command(&tell.command, &tell.by, &tell.cause) {
-                    // What this very command may have written is what stands in its way now.
-                    Err(_) if landed => Ok(CommandAnswer { changed: true, ..CommandAnswer::default() }),
-                    told => told,
-                });
+                return Plan::Command(turn.command(&tell.command, &tell.by, &tell.cause));
             }
             Work::Calls(invoke) => invoke,
         };

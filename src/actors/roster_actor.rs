@@ -9,6 +9,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, WrapF
 
 use crate::room::{AgentId, Because, Cause, Command, Company, CompanyNo, Room, RoomAddress, RoomId};
 
+use super::faults::FaultPoint;
 use super::ports::HeldRoom;
 use super::roster::{Ask, Holding, Roster, Standing, Word};
 use super::router::Inner;
@@ -100,21 +101,31 @@ impl RosterActor {
 
     fn hear(&mut self, word: RosterWord) {
         let Some(router) = self.router.upgrade() else { return };
-        let now = router.clock.now();
-        let words = match word {
-            RosterWord::Reserve(ask) => self.roster.reserve(ask, now),
+        let (now, faults) = (router.clock.now(), &router.options.faults);
+        let (words, heard) = match word {
+            RosterWord::Reserve(ask) => {
+                faults.strike(FaultPoint::Roster("asked"));
+                let words = self.roster.reserve(ask, now);
+                let heard = if words.iter().any(is_offer) { "place_reserved" } else { "put_in_queue" };
+                (words, heard)
+            }
             RosterWord::Confirm { room, holding } => {
                 self.answered(&room, holding.assignment);
-                self.roster.confirm(&room, &holding, now)
+                (self.roster.confirm(&room, &holding, now), "confirmed")
             }
             RosterWord::Release { room, assignment } => {
                 self.answered(&room, assignment);
-                self.roster.release(&room, assignment, now)
+                (self.roster.release(&room, assignment, now), "released")
             }
-            RosterWord::Directory(company) => self.roster.directory(&company, now),
-            RosterWord::Seen(agent) => self.roster.seen(&agent, now),
+            RosterWord::Directory(company) => (self.roster.directory(&company, now), "directory_read"),
+            RosterWord::Seen(agent) => (self.roster.seen(&agent, now), "console_heard"),
         };
+        faults.strike(FaultPoint::Roster(heard));
+        let offers = words.iter().any(is_offer);
         self.say(&router, words);
+        if offers {
+            faults.strike(FaultPoint::Roster("offered"));
+        }
     }
 
     fn answered(&self, room: &RoomId, assignment: u64) {
@@ -162,6 +173,10 @@ impl RosterActor {
             }
         }));
     }
+}
+
+fn is_offer(word: &Word) -> bool {
+    matches!(word, Word::Offer { .. })
 }
 
 impl Actor for RosterActor {

@@ -267,6 +267,20 @@ impl Inner {
         });
     }
 
+    /// Has the room wake and go on with what is open; its answer says whether it could. `None`: it did not even get there.
+    pub(super) fn nudge(self: &Arc<Self>, room: &RoomAddress, why: &'static str) -> Option<oneshot::Receiver<CommandReply>> {
+        let ((reply, answer), at) = (oneshot::channel(), self.clock.now());
+        let (command, cause) = (Arc::new(Command::Nudge), Cause::Timer(why));
+        let sent = self.reach(room, 1, Pass::Word, |actor, guard| {
+            actor.do_send(Tell { command, by: By::System, cause, reply: Some(reply), guard, at, doubtful: false });
+        });
+        sent.ok().map(|()| answer)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     pub(super) fn spawn_place(&self) -> Option<&actix::ArbiterHandle> {
         self.threads.arbiter(0)
     }
@@ -278,7 +292,7 @@ impl Inner {
         pass: Pass,
         send: impl FnOnce(&Addr<RoomActor>, InFlight),
     ) -> Result<(), NotSent> {
-        if pass != Pass::Word && self.closing.load(Ordering::Acquire) {
+        if pass != Pass::Word && self.is_closing() {
             return Err(NotSent::Draining);
         }
         let bound = self.options.max_in_flight;

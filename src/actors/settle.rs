@@ -26,7 +26,7 @@ impl RoomActor {
     pub(super) fn settle(&mut self, finished: Finished, ctx: &mut Context<Self>) {
         match finished {
             Finished::Landed(commit) => {
-                self.inner.options.faults.strike(FaultPoint::Landed(&self.address));
+                self.inner.options.faults.strike(FaultPoint::Landed(&self.address, &commit.get().events));
                 self.landed(&commit);
             }
             Finished::Rejected(commit, why) => self.rejected(*commit, why, ctx),
@@ -187,11 +187,11 @@ impl RoomActor {
             (Work::Calls(invoke), Plan::Reused(call_id)) => drop(invoke.waiter.reply.send(BatchReply::KeyReused(call_id))),
             (Work::Calls(invoke), Plan::UnknownRoom) => drop(invoke.waiter.reply.send(BatchReply::UnknownRoom)),
             (Work::Calls(_), _) => {}
-            (Work::Command(Tell { reply, .. }), Plan::Command(result)) => {
+            (Work::Command(Tell { reply, doubtful, .. }), Plan::Command(result)) => {
                 let Some(reply) = reply else { return };
                 let _ = reply.send(match result {
                     Ok(answer) => CommandReply::Done { answer, room: room.clone() },
-                    Err(refusal) => CommandReply::Refused(refusal),
+                    Err(refusal) => CommandReply::Refused { refusal, room: room.clone(), doubtful },
                 });
             }
             (Work::Command(_), _) => {}

@@ -20,7 +20,7 @@ use crate::room::{
     Presence, RecordKind, Refusal, Room, RoomAddress, RoomEvent, deliveries, tag,
 };
 
-use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer};
+use super::ports::{DecidedEffect, EndedCall, NewCall, NewTag, StoredAnswer, TimerKind};
 use super::stored::{answer_of, cancelled, code_of, crowded, doubted, lost, parked, poison, refused, succeeded};
 
 pub use approval::reread;
@@ -67,6 +67,8 @@ pub struct Turn<'a> {
     pub opened: OpenCalls,
     /// A waiting call wants the roster's answer, though the room was in its queue before.
     pub ask_roster: bool,
+    /// Timers that were brought. Whatever came of it, they do not stay due.
+    judged: Vec<TimerKind>,
     request: request::Request,
 }
 
@@ -94,6 +96,7 @@ impl<'a> Turn<'a> {
             decided_effects: vec![],
             opened: OpenCalls::new(),
             ask_roster: false,
+            judged: vec![],
             request: request::Request::default(),
         }
     }
@@ -115,6 +118,9 @@ impl<'a> Turn<'a> {
     /// Carries out a command.
     pub fn command(&mut self, command: &Command, by: &By, cause: &Cause) -> Result<CommandAnswer, Refusal> {
         let created = !self.room.exists();
+        if let (Cause::Timer(_), Some(kind), false) = (cause, timers::of(command), created) {
+            self.judged.push(kind);
+        }
         if let Some(message_id) = command.message_id()
             && self.messages.contains(&MessageKey::of(self.address, message_id))
         {
@@ -189,7 +195,7 @@ impl<'a> Turn<'a> {
 
     /// Whether there is anything to commit.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && self.judged.is_empty()
     }
 
     fn decide(&mut self, admitted: &Admitted, was_parked: bool) -> StoredAnswer {
@@ -236,10 +242,8 @@ impl<'a> Turn<'a> {
                     self.handed_over(call, &by, &cause);
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
-                let (call_id, name) = (call.call_id.clone(), call.name.into());
-                let undecided = on == ParkedOn::Pause && barrier::is_resolve(admitted);
-                let comes_after = undecided.then(|| self.request.waited_for.clone());
-                self.record(Fact::CallParked { call_id, name, on, comes_after }, &by, &cause);
+                let (call_id, name, beside) = (call.call_id.clone(), call.name.into(), self.beside(admitted, on));
+                self.record(Fact::CallParked { call_id, name, on, beside }, &by, &cause);
                 let waits = parked(on);
                 if was_parked {
                     self.finish(call.key, waits.clone());
@@ -303,7 +307,11 @@ impl<'a> Turn<'a> {
             return;
         };
         let blamed = self.current.replace(key);
+        let other = self.goes_on(parked, &admitted);
         let answer = self.decide(&admitted, true);
+        if let Some(other) = other {
+            self.request = other;
+        }
         if answer.status.is_final() {
             self.finish(key, answer);
         }

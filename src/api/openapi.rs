@@ -227,7 +227,10 @@ fn problems(route: &Route) -> Vec<Kind> {
 fn request_headers(route: &Route) -> &'static [(&'static str, &'static str)] {
     match route.id {
         "post_function_calls" => &[
-            ("Prefer", "wait=N: how many seconds to wait for the answer, 0 to 30, 10 unless said"),
+            (
+                "Prefer",
+                "wait=N: how many seconds to wait for the answer, 0 to 30, 10 unless said; 0: until the calls are durable",
+            ),
             ("Idempotency-Key", "the call's id, if the body gives none; in a batch followed by a colon and the index"),
             ("Function-Dialect", "native or openai.chat; told apart by shape unless said"),
             ("Turn-Id", "the model's turn, if the body does not name it"),

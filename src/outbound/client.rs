@@ -108,17 +108,19 @@ pub async fn attempt(client: &Client, request: reqwest::Request) -> Attempt {
     }
 }
 
-const TOO_LONG: &str = "more bytes than are read";
+fn too_long() -> String {
+    format!("more than {MOST_BODY} bytes")
+}
 
 /// Whether this is why an answer was lost: asked for less, the same server may answer.
 pub fn was_too_long(why: &str) -> bool {
-    why.contains(TOO_LONG)
+    why.ends_with(&too_long())
 }
 
 /// The whole body, or why not and whether time ran out.
 async fn read(response: &mut Response) -> Result<Vec<u8>, (String, bool)> {
     let mut body = vec![];
-    let too_long = || Err((format!("with {TOO_LONG}"), false));
+    let too_long = || Err((format!("with {}", too_long()), false));
     if response.content_length().is_some_and(|length| length > MOST_BODY as u64) {
         return too_long();
     }

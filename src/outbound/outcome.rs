@@ -181,7 +181,7 @@ fn is_json(content_type: &str) -> bool {
     essence.is_empty() || essence == "application/json" || essence.ends_with("+json") || essence == "text/json"
 }
 
-/// [`backoff_ms`] by the clock's last digits, which are chance enough to spread repeats.
+/// `backoff_ms` by the clock's last digits, which are chance enough to spread repeats.
 pub fn backoff_at(attempt: u32, now: Timestamp) -> i64 {
     const MICROSECONDS: i64 = 9_973;
     backoff_ms(attempt, now.0.rem_euclid(MICROSECONDS) as f64 / MICROSECONDS as f64)

@@ -1,17 +1,16 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
+use super::because::Because;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
-use super::deliveries;
 use super::delivery::{DeliveryWord, Prepared};
-use super::event::{Because, Customer, Fact, TakenBy, Writer};
-use super::goodbye;
+use super::event::{Customer, Fact, TakenBy, Writer};
 use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
-use super::settled;
 use super::settlement::Settlement;
 use super::state::{Control, Lifecycle, Room};
+use super::{deliveries, goodbye, settled};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

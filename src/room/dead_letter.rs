@@ -72,7 +72,7 @@ impl DeadLetter<'_> {
     /// The facts of another try.
     pub fn retried(&self, reason: &str) -> Vec<Fact> {
         let (call_id, name, reason) = (self.call_id().clone(), self.name().to_owned(), reason.to_owned());
-        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), comes_after: None };
+        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), beside: vec![] };
         let again = match self {
             Self::Effect(_) => Fact::EffectRetried { call_id, name, reason },
             Self::Poisoned(_) => Fact::CallRetried { call_id, name, reason },

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, SentFile};
@@ -111,26 +112,6 @@ pub enum TakenBy {
     Reply,
     /// Somebody gave it to them in the channel's own inbox.
     Assignment,
-}
-
-/// A person who could have been chosen, and how busy they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Candidacy {
-    pub agent_id: AgentId,
-    pub load: u32,
-    pub capacity: u32,
-}
-
-/// How the roster chose a person: for operators who ask why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Because {
-    /// Name of the strategy, as in the settings.
-    pub strategy: String,
-    /// Those who had room, the chosen one first, at most 10.
-    pub candidates: Vec<Candidacy>,
-    /// The division it came to in the end, where that was not the one asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fell_back_to: Option<DivisionId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,9 +290,9 @@ pub enum Fact {
         call_id: CallId,
         name: String,
         on: ParkedOn,
-        /// Of a resolve that could not be decided yet: the calls of its own request that it comes after.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        comes_after: Option<Vec<CallId>>,
+        /// Calls of its own request that it has to do with, once it goes on (`ParkedCall::beside`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<CallId>,
     },
     /// The CRM is to be told; the call that wants it runs until the effect is settled.
     EffectRequested {

@@ -9,7 +9,7 @@ use super::event::{By, Customer, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::link::Link;
-use super::parked::{Asked, Barrier, ParkedCall};
+use super::parked::{Barrier, ParkedCall, ParkedOn, Stood};
 use super::state::{Begun, CallStatus, Control, Lifecycle, Resolution, Room, Tag, Wanted};
 
 impl Room {
@@ -206,12 +206,11 @@ impl Room {
                     self.lifecycle = Lifecycle::Open;
                 }
             }
-            Fact::CallParked { call_id, on, comes_after, .. } => {
+            Fact::CallParked { call_id, on, beside, .. } => {
                 match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
-                    Some(parked) => (parked.on, parked.since) = (*on, event.at),
+                    Some(parked) => (parked.on, parked.since, parked.beside) = (*on, event.at, beside.clone()),
                     None => {
-                        let (last_inbound_seq, epoch) = (self.last_inbound_seq, self.epoch);
-                        let asked = |comes_after| Box::new(Asked { comes_after, last_inbound_seq, epoch });
+                        let stood = Stood { last_inbound_seq: self.last_inbound_seq, epoch: self.epoch };
                         self.parked.push(ParkedCall {
                             call_id: call_id.clone(),
                             on: *on,
@@ -219,7 +218,8 @@ impl Room {
                             // What a person made of it is what is tried again.
                             edited: self.effect(call_id).and_then(|effect| effect.edited.clone()),
                             since: event.at,
-                            asked: comes_after.clone().map(asked),
+                            beside: beside.clone(),
+                            stood: (*on == ParkedOn::Pause).then_some(stood),
                         });
                     }
                 }

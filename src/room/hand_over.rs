@@ -107,7 +107,7 @@ pub(super) fn give_back(
 }
 
 /// The AI agent handed it over again and again: giving it back would only go on so.
-fn stays_with_people(room: &Room, company: &Company) -> bool {
+pub fn stays_with_people(room: &Room, company: &Company) -> bool {
     let most = company.settings.people.most_hand_overs;
     most > 0 && room.hand_overs >= most
 }

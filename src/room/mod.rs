@@ -1,6 +1,7 @@
 //! PURE. What a room is and what it decides: ids, calls, events, state, refusals, and the commands people and timers give.
 //! No clock, no randomness, no I/O, no logging: time and ids come in as arguments.
 
+mod because;
 pub mod call;
 pub mod channel_limits;
 pub mod closing;
@@ -31,6 +32,7 @@ pub mod state;
 pub mod tag;
 pub mod window;
 
+pub use because::{Because, Candidacy};
 pub use call::{FunctionCall, Seen};
 pub use closing::ClosingOutcome;
 pub use command::{Command, CommandAnswer, Moves};
@@ -38,7 +40,7 @@ pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Pre
 pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
 pub use effect::{EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Side};
-pub use event::{AssignTarget, Because, By, Candidacy, Cause, Customer, Fact, RoomEvent, TakenBy, Writer};
+pub use event::{AssignTarget, By, Cause, Customer, Fact, RoomEvent, TakenBy, Writer};
 pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
 pub use ids::{
@@ -47,7 +49,7 @@ pub use ids::{
 };
 pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
-pub use parked::{Asked, Barrier, ParkedCall, ParkedOn};
+pub use parked::{Barrier, ParkedCall, ParkedOn, Stood};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
 pub use settlement::{CameAbout, Settlement};

@@ -71,19 +71,20 @@ pub struct ParkedCall {
     /// Since when it waits for this.
     #[serde(default)]
     pub since: Timestamp,
-    /// Of a resolve that could not be decided when it came.
+    /// Of a hand-over, the sends of its own request; of a resolve, the calls it is decided after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<CallId>,
+    /// Of a call that came during a pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Box<Asked>>,
+    pub stood: Option<Stood>,
 }
 
-/// How the conversation stood when a resolve was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The calls of its own request that it comes after.
-    pub comes_after: Vec<CallId>,
-    /// The customer's last message by then: a later one refuses the resolve.
+/// How the conversation stood when a call came that could not be decided then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    /// The customer's last message by then: a later one refuses a resolve.
     pub last_inbound_seq: i64,
-    /// Control epoch by then.
+    /// Control epoch by then: so does a later one.
     pub epoch: i64,
 }
 

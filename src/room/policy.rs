@@ -122,6 +122,7 @@ pub struct People {
     /// A person who was silent for so long gives the conversation back to the AI agent; 0: never. Else 60 to 86,400 s.
     pub return_to_bot_after_s: u32,
     pub strategy: AssignStrategy,
+    /// Of rooms in Qontak's inbox Qontak says itself who is there: this and `idle_reassign_s` do not concern them.
     pub on_offline: OfflinePolicy,
     /// Somebody offline for less than this is still given nothing, but keeps what they have; 0 to 3,600 s.
     pub offline_grace_s: u32,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::because::Because;
 use super::closing::ClosingOutcome;
 use super::decision::{ResultJson, answer_body};
 use super::effect::SentFile;
-use super::event::Because;
 use super::ids::AgentId;
 use super::link::Link;
 use super::refusal::{Next, Refusal};

@@ -135,10 +135,19 @@ fn unreachable(error: ConnectionError) -> StoreError {
     StoreError::Unavailable(describe(&error))
 }
 
+/// How long a statement waits while another program has the file locked, in milliseconds.
+pub(super) const SQLITE_WAIT_MS: u32 = 5_000;
+
+/// From now on at most so many milliseconds.
+pub(super) fn waits_for_others(c: &mut SqliteConnection, ms: u32) -> QueryResult<()> {
+    c.batch_execute(&format!("PRAGMA busy_timeout={ms};"))
+}
+
 /// `busy_timeout` first: a connection opened while another one closes would otherwise fail with "database is locked".
 fn sqlite_settings(c: &mut SqliteConnection, purpose: Purpose) -> QueryResult<Result<(), StoreError>> {
+    waits_for_others(c, SQLITE_WAIT_MS)?;
     c.batch_execute(
-        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; \
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; \
          PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;",
     )?;
     if purpose == Purpose::Read {

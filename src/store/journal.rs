@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::checkpoint::Checkpoints;
 use super::committed::Committed;
-use super::conn::{Conn, Purpose, Trouble, on_each, sort, trouble};
+use super::conn::{Conn, Purpose, SQLITE_WAIT_MS, Trouble, on_each, sort, trouble, waits_for_others};
 use super::group::{Fence, Positions, Written};
 use super::lag::{Lag, Newest};
 use super::lane::{Lane, Work};
@@ -28,6 +28,8 @@ const CALLS_PER_GROUP: usize = 256;
 /// With nothing to do for so long, the rooms' history is brought up to date.
 const QUIET: Duration = Duration::from_millis(20);
 const LONG_QUIET: Duration = Duration::from_secs(60);
+/// How long the indexes' upkeep waits while another program has the file locked.
+const FOLD_WAIT_MS: u32 = 100;
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
@@ -122,7 +124,10 @@ impl Runner {
     /// Brings a slice of what lags behind into its place, for want of other work. True: it did.
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
-        match self.lag.fold(c, self.positions) {
+        // Calls may come at any moment: they must not wait behind this for somebody who has the file locked.
+        let folded = waits_for_others(c, FOLD_WAIT_MS).and_then(|()| self.lag.fold(c, self.positions));
+        let as_before = waits_for_others(c, SQLITE_WAIT_MS);
+        match folded.and_then(|more| as_before.map(|()| more)) {
             Ok(more) => {
                 self.fold_pause = Pause::default();
                 more

@@ -8,13 +8,17 @@ use diesel::sql_types::Bool;
 
 use super::company_view::company_view;
 use super::conn::{Conn, on_each, sort};
-use super::queries::Queries;
+use super::history;
+use super::queries::{Queries, find_room};
 use super::room_rows::NewerRooms;
 use super::rows;
-use super::schema::{function_calls, rooms, timers};
+use super::schema::{function_calls, room_events, rooms, timers};
 use super::url::{StoreError, describe};
-use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture, TimerKind};
-use crate::room::{AgentId, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
+use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture, TimerKind, TimerPlace};
+use crate::room::{AgentId, Cause, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
+
+/// Events of a room that are looked through for one of a moment ago.
+const NEWEST: i64 = 1_024;
 
 fn address(company: i64, room: &str) -> RoomAddress {
     RoomAddress { company: CompanyNo(company), room: RoomId::trusted(room) }
@@ -86,19 +90,45 @@ impl Memory for Queries {
         })
     }
 
-    fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>> {
+    fn due_timers(&self, until: Timestamp, after: Option<TimerPlace>, limit: i64) -> PortFuture<Vec<DueTimer>> {
+        let (due, key, kind) = after.map_or((i64::MIN, vec![], ""), |(due, key, kind)| (due.0, key.0.as_bytes().to_vec(), kind));
         self.port(move |conn| {
-            let found: Vec<(i64, String, String, i64, String)> = on_each!(conn, |c| timers::table
+            let found: Vec<(Vec<u8>, i64, String, String, i64, String)> = on_each!(conn, |c| timers::table
                 .filter(timers::due_at.le(until.0))
+                // The first condition is the index's own.
+                .filter(timers::due_at.ge(due))
+                .filter(
+                    timers::due_at.gt(due).or(timers::room_key.gt(&key)).or(timers::room_key.eq(&key).and(timers::kind.gt(kind)))
+                )
                 .order((timers::due_at.asc(), timers::room_key.asc(), timers::kind.asc()))
                 .limit(limit)
-                .select((timers::company, timers::room_id, timers::kind, timers::due_at, timers::cause))
+                .select((timers::room_key, timers::company, timers::room_id, timers::kind, timers::due_at, timers::cause))
                 .load(c))
             .map_err(|error| sort(error, "reading timers"))?;
-            let timer = |(company, room, kind, due, cause): (i64, String, String, i64, String)| {
-                Some(DueTimer { room: address(company, &room), kind: TimerKind::parse(&kind)?, due: Timestamp(due), cause })
+            let timer = |(key, company, room, kind, due, cause): (Vec<u8>, i64, String, String, i64, String)| {
+                let (key, kind) = (rows::room_key(&key).ok()?, TimerKind::parse(&kind)?);
+                Some(DueTimer { key, room: address(company, &room), kind, due: Timestamp(due), cause })
             };
             Ok(found.into_iter().filter_map(timer).collect())
+        })
+    }
+
+    fn has_event(&self, room: RoomAddress, cause: Cause, since: Timestamp) -> PortFuture<bool> {
+        self.port(move |conn| {
+            let Some(row) = find_room(conn, room.company, &room.room)? else { return Ok(false) };
+            // What is asked for is a moment old; the row's version may lag behind the journal, never be ahead of it.
+            let newest = history::positions(conn, row.key.0.as_bytes(), (row.version - NEWEST).max(0), 4 * NEWEST)
+                .map_err(|error| sort(error, "looking for an event"))?;
+            let found: Vec<i64> = on_each!(conn, |c| room_events::table
+                .filter(room_events::position.eq_any(&newest))
+                .filter(room_events::at.ge(since.0))
+                .filter(room_events::cause_kind.eq(cause.kind()))
+                .filter(room_events::cause.eq(cause.id()))
+                .limit(1)
+                .select(room_events::position)
+                .load(c))
+            .map_err(|error| sort(error, "looking for an event"))?;
+            Ok(!found.is_empty())
         })
     }
 

@@ -134,7 +134,7 @@ fn start_watched(store: &Arc<MemoryStore>, seed: u64, calm: bool, wrong: Wrong) 
     let dice = Mutex::new(Dice::new(seed ^ 0x0FF));
     let faults = Faults::with(move |point| match point {
         FaultPoint::Decide(_, call_id) if call_id.as_str().ends_with(POISON) => panic!("this call is poison"),
-        FaultPoint::Landed(_) if !calm && dice.lock().unwrap().rarely(60) => panic!("an actor dies between commit and answer"),
+        FaultPoint::Landed(..) if !calm && dice.lock().unwrap().rarely(60) => panic!("an actor dies between commit and answer"),
         _ => {}
     });
     let options = RouterOptions { faults, ..RouterOptions::default() };

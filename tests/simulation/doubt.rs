@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter};
-use bellhop::catalog::Admitted;
-use bellhop::room::{Cause, Command, Fact, Room, Writer};
+use bellhop::catalog::{Admitted, Has};
+use bellhop::room::{
+    AgentId, CallId, Cause, Command, Company, Fact, Fence, People, Room, Settings, TakenBy, WhilePerson, Writer,
+};
 use bellhop::store::memory::{Fault, MemoryStore, Pace};
 
 use super::actors::{caller, create_rooms, start};
@@ -79,6 +81,47 @@ fn what_a_dead_actor_may_have_done_is_never_called_undone() {
     });
 }
 
+/// What a person decided about a waiting call is done once, and they are told so, also when the answer of the commit got lost
+/// or the actor died before it could tell: then the decision itself is what stands in its way.
+#[test]
+fn a_decision_that_landed_unheard_is_not_called_refused() {
+    type Decide = fn(CallId) -> Command;
+    let decisions: [Decide; 3] = [
+        |call_id| Command::CancelCall { call_id },
+        |call_id| Command::Approve { call_id, key_id: "key_2".into(), arguments: None },
+        |call_id| Command::Reject { call_id, reason: "No.".into() },
+    ];
+    let faults = [Some(Fault::MaybeWritten { written: true }), Some(Fault::MaybeWritten { written: false }), None];
+    actix::System::new().block_on(async {
+        for decide in decisions {
+            for fault in faults {
+                let doubted = Doubted::begin().await;
+                let call_id = doubted.has_a_call_that_waits_for_a_yes().await;
+                let first = decides(doubted.router.clone(), decide(call_id.clone()), "first");
+                let told = match fault {
+                    Some(fault) => {
+                        doubted.store.plan(fault);
+                        doubted.afterwards(first).await
+                    }
+                    None => {
+                        let asked = actix::spawn(first);
+                        doubted.has_something_to_write().await;
+                        assert!(doubted.router.kill(&world::address(0)));
+                        doubted.afterwards(asked).await.unwrap()
+                    }
+                };
+                assert!(matches!(&told, CommandOutcome::Done { answer, .. } if answer.changed), "{fault:?}: {told:?}");
+                // Another person's comes too late, and a fault makes nothing else of it.
+                doubted.store.plan(Fault::MaybeWritten { written: true });
+                let late = decides(doubted.router.clone(), decide(call_id), "second");
+                let told = doubted.afterwards(late).await;
+                assert!(matches!(told, CommandOutcome::Refused(_)), "{told:?}");
+                doubted.ends();
+            }
+        }
+    });
+}
+
 /// What happens to the commit, and whether it was written.
 const FAULTS: [(Fault, bool); 3] =
     [(Fault::MaybeWritten { written: true }, true), (Fault::MaybeWritten { written: false }, false), (Fault::NotWritten, false)];
@@ -98,6 +141,24 @@ impl Doubted {
         let doubted = Self { store, router, arbiters };
         doubted.afterwards(create_rooms(&doubted.router)).await;
         doubted
+    }
+
+    /// A person has the conversation, and the company wants to be asked then.
+    async fn has_a_call_that_waits_for_a_yes(&self) -> CallId {
+        let while_person_controls = Fence { annotate: WhilePerson::Approve, ..Fence::default() };
+        let people = People { while_person_controls, ..People::default() };
+        self.store.put_company(Company { settings: Settings { people, ..Settings::default() }, ..world::company() });
+        self.router.company_changed(world::COMPANY).await.expect("a company");
+        let (agent, agent_name) = (AgentId::trusted("agt_0"), "Agent 0".to_owned());
+        let take = Command::TakeOver { agent, agent_name, how: TakenBy::Takeover };
+        let taken = self.afterwards(tells(self.router.clone(), take)).await;
+        assert!(matches!(taken, CommandOutcome::Done { .. }), "{taken:?}");
+        let call = world::named_call(&world::address(0), 1, "create_tag", r#"{"tags":["vip"]}"#, Has::default());
+        let (batch, id) = (Batch { calls: vec![call.clone()], caller: caller() }, call.call.call_id);
+        let told = self.afterwards(self.router.call(world::address(0), batch, Duration::from_millis(200))).await;
+        let CallOutcome::Accepted(told) = told else { panic!("{told:?}") };
+        assert!(told.get().calls[0].body.contains("approval"), "{told:?}");
+        id
     }
 
     /// What an ask hears whose commit has this fault, when the store takes nothing more after it.
@@ -145,5 +206,10 @@ async fn asks(router: RoomRouter, call: Admitted) -> CallOutcome {
 }
 
 async fn tells(router: RoomRouter, command: Command) -> CommandOutcome {
-    router.command(world::address(0), command, caller(), Cause::Request("req".into())).await
+    decides(router, command, "req").await
+}
+
+/// In the request of that id.
+async fn decides(router: RoomRouter, command: Command, request: &str) -> CommandOutcome {
+    router.command(world::address(0), command, caller(), Cause::Request(request.into())).await
 }

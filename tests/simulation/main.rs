@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod actors;
+mod clockwork;
 mod core;
 mod crm_world;
 mod dice;
@@ -99,7 +100,7 @@ fn what_fails_inside_is_tried_again_only_when_a_person_says_so() {
 
 #[test]
 fn what_is_written_down_for_later_happens_then() {
-    timers::play();
+    clockwork::play();
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn an_actor_that_dies_after_its_commit_takes_nobody_with_it() {
         let armed = Arc::new(AtomicBool::new(false));
         let strikes = armed.clone();
         let scene = Scene::new(1, move |point| {
-            if matches!(&point, FaultPoint::Landed(room) if **room == world::address(0)) && strikes.swap(false, Ordering::SeqCst)
+            if matches!(&point, FaultPoint::Landed(room, _) if **room == world::address(0))
+                && strikes.swap(false, Ordering::SeqCst)
             {
                 panic!("{PLANNED}");
             }

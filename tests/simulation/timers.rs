@@ -1,162 +1,246 @@
-//! Timers that are rows: each is set by what a room waits for, seen by the clock when its time has come, and does what it is for.
-//! The real actors and the real clock task; time itself is moved by hand.
+//! Timers that are due: each moves its room or is moved itself, and no number of them that stay keeps another from being brought.
+//! And rooms with open calls, which are woken after a start however short the write lane's queue is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bellhop::actors::ports::{Clock, Memory};
-use bellhop::actors::{Batch, CommandOutcome, RoomRouter, RouterOptions, Threads, clock};
+use bellhop::actors::ports::{Clock, DueTimer, HeldRoom, Job, Journal, Memory, PortFuture, TimerPlace};
+use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter, RouterOptions, Threads, clock};
 use bellhop::catalog::Has;
 use bellhop::room::{
-    AgentId, ApprovalRule, CallStatus, Cause, Command, Fact, RoomEvent, TakenBy, Timestamp, Writer, hand_over::NOBODY_ANSWERED,
+    AgentId, Cause, Command, Company, CompanyNo, Customer, Fact, People, RoomAddress, RoomId, RoomKey, Settings, TakenBy,
+    Timestamp,
 };
 use bellhop::store::memory::{MemoryStore, Pace};
 
-use super::actors::{caller, create_rooms};
+use super::actors::caller;
+use super::queues::until;
 use super::world;
 
-struct ByHand(AtomicI64);
+const HOUR_S: u32 = 3_600;
+const BEGIN: i64 = 1_700_000_000_000_000;
+/// More than one look reads at once.
+const MANY: u64 = 600;
 
-impl Clock for ByHand {
+/// A policy that is switched off, or stretched, leaves timers behind that have nothing to do.
+#[test]
+fn timers_that_have_nothing_to_do_go_or_wait_for_their_new_time() {
+    actix::System::new().block_on(async {
+        let mut scene = Scene::new();
+        scene.silence_is(HOUR_S).await;
+        for n in 0..MANY {
+            scene.is_with_a_person(n).await;
+        }
+        scene.snoozes(MANY, 2 * HOUR_S).await;
+        scene.silence_is(0).await;
+        scene.clock.is(3 * HOUR_S);
+        let bringing = actix::spawn(clock::bring_timers(scene.router.clone()));
+        until("the one behind them all is brought", || scene.has(MANY, |fact| matches!(fact, Fact::RoomWoken))).await;
+        until("none stays due", || scene.due() == 0).await;
+        bringing.abort();
+
+        // Stretched: it is brought at its old time, and again at its new one.
+        scene.silence_is(6 * HOUR_S).await;
+        scene.is_with_a_person(MANY + 1).await;
+        scene.silence_is(12 * HOUR_S).await;
+        scene.clock.is(10 * HOUR_S);
+        let bringing = actix::spawn(clock::bring_timers(scene.router.clone()));
+        until("none stays due", || scene.due() == 0).await;
+        let returned = |fact: &Fact| matches!(fact, Fact::RoomReturned { .. });
+        assert!(!scene.has(MANY + 1, returned));
+        scene.clock.is(16 * HOUR_S);
+        until("its new time has come", || scene.has(MANY + 1, returned)).await;
+        bringing.abort();
+        scene.ends();
+    });
+}
+
+/// Some company cannot be read, so its timers stay.
+#[test]
+fn timers_that_stay_keep_no_other_from_being_brought() {
+    actix::System::new().block_on(async {
+        let mut scene = Scene::new();
+        scene.silence_is(HOUR_S).await;
+        for n in 0..MANY {
+            scene.is_with_a_person(n).await;
+        }
+        scene.of = OTHERS;
+        scene.snoozes(0, 2 * HOUR_S).await;
+        let scene = scene.comes_back(|store| (store.clone(), Arc::new(Unreadable(store, world::COMPANY))));
+        scene.clock.is(3 * HOUR_S);
+        let bringing = actix::spawn(clock::bring_timers(scene.router.clone()));
+        until("the one behind them is brought", || scene.has(0, |fact| matches!(fact, Fact::RoomWoken))).await;
+        assert_eq!(scene.due(), MANY as usize, "the others stay");
+        bringing.abort();
+        scene.ends();
+    });
+}
+
+#[test]
+fn every_room_with_an_open_call_is_woken_after_a_start() {
+    const ROOMS: u64 = 300;
+    actix::System::new().block_on(async {
+        let scene = Scene::new();
+        for n in 0..ROOMS {
+            scene.told(n, describe()).await;
+            scene.told(n, Command::Pause { reason: None }).await;
+        }
+        let posts = (0..ROOMS).map(|n| {
+            let call = world::named_call(&scene.room(n), 1, "create_tag", r#"{"tags":["vip"]}"#, Has::default());
+            scene.router.call(scene.room(n), Batch { calls: vec![call], caller: caller() }, Duration::from_secs(1))
+        });
+        for told in futures_util::future::join_all(posts).await {
+            assert!(matches!(told, CallOutcome::Accepted(_)), "{told:?}");
+        }
+        // A queue that is full at first.
+        let scene = scene.comes_back(|store| (Arc::new(Narrow(store.clone(), AtomicUsize::new(400))), store));
+        let waking = actix::spawn(clock::resume_open_calls(scene.router.clone()));
+        let awake = || (0..ROOMS).filter(|n| scene.router.inspect(&scene.room(*n)).is_some_and(|view| view.parked > 0)).count();
+        until("they are awake", || awake() == ROOMS as usize).await;
+        waking.await.expect("it ends when all have heard");
+        scene.ends();
+    });
+}
+
+const OTHERS: CompanyNo = CompanyNo(2);
+
+struct SetClock(AtomicI64);
+
+impl SetClock {
+    /// So many seconds after the begin.
+    fn is(&self, s: u32) {
+        self.0.store(BEGIN + i64::from(s) * 1_000_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
     }
 }
 
 struct Scene {
-    router: RoomRouter,
     store: Arc<MemoryStore>,
-    time: Arc<ByHand>,
+    router: RoomRouter,
+    clock: Arc<SetClock>,
+    arbiter: actix::Arbiter,
+    of: CompanyNo,
 }
 
 impl Scene {
-    async fn new(arbiter: &actix::Arbiter) -> Self {
+    fn new() -> Self {
         let store = MemoryStore::new(Pace::AtOnce);
-        let mut company = world::company();
-        let people = &mut company.settings.people;
-        (people.typing_hold_s, people.return_to_bot_after_s, people.approval_expires_s) = (60, 300, 3_600);
-        people.approvals = vec![ApprovalRule { action: "create_tag".into(), argument: None, above: None }];
-        store.put_company(company);
-        let threads = Threads::new(1);
+        Self::over(store.clone(), store.clone(), store, Arc::new(SetClock(AtomicI64::new(BEGIN))))
+    }
+
+    fn over(store: Arc<MemoryStore>, journal: Arc<dyn Journal>, memory: Arc<dyn Memory>, clock: Arc<SetClock>) -> Self {
+        let (threads, arbiter) = (Threads::new(1), actix::Arbiter::new());
         threads.join(&arbiter.handle());
         store.deliver_to(Arc::new(threads.clone()));
-        let time = Arc::new(ByHand(AtomicI64::new(1_763_634_720_000_000)));
-        let (clock, memory): (Arc<dyn Clock>, Arc<dyn Memory>) = (time.clone(), store.clone());
-        let router = RoomRouter::new(RouterOptions::default(), store.clone(), memory, clock, threads);
-        create_rooms(&router).await;
-        Self { router, store, time }
+        let router = RoomRouter::new(RouterOptions::default(), journal, memory, clock.clone(), threads);
+        Self { store, router, clock, arbiter, of: world::COMPANY }
     }
 
-    fn passes(&self, seconds: i64) {
-        self.time.0.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    /// Another process over the same store, with what stands between.
+    fn comes_back(self, between: impl FnOnce(Arc<MemoryStore>) -> (Arc<dyn Journal>, Arc<dyn Memory>)) -> Self {
+        let (store, clock, of) = (self.store.reborn(), self.clock.clone(), self.of);
+        self.ends();
+        let (journal, memory) = between(store.clone());
+        Self { of, ..Self::over(store, journal, memory, clock) }
     }
 
-    async fn tells(&self, room: u64, command: Command) {
-        let cause = Cause::Request("req".into());
-        let told = self.router.command(world::address(room), command, caller(), cause).await;
+    fn room(&self, n: u64) -> RoomAddress {
+        RoomAddress { company: self.of, room: RoomId::trusted(&format!("room-{n}")) }
+    }
+
+    async fn silence_is(&mut self, s: u32) {
+        let people = People { return_to_bot_after_s: s, ..People::default() };
+        self.store.put_company(Company { settings: Settings { people, ..Settings::default() }, ..world::company() });
+        self.router.company_changed(world::COMPANY).await.expect("a company");
+    }
+
+    async fn told(&self, n: u64, command: Command) {
+        let told = self.router.command(self.room(n), command, caller(), Cause::Request("req".into())).await;
         assert!(matches!(told, CommandOutcome::Done { .. }), "{told:?}");
     }
 
-    async fn posts(&self, room: u64, calls: &[(&str, &str)]) {
-        let address = world::address(room);
-        let has = Has { crm: false, files: true };
-        let calls = calls.iter().zip(1..).map(|((name, arguments), n)| world::named_call(&address, n, name, arguments, has));
-        let batch = Batch { calls: calls.collect(), caller: caller() };
-        let _ = self.router.call(address, batch, Duration::from_millis(50)).await;
+    async fn is_with_a_person(&self, n: u64) {
+        self.told(n, describe()).await;
+        let (agent, agent_name) = (AgentId::trusted("agt_0"), "Agent 0".to_owned());
+        self.told(n, Command::TakeOver { agent, agent_name, how: TakenBy::Takeover }).await;
     }
 
-    async fn taken(&self, room: u64, agent: &str) {
-        let agent = AgentId::trusted(agent);
-        self.tells(room, Command::TakeOver { agent_name: agent.to_string(), agent, how: TakenBy::Takeover }).await;
+    async fn snoozes(&self, n: u64, s: u32) {
+        self.told(n, describe()).await;
+        self.told(n, Command::Snooze { until: Timestamp(BEGIN + i64::from(s) * 1_000_000) }).await;
     }
 
-    async fn customer_writes(&self, room: u64, id: &str) {
-        let (message_id, text) = (id.to_owned(), "hello?".to_owned());
-        self.tells(room, Command::Message { message_id, from: Writer::Customer, agent_id: None, text }).await;
+    fn has(&self, n: u64, wanted: impl Fn(&Fact) -> bool) -> bool {
+        self.store.events(&self.room(n)).iter().any(|event| wanted(&event.fact))
     }
 
-    fn find(&self, room: u64, fits: impl Fn(&RoomEvent) -> bool) -> bool {
-        self.store.events(&world::address(room)).iter().any(fits)
+    fn due(&self) -> usize {
+        let due = self.store.due_timers(self.clock.now(), None, 10_000);
+        futures_util::FutureExt::now_or_never(due).expect("at once").expect("timers").len()
     }
 
-    /// It happens within some looks of the clock.
-    async fn happens(&self, what: &str, room: u64, fits: impl Fn(&RoomEvent) -> bool) {
-        for _ in 0..1_000 {
-            if self.find(room, &fits) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("{what}: {:?}", self.store.events(&world::address(room)));
+    fn ends(self) {
+        self.router.clear();
+        self.arbiter.stop();
     }
 }
 
-fn by_timer(event: &RoomEvent, kind: &str) -> bool {
-    matches!(event.cause, Cause::Timer(of) if of == kind)
+fn describe() -> Command {
+    Command::Describe { channel: "web_chat".into(), customer: Customer::default() }
 }
 
-const BARRIER: u64 = 0;
-const APPROVAL: u64 = 1;
-const IDLE: u64 = 2;
-const SILENCE: u64 = 3;
+/// A write lane whose queue is full for so many submits.
+struct Narrow(Arc<MemoryStore>, AtomicUsize);
 
-pub fn play() {
-    actix::System::new().block_on(async {
-        let arbiter = actix::Arbiter::new();
-        let scene = Scene::new(&arbiter).await;
-        let timers = actix::spawn(clock::bring_timers(scene.router.clone()));
-        scene.tells(BARRIER, Command::Typing { agent: None }).await;
-        let sends = ("send_attachment", r#"{"attachment":"map"}"#);
-        scene.posts(BARRIER, &[("resolve_conversation", r#"{"reason_code":"answered"}"#), sends]).await;
-        scene.posts(APPROVAL, &[("create_tag", r#"{"tags":["vip"]}"#)]).await;
-        scene.taken(IDLE, "agt_0").await;
-        scene.customer_writes(IDLE, "m1").await;
-        scene.taken(SILENCE, "agt_1").await;
-        let early = |kind: &'static str| (0..4).any(|room| scene.find(room, |event| by_timer(event, kind)));
-        scene.passes(9);
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        for kind in ["barrier", "approval", "idle", "silence"] {
-            assert!(!early(kind), "{kind} is not due");
+impl Journal for Narrow {
+    fn submit(&self, job: Job) -> Result<(), Job> {
+        let full = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if full { Err(job) } else { self.0.submit(job) }
+    }
+
+    fn owner_epoch(&self) -> i64 {
+        self.0.owner_epoch()
+    }
+}
+
+/// This company cannot be read.
+struct Unreadable(Arc<MemoryStore>, CompanyNo);
+
+impl Memory for Unreadable {
+    fn company(&self, company: CompanyNo) -> PortFuture<Company> {
+        if company == self.1 {
+            return Box::pin(async { Err("it cannot be read (simulated)".into()) });
         }
+        self.0.company(company)
+    }
 
-        scene.passes(1);
-        let lifted = |event: &RoomEvent| by_timer(event, "barrier") && matches!(event.fact, Fact::BarrierLifted { .. });
-        scene.happens("a resolve waits ten seconds", BARRIER, lifted).await;
-        let named = |event: &RoomEvent| {
-            matches!(&event.fact, Fact::ConversationResolved { pending_effects, .. } if pending_effects.len() == 1)
-        };
-        scene.happens("and then ends all the same", BARRIER, named).await;
-        let moved = |event: &RoomEvent| by_timer(event, "idle") && matches!(&event.fact, Fact::RoomQueued { but: Some(_), .. });
-        scene.happens("who does not answer loses it", IDLE, moved).await;
-        // And so do those after them, until nobody is left to be asked.
-        let given_up = |event: &RoomEvent| {
-            matches!(&event.fact, Fact::RoomQueued { reason: Some(why), leaves: true, .. } if why == NOBODY_ANSWERED)
-        };
-        for people in 1..=3 {
-            let has_been_given = || {
-                let events = scene.store.events(&world::address(IDLE));
-                events.iter().filter(|event| matches!(event.fact, Fact::AgentAssigned { .. })).count() >= people
-            };
-            for _ in 0..1_000 {
-                if has_been_given() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            assert!(has_been_given(), "somebody else has it");
-            scene.passes(10);
-        }
-        scene.happens("three times, and then it waits", IDLE, given_up).await;
+    fn held_rooms(&self, company: CompanyNo) -> PortFuture<Vec<HeldRoom>> {
+        self.0.held_rooms(company)
+    }
 
-        scene.passes(300);
-        let back = |event: &RoomEvent| by_timer(event, "silence") && matches!(event.fact, Fact::RoomReturned { .. });
-        scene.happens("who is silent gives it back", SILENCE, back).await;
-        scene.passes(3_600);
-        let expired = |event: &RoomEvent| matches!(event.fact, Fact::CallAnswered { status: CallStatus::Expired, .. });
-        scene.happens("a yes that nobody gives is waited for no longer", APPROVAL, expired).await;
-        timers.abort();
-        scene.router.clear();
-        arbiter.stop();
-    });
+    fn held_places(&self, company: CompanyNo) -> PortFuture<Vec<(RoomId, AgentId)>> {
+        self.0.held_places(company)
+    }
+
+    fn staffed_companies(&self) -> PortFuture<Vec<CompanyNo>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
+    fn due_timers(&self, until: Timestamp, after: Option<TimerPlace>, limit: i64) -> PortFuture<Vec<DueTimer>> {
+        self.0.due_timers(until, after, limit)
+    }
+
+    fn has_event(&self, room: RoomAddress, cause: Cause, since: Timestamp) -> PortFuture<bool> {
+        self.0.has_event(room, cause, since)
+    }
+
+    fn rooms_with_open_calls(&self, after: Option<RoomKey>, limit: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {
+        self.0.rooms_with_open_calls(after, limit)
+    }
 }

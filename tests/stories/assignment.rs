@@ -246,7 +246,7 @@ pub fn hours_that_make_no_sense_are_refused_by_name(world: &mut World) {
 }
 
 /// Twenty people with five places each, and two hundred rooms.
-fn a_crowd(world: &World) -> Vec<Room> {
+pub fn a_crowd(world: &World) -> Vec<Room> {
     let admin = world.admin();
     admin.set(&json!({"people": {"strategy": "round_robin"}}));
     for n in 0..20 {
@@ -256,7 +256,7 @@ fn a_crowd(world: &World) -> Vec<Room> {
 }
 
 /// Asks for anyone until there is an answer, whoever dies in between.
-fn is_assigned_or_queued(room: &Room) {
+pub fn is_assigned_or_queued(room: &Room) {
     let envelope =
         json!({"calls": [{"call_id": format!("assign-{}", room.id), "name": "assign_agent", "arguments": {"mode": "auto"}}]});
     eventually("an answer", || {
@@ -272,12 +272,12 @@ fn is_assigned_or_queued(room: &Room) {
     });
 }
 
-fn control(room: &Room) -> String {
+pub fn control(room: &Room) -> String {
     room.now()["control"].as_str().unwrap_or_default().to_owned()
 }
 
 /// How many rooms each of them has, who all have as many.
-fn spread(rooms: &[Room]) -> usize {
+pub fn spread(rooms: &[Room]) -> usize {
     let mut held: HashMap<String, usize> = HashMap::new();
     for agent in rooms.iter().filter_map(|room| room.now()["assignee"].as_str().map(str::to_owned)) {
         *held.entry(agent).or_default() += 1;
@@ -290,13 +290,23 @@ fn spread(rooms: &[Room]) -> usize {
 /// Thirty of those who have a person are done, and exactly the thirty who have waited longest come next.
 fn serves_in_order(rooms: &[Room], held: &[usize]) {
     let door: &Door = &rooms[0].door;
-    let since = |n: usize| rooms[n].facts("room_queued")[0]["at"].as_str().unwrap().to_owned();
-    let waiting: Vec<(String, usize)> = (0..rooms.len()).filter(|n| !held.contains(n)).map(|n| (since(n), n)).collect();
+    let waiting = waiting(rooms);
     let done: Vec<&Room> = held.iter().step_by(3).take(30).map(|n| &rooms[*n]).collect();
     let posts = done.iter().map(|room| room.getting(&[resolve("answered").id(&format!("resolve-{}", room.id))])).collect();
     for answer in door.at_once(posts) {
         answer.expect("an answer").result();
     }
+    were_served_in_order(rooms, &waiting);
+}
+
+/// Those who wait, and since when.
+pub fn waiting(rooms: &[Room]) -> Vec<(String, usize)> {
+    let since = |n: usize| rooms[n].facts("room_queued")[0]["at"].as_str().unwrap().to_owned();
+    (0..rooms.len()).filter(|n| control(&rooms[*n]) == "queue").map(|n| (since(n), n)).collect()
+}
+
+/// Thirty places became free, and exactly the thirty who had waited longest have them.
+pub fn were_served_in_order(rooms: &[Room], waiting: &[(String, usize)]) {
     eventually("thirty more are served", || (rooms.iter().filter(|room| control(room) == "person").count() == 100).then_some(()));
     let (served, waits): (Vec<_>, Vec<_>) = waiting.iter().partition(|(_, n)| control(&rooms[*n]) == "person");
     assert_eq!((served.len(), waits.len()), (30, 70));

@@ -248,7 +248,7 @@ pub fn addresses(world: &mut World) {
 pub fn a_locked_database_is_an_answer(world: &mut World) {
     let room = world.a_room("web-1");
     let locked = world.database().locked_by_another_program();
-    let answer = room.gets_within(1, crate::world::create_tag(&["vip"]).id("c1"));
+    let answer = room.gets_within(3, crate::world::create_tag(&["vip"]).id("c1"));
     assert_eq!((answer.http, answer.code()), (503, "storage_unavailable"), "nothing was accepted, and that is known: {answer:?}");
     assert_eq!(room.door.call("c1").http, 404);
     // Beside a write that waits for the lock, and goes on waiting for some seconds.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{World, calls, create_tag, openai_message};
+use crate::world::{Room, World, calls, create_tag, openai_message};
 
 on_both_databases!(
     a_call_happens_once_and_is_answered,
@@ -14,6 +14,7 @@ on_both_databases!(
     other_arguments_under_a_models_reused_id_are_another_call,
     a_tool_nobody_offers_is_answered_to_the_model,
     an_action_not_connected_yet_changes_nothing,
+    who_does_not_wait_is_answered_once_it_is_durable,
 );
 
 pub fn a_call_happens_once_and_is_answered(world: &mut World) {
@@ -154,4 +155,26 @@ pub fn an_action_not_connected_yet_changes_nothing(world: &mut World) {
     }
     assert_eq!(room.version(), version);
     assert_eq!(room.gets(create_tag(&["vip"]).id("c1")).statuses(), ["succeeded"], "the id was not used up");
+}
+
+pub fn who_does_not_wait_is_answered_once_it_is_durable(world: &mut World) {
+    let rooms: Vec<Room> = (0..30).map(|n| world.a_room(&format!("web-{n}"))).collect();
+    rooms[0].actor_is_told("pause");
+    world.dies_and_comes_back();
+    // All of them sleep.
+    let posts = rooms.iter().map(|room| room.getting_within(0, &[create_tag(&["vip"]).id(&format!("c-{}", room.id))])).collect();
+    for (n, answer) in rooms[0].door.at_once(posts).into_iter().enumerate() {
+        let answer = answer.expect("an answer");
+        let told = if n == 0 { (202, "parked") } else { (200, "succeeded") };
+        assert_eq!((answer.http, answer.statuses()[0]), told, "{answer:?}");
+    }
+    let waits = world.admin().call(&format!("c-{}", rooms[0].id));
+    assert_eq!((waits.http, &waits.body["status"]), (200, &json!("parked")), "what was answered is on disk");
+    // Not before.
+    let held = world.database().holds_its_writers();
+    let post = rooms[1].door.begins(rooms[1].getting_within(0, &[create_tag(&["late"]).id("held")]));
+    crate::world::eventually("it has begun", || (rooms[1].actor()["current_call"] == "held").then_some(()));
+    assert!(!post.is_answered());
+    drop(held);
+    assert_eq!(post.answer().expect("an answer").statuses(), ["succeeded"]);
 }

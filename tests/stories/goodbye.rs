@@ -12,6 +12,7 @@ on_both_databases!(
     the_goodbye_reaches_the_channel,
     a_person_who_comes_first_is_not_talked_over,
     a_resolve_waits_for_what_its_request_says,
+    a_hand_over_that_had_to_wait_says_goodbye_too,
 );
 
 const ROOM: &str = "7b000000-0000-4000-8000-0000000000bb";
@@ -126,4 +127,37 @@ pub fn a_resolve_waits_for_what_its_request_says(world: &mut World) {
     let order: Vec<_> = room.timeline().iter().filter_map(|event| event["type"].as_str().map(str::to_owned)).collect();
     let at = |kind: &str| order.iter().rposition(|one| one == kind).expect(kind);
     assert!(at("attachment_sent") < at("conversation_resolved"), "{order:?}");
+}
+
+pub fn a_hand_over_that_had_to_wait_says_goodbye_too(world: &mut World) {
+    let (room, robot) = (world.a_room("web-1"), world.ai_agent().room("web-1"));
+    files(world, &robot);
+    world.admin().an_agent("Ana", 5, &[]);
+    // For the room, also over a kill.
+    room.actor_is_told("pause");
+    let calls = [assign_to_anyone().id("a1"), sends("brochure").id("s1"), sends("map").id("s2"), resolve("answered").id("r1")];
+    assert_eq!(robot.gets_all_within(1, &calls).statuses(), ["parked"; 4]);
+    world.dies_and_comes_back();
+    room.actor_is_told("resume");
+    let status = |id: &str| {
+        let call = room.door.call(id).body;
+        (call["status"].as_str().unwrap().to_owned(), call["error"]["code"].clone())
+    };
+    let ends = |id: &str| eventually("it ends", || Some(status(id)).filter(|(status, _)| status != "parked"));
+    let said_no = ("refused".to_owned(), json!("human_in_control"));
+    assert_eq!((ends("a1").0.as_str(), ends("s1").0.as_str()), ("succeeded", "succeeded"));
+    assert_eq!((ends("s2"), ends("r1")), (said_no.clone(), said_no.clone()), "one goodbye, and no end of what was handed over");
+    assert_eq!((room.facts("goodbye_granted").len(), room.facts("attachment_sent").len()), (1, 1));
+    assert_eq!(room.now()["status"], "waiting");
+
+    // For somebody's yes.
+    world.admin().set(&json!({"people": {"approvals": [{"action": "assign_agent"}, {"action": "send_attachment"}]}}));
+    let (room, robot) = (world.a_room("web-2"), world.ai_agent().room("web-2"));
+    let calls = [assign_to_anyone().id("b1"), sends("brochure").id("t1"), sends("map").id("t2")];
+    assert_eq!(robot.gets_all_within(1, &calls).statuses(), ["parked"; 3]);
+    for id in ["b1", "t1", "t2"] {
+        assert_eq!(room.door.send("POST", &format!("/v1/function-calls/{id}/approve"), Some(&json!({}))).http, 200);
+    }
+    assert_eq!((ends("b1").0.as_str(), ends("t1").0.as_str()), ("succeeded", "succeeded"));
+    assert_eq!((ends("t2"), room.facts("attachment_sent").len()), (said_no, 1));
 }

@@ -14,6 +14,7 @@
 mod world;
 
 mod actor;
+mod arrows;
 mod assignment;
 mod attachment_kills;
 mod attachments;

@@ -1,4 +1,4 @@
-//! What a lane and its room say to each other of a file, while the lane carries it.
+//! What a lane and its room say to each other of a file, or of a resolve, while the lane carries it.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::room::{AgentId, EffectKind, SentFile, Settlement};
 use super::{ASK_AGAIN_MS, Lane};
 use crate::actors::outside::Part;
 
-/// What the room is told, or asked, of its file.
+/// What the room is told, or asked.
 #[derive(Debug)]
 pub enum Word {
-    /// It got so far.
+    /// Its file got so far.
     Prepared(Stage, Option<Arc<SentFile>>),
-    /// Its message is about to leave, or somebody (whom it names) is about to be let in.
+    /// A message with its file, or a part of its resolve, is about to leave; or somebody (whom it names) is about to be let in.
     Submit(Option<AgentId>),
 }
 

@@ -3,8 +3,8 @@
 
 use crate::catalog::{Admitted, Request, fence, resolve_conversation};
 use crate::room::{
-    Asked, Barrier, CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle,
-    ParkedOn, Room, Settlement,
+    Barrier, CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle,
+    ParkedOn, Room, Settlement, Stood,
 };
 
 use super::super::ports::StoredAnswer;
@@ -33,8 +33,7 @@ impl Turn<'_> {
             // Whether its own request really handed over is what it waits for.
             Decision::Refused(_) => self.is_handing_over(),
         };
-        let asked = asked(&self.room, call).map_or(&self.request.waited_for, |asked| &asked.comes_after);
-        let waits_for: Vec<CallId> = asked.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
+        let waits_for: Vec<CallId> = self.request.waited_for.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
         if !resolves || waits_for.is_empty() || raised(&self.room, &call.call_id).is_some() {
             return decision;
         }
@@ -71,8 +70,8 @@ fn raised<'a>(room: &'a Room, call_id: &CallId) -> Option<&'a Barrier> {
 }
 
 /// How the conversation stood when this resolve came, if it could not be decided then.
-fn asked<'a>(room: &'a Room, call: &FunctionCall) -> Option<&'a Asked> {
-    room.parked.iter().find(|parked| parked.call_id == call.call_id)?.asked.as_deref()
+fn stood(room: &Room, call: &FunctionCall) -> Option<Stood> {
+    room.parked.iter().find(|parked| parked.call_id == call.call_id)?.stood
 }
 
 /// Whether the resolve at the barrier may go on.
@@ -83,18 +82,18 @@ pub(super) fn is_open(room: &Room, call_id: &CallId) -> bool {
 /// What became of the room while the resolve waited: its own request may have handed it to a person or their queue, and the
 /// customer may have written.
 pub(super) fn passed(room: &Room, call: &FunctionCall) -> Result<FunctionCall, Decision> {
-    let (raised, asked) = (raised(room, &call.call_id), asked(room, call));
+    let raised = raised(room, &call.call_id);
     let handed_over = matches!(room.control, Control::Person { .. } | Control::Queue(_));
     if raised.is_some() && handed_over && !matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return Err(Decision::Refused(fence::human_in_control()));
     }
-    let stood = asked.map(|asked| (asked.last_inbound_seq, asked.epoch));
-    let stood = stood.or_else(|| raised.map(|barrier| (barrier.last_inbound_seq, barrier.epoch)));
+    let at_barrier = |barrier: &Barrier| Stood { last_inbound_seq: barrier.last_inbound_seq, epoch: barrier.epoch };
+    let stood = stood(room, call).or_else(|| raised.map(at_barrier));
     let mut call = call.clone();
     // A person who has it decided sees for themselves.
-    if let Some((seq, epoch)) = stood.filter(|_| raised.is_some() || call.ai_agent.is_some()) {
-        call.seen.seq = call.seen.seq.or(Some(seq));
-        call.seen.epoch = call.seen.epoch.or(Some(epoch));
+    if let Some(stood) = stood.filter(|_| raised.is_some() || call.ai_agent.is_some()) {
+        call.seen.seq = call.seen.seq.or(Some(stood.last_inbound_seq));
+        call.seen.epoch = call.seen.epoch.or(Some(stood.epoch));
     }
     Ok(call)
 }

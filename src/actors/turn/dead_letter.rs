@@ -2,7 +2,7 @@
 //! in the same commit, so that nothing waits on a part that was decided.
 
 use crate::room::command::Command;
-use crate::room::{By, CallKey, Cause, DeadLetter, Fact, ParkedOn, deliveries};
+use crate::room::{By, CallKey, Cause, DeadLetter, Fact, deliveries};
 
 use super::super::ports::{DecidedEffect, StoredAnswer};
 use super::super::stored::{answer_of, code_of, parked};
@@ -47,13 +47,6 @@ impl Turn<'_> {
             }
             _ => None,
         }
-    }
-
-    /// Whether it would have a call tried again that is being tried already.
-    pub fn is_tried_again(&self, command: &Command) -> bool {
-        let Command::RetryEffect { call_id, .. } = command else { return false };
-        let waits = |on| matches!(on, ParkedOn::Retry | ParkedOn::Effect);
-        self.room.parked.iter().any(|parked| parked.call_id == *call_id && waits(parked.on))
     }
 
     pub(super) fn decided(&mut self, decided: Decided, by: &By, cause: &Cause) {

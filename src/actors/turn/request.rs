@@ -1,10 +1,10 @@
 //! What a turn remembers of the request whose calls it decides: which of them a resolve waits for, and whether one of them handed
-//! the conversation over, so that another may still say goodbye (`room::goodbye`). A hand-over that itself had to wait is nobody's
-//! any more: it gives no such leave.
+//! the conversation over, so that another may still say goodbye (`room::goodbye`). A hand-over or a resolve that has to wait for
+//! people takes along which calls of its request it has to do with.
 
 use crate::catalog::fence::Class;
 use crate::catalog::{self, Admitted};
-use crate::room::{By, CallId, Cause, Control, Decision, FunctionCall, Goodbye, Room};
+use crate::room::{By, CallId, Cause, Control, Decision, FunctionCall, Goodbye, ParkedCall, ParkedOn, Room};
 
 use super::Turn;
 use super::barrier::is_waited_for;
@@ -89,6 +89,34 @@ impl Turn<'_> {
             self.request.last_word = Some(call_id.clone());
             self.record(Goodbye::new(call_id, assignment, self.ground.now).granted(), by, cause);
         }
+    }
+}
+
+impl Turn<'_> {
+    /// What this call is to know of its request when it goes on (`ParkedCall::beside`).
+    pub(super) fn beside(&self, admitted: &Admitted, on: ParkedOn) -> Vec<CallId> {
+        let own = self.request.calls.contains(&admitted.call.call_id);
+        match admitted.request {
+            _ if !own || !matches!(on, ParkedOn::Pause | ParkedOn::Approval) => vec![],
+            catalog::Request::AssignAgent(_) => self.request.sends.clone(),
+            catalog::Request::ResolveConversation(_) => self.request.waited_for.clone(),
+            _ => vec![],
+        }
+    }
+
+    /// A call that waited for people is decided as a call of its own request. Answers the one whose calls are being decided, to
+    /// be put back; `None`: it is that one's own call.
+    pub(super) fn goes_on(&mut self, parked: &ParkedCall, admitted: &Admitted) -> Option<Request> {
+        if self.request.calls.contains(&parked.call_id) {
+            return None;
+        }
+        let waited = Request { calls: vec![parked.call_id.clone()], epoch: self.room.epoch, ..Request::default() };
+        let waited = match admitted.request {
+            catalog::Request::AssignAgent(_) => Request { sends: parked.beside.clone(), ..waited },
+            catalog::Request::ResolveConversation(_) => Request { waited_for: parked.beside.clone(), ..waited },
+            _ => Request::default(),
+        };
+        Some(std::mem::replace(&mut self.request, waited))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Which durable timers a step sets or clears: what the room waits for before it and after it, compared.
 
 use crate::catalog::fence;
-use crate::room::{Lifecycle, ParkedOn, Room, Timestamp};
+use crate::room::{Command, Lifecycle, ParkedOn, Room, Timestamp, hand_over};
 
 use super::super::ports::{TimerChange, TimerKind};
 use super::{OFFER_PATIENCE_MS, Turn};
+
+/// A timer that was brought, changed nothing and would still be due is brought again after this time.
+const AGAIN_MS: i64 = 60_000;
 
 /// When a timer is due, and what tells two of a kind apart.
 type Due = Option<(Timestamp, String)>;
@@ -16,12 +19,28 @@ impl Turn<'_> {
     }
 
     fn change(&self, kind: TimerKind) -> Option<TimerChange> {
+        if self.judged.contains(&kind) {
+            return Some(self.set_right(kind));
+        }
         match (self.due(kind, self.before), self.due(kind, &self.room)) {
             (before, Some((due, cause))) if before.as_ref().is_none_or(|(was, known)| (*was, known) != (due, &cause)) => {
                 Some(TimerChange::Set { kind, due, cause })
             }
             (Some(_), None) => Some(TimerChange::Clear { kind }),
             _ => None,
+        }
+    }
+
+    /// What a timer's row shall say after it was brought. The row may be older than the present settings, which is all that
+    /// `change` compares under.
+    fn set_right(&self, kind: TimerKind) -> TimerChange {
+        match (self.due(kind, self.before), self.due(kind, &self.room)) {
+            (_, None) => TimerChange::Clear { kind },
+            (before, Some((due, cause))) => {
+                let stuck = due <= self.ground.now && before.as_ref().is_some_and(|(was, known)| (*was, known) == (due, &cause));
+                let due = if stuck { self.ground.now.plus_ms(AGAIN_MS) } else { due };
+                TimerChange::Set { kind, due, cause }
+            }
         }
     }
 
@@ -57,7 +76,22 @@ impl Turn<'_> {
                 let due = room.typing_until.map_or(longest, |until| until.min(longest));
                 Some((due, due.0.to_string()))
             }
+            TimerKind::Silence if hand_over::stays_with_people(room, self.ground.company) => None,
             TimerKind::Silence => later(staffed?.active_at, people.return_to_bot_after_s),
         }
     }
+}
+
+/// Which timer's word it is.
+pub(super) fn of(command: &Command) -> Option<TimerKind> {
+    Some(match command {
+        Command::Wake => TimerKind::Snooze,
+        Command::OfferOverdue { .. } => TimerKind::Offer,
+        Command::BarrierOverdue => TimerKind::Barrier,
+        Command::ApprovalOverdue => TimerKind::Approval,
+        Command::PersonIdle => TimerKind::Idle,
+        Command::PersonSilent => TimerKind::Silence,
+        Command::TypingOver => TimerKind::Typing,
+        _ => return None,
+    })
 }

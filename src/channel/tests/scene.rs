@@ -11,12 +11,12 @@ use crate::actors::outside::{
     ChannelAccess, ChannelOptions, Counterpart, CrmAccess, CrmDialect, EffectJob, Found, OutsideFuture, Part, PartRow, Permitted,
     Planned, Secret, Sent, Vault,
 };
-use crate::actors::ports::{Clock, DueTimer, HeldRoom, Memory, PortFuture};
+use crate::actors::ports::{Clock, DueTimer, HeldRoom, Memory, PortFuture, TimerPlace};
 use crate::channel::QontakChannel;
 use crate::outbound::Outbound;
 use crate::room::{
-    Agent, AgentId, CallId, CallKey, ChannelKind, Company, CompanyNo, Customer, Division, DivisionId, EffectKind, EffectPlan,
-    FunctionCall, Meaning, Presence, RoomAddress, RoomId, RoomKey, Seen, Settlement, Timestamp,
+    Agent, AgentId, CallId, CallKey, Cause, ChannelKind, Company, CompanyNo, Customer, Division, DivisionId, EffectKind,
+    EffectPlan, FunctionCall, Meaning, Presence, RoomAddress, RoomId, RoomKey, Seen, Settlement, Timestamp,
 };
 use crate::standin;
 
@@ -73,8 +73,12 @@ impl Memory for Directory {
         Box::pin(async { Ok(vec![]) })
     }
 
-    fn due_timers(&self, _: Timestamp, _: i64) -> PortFuture<Vec<DueTimer>> {
+    fn due_timers(&self, _: Timestamp, _: Option<TimerPlace>, _: i64) -> PortFuture<Vec<DueTimer>> {
         Box::pin(async { Ok(vec![]) })
+    }
+
+    fn has_event(&self, _: RoomAddress, _: Cause, _: Timestamp) -> PortFuture<bool> {
+        Box::pin(async { Ok(false) })
     }
 
     fn rooms_with_open_calls(&self, _: Option<RoomKey>, _: i64) -> PortFuture<Vec<(RoomKey, RoomAddress)>> {

@@ -224,19 +224,6 @@ async fn rooms_of_one_visitor_make_one_contact_and_nobody_elses() {
 }
 
 #[actix_web::test]
-async fn whoever_may_send_one_request_waits_for_no_second_one() {
-    let one_at_a_time = |access: &mut crate::actors::outside::CrmAccess| {
-        let options = &mut access.options;
-        // Slow enough that a late wake-up makes no room for a second one.
-        (options.create_contacts, options.burst, options.per_second) = (true, 1, 20.0);
-    };
-    let scene = Scene::with(|_| {}, one_at_a_time);
-    let jobs = ["customer-1", "customer-2"].map(|handle| scene.job_of(handle, "create_deal", json!({"name": "X"})));
-    let told = futures_util::future::join_all(jobs.iter().map(|job| scene.carry(job))).await;
-    assert!(told.iter().all(|told| told.result()["warnings"] == json!(null)), "{told:?}");
-}
-
-#[actix_web::test]
 async fn a_ticket_goes_to_its_first_stage_and_has_a_number() {
     let scene = Scene::new();
     let told = scene

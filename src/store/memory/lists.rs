@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{MemoryStore, State, StoredRoom};
-use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture};
-use crate::room::{AgentId, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
+use crate::actors::ports::{DueTimer, HeldRoom, Memory, PortFuture, TimerPlace};
+use crate::room::{AgentId, Cause, Company, CompanyNo, RoomAddress, RoomId, RoomKey, Timestamp};
 
 impl MemoryStore {
     fn answer<T: Send + 'static>(&self, query: impl FnOnce(&State) -> T) -> PortFuture<T> {
@@ -41,18 +41,26 @@ impl Memory for MemoryStore {
         })
     }
 
-    fn due_timers(&self, until: Timestamp, limit: i64) -> PortFuture<Vec<DueTimer>> {
+    fn due_timers(&self, until: Timestamp, after: Option<TimerPlace>, limit: i64) -> PortFuture<Vec<DueTimer>> {
         self.answer(|state| {
             let due = state.timers.iter().filter(|(_, (due, ..))| *due <= until);
             let mut all: Vec<DueTimer> = due
                 .filter_map(|((key, _), (due, kind, cause))| {
                     let room = state.rooms.get(key)?.address.clone();
-                    Some(DueTimer { room, kind: *kind, due: *due, cause: cause.clone() })
+                    Some(DueTimer { key: *key, room, kind: *kind, due: *due, cause: cause.clone() })
                 })
+                .filter(|timer| after.is_none_or(|after| timer.place() > after))
                 .collect();
-            all.sort_by_key(|timer| timer.due);
+            all.sort_by_key(DueTimer::place);
             all.truncate(usize::try_from(limit).unwrap_or(0));
             all
+        })
+    }
+
+    fn has_event(&self, room: RoomAddress, cause: Cause, since: Timestamp) -> PortFuture<bool> {
+        self.answer(|state| {
+            let events = state.room(&room).map_or(&[][..], |room| &room.events);
+            events.iter().any(|event| event.cause == cause && event.at >= since)
         })
     }
 

@@ -42,6 +42,25 @@ fn a_full_or_read_only_database_is_unavailable_and_then_goes_on() {
     assert!(serving.store.fatal().borrow().is_none());
 }
 
+/// A second program that has the file locked makes a call wait as long as a statement does, not once more for the indexes' sake.
+#[test]
+fn upkeep_leaves_the_lane_free_while_the_file_is_locked() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut room = Draft::new(&serving.journal, 1, "r");
+    let mut other = place.conn();
+    assert_eq!(serving.one(room.calls(&["a"])), None);
+    // At once, so that what the commit left for later is met while the file is locked.
+    other.batch_execute("BEGIN EXCLUSIVE").unwrap();
+    on_the_lane(&serving, "SELECT 1");
+    std::thread::park_timeout(Duration::from_millis(60));
+    let begun = std::time::Instant::now();
+    on_the_lane(&serving, "SELECT 1");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(serving.one(room.calls(&["b"])), None);
+}
+
 #[test]
 fn a_panic_inside_loses_no_later_commit() {
     let place = Place::sqlite();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::actors::ports::{NewTag, TimerChange, TimerKind};
-use crate::room::MessageKey;
+use crate::room::{Cause, MessageKey, RoomKey};
 use crate::store::CallFilter;
 
 #[test]
@@ -159,6 +159,7 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
             TimerChange::Set { kind: TimerKind::Snooze, due: Timestamp(50), cause: "key_1".into() },
             TimerChange::Clear { kind: TimerKind::Snooze },
         ];
+        let written = commit.events.last().cloned().unwrap();
         assert_eq!(serving.all(vec![commit, idle.calls(&["x"])]), [None, None]);
         let open = serving.load(&room.address).unwrap().open_calls;
         assert_eq!(open.iter().map(|open| open.call.call_id.as_str()).collect::<Vec<_>>(), ["p1", "p2"]);
@@ -166,9 +167,26 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
         assert!(wait(memory.rooms_with_open_calls(Some(room.key), 10)).unwrap().is_empty());
         assert_eq!(wait(memory.held_rooms(CompanyNo(1))).unwrap().len(), 1);
         assert!(wait(memory.held_rooms(CompanyNo(2))).unwrap().is_empty());
-        assert!(wait(memory.due_timers(Timestamp(69), 10)).unwrap().is_empty());
-        let due = wait(memory.due_timers(Timestamp(70), 10)).unwrap();
+        assert!(wait(memory.due_timers(Timestamp(69), None, 10)).unwrap().is_empty());
+        let due = wait(memory.due_timers(Timestamp(70), None, 10)).unwrap();
         assert_eq!((due.len(), &due[0].room, due[0].kind, due[0].cause.as_str()), (1, &room.address, TimerKind::Offer, "p1"));
+        let place = due[0].place();
+        assert!(wait(memory.due_timers(Timestamp(70), Some(place), 10)).unwrap().is_empty(), "behind it is none");
+        for before in [(Timestamp(69), place.1, "z"), (Timestamp(70), place.1, "o"), (Timestamp(70), RoomKey(Uuid::nil()), "z")] {
+            assert_eq!(wait(memory.due_timers(Timestamp(70), Some(before), 10)).unwrap().len(), 1, "{before:?}");
+        }
+        let has =
+            |cause: &Cause, since: i64| wait(memory.has_event(room.address.clone(), cause.clone(), Timestamp(since))).unwrap();
+        assert!(has(&written.cause, written.at.0), "it was written down then");
+        assert!(!has(&written.cause, written.at.0 + 1) && !has(&Cause::Request("x".into()), 0));
+        // A step that changed nothing but when to look again.
+        let mut quiet = room.calls(&[]);
+        quiet.timers.push(TimerChange::Set { kind: TimerKind::Offer, due: Timestamp(90), cause: "p1".into() });
+        let version = quiet.version;
+        assert_eq!(serving.one(quiet), None);
+        assert_eq!(serving.load(&room.address).unwrap().version, version);
+        let due = |until: i64| wait(memory.due_timers(Timestamp(until), None, 10)).unwrap().len();
+        assert_eq!((due(89), due(90)), (0, 1));
         let mut ending = room.calls(&["z"]);
         ending.ended_calls.push(room.ended("p1"));
         ending.timers.push(TimerChange::Clear { kind: TimerKind::Offer });
@@ -178,7 +196,7 @@ fn open_calls_wait_and_end_and_timers_come_and_go() {
         assert!(wait(serving.store.queries().config_version()).unwrap() > before, "a new tag is noticed");
         let open = serving.load(&room.address).unwrap().open_calls;
         assert_eq!(open.iter().map(|open| open.call.call_id.as_str()).collect::<Vec<_>>(), ["p2"]);
-        assert!(wait(memory.due_timers(Timestamp(i64::MAX), 10)).unwrap().is_empty());
+        assert!(wait(memory.due_timers(Timestamp(i64::MAX), None, 10)).unwrap().is_empty());
         let ended = wait(serving.store.queries().call(CompanyNo(1), &CallId::new("p1").unwrap())).unwrap().unwrap();
         assert_eq!((ended.status, ended.ended_at), (CallStatus::Cancelled, Some(Timestamp(9_000))));
     });

@@ -185,7 +185,12 @@ impl Room {
 
     /// With so many seconds of patience.
     pub fn gets_within(&self, seconds: u32, call: Call) -> Answer {
-        self.gets_envelope(&Call::envelope(&[call]), &[("prefer", &format!("wait={seconds}"))]).expect("an answer to a call")
+        self.gets_all_within(seconds, &[call])
+    }
+
+    /// The same for a batch.
+    pub fn gets_all_within(&self, seconds: u32, calls: &[Call]) -> Answer {
+        self.gets_envelope(&Call::envelope(calls), &[("prefer", &format!("wait={seconds}"))]).expect("an answer to a call")
     }
 
     /// Knowing the room as it was at this message.

@@ -209,6 +209,23 @@ impl World {
         panic!("no port was free");
     }
 
+    /// The server starts and is to end itself at this arrow (`Faults::dying`); whether it lived until it was ready.
+    pub fn starts_to_die_at(&mut self, arrow: &str) -> bool {
+        let (url, at) = (self.database.url(), format!("BELLHOP_DIE_AT={arrow}"));
+        self.server = Server::start_under(&["env", &at], self.folder.path(), &url, self.port, &[]).ok();
+        self.server.is_some()
+    }
+
+    /// It is gone, or soon is, and nobody killed it.
+    pub fn has_died_by_itself(&mut self) -> bool {
+        let gone = self
+            .server
+            .as_mut()
+            .is_none_or(|server| within(std::time::Duration::from_secs(20), || (!server.is_running()).then_some(())).is_some());
+        self.server = None;
+        gone
+    }
+
     /// Starts another server on the same database; its last words when it ended.
     pub fn starts_a_second_server(&self) -> Result<Server, String> {
         Server::start(self.folder.path(), &self.database.url(), port::free(), &[])

@@ -157,3 +157,77 @@ fn a_conversation_that_ended_and_opened_again_gives_it_to_nobody() {
     assert_eq!((scene.is_resolved(), scene.room.leave()), (false, None));
     assert!(!may_begin(&scene, "s1"));
 }
+
+fn is_paused(scene: &mut Scene) {
+    scene.tell(Command::Pause { reason: None }).unwrap();
+}
+
+fn is_approved(scene: &mut Scene, id: &str) {
+    let (call_id, key_id) = (CallId::trusted(id), Arc::from("key_person"));
+    scene.tell(Command::Approve { call_id, key_id, arguments: None }).unwrap();
+}
+
+#[test]
+fn a_request_that_waited_in_a_paused_room_says_goodbye_all_the_same() {
+    let mut scene = with_files();
+    is_paused(&mut scene);
+    scene.post(&[ASSIGN, sends("s1", FILE), sends("s2", OTHER)]);
+    scene.post(&[sends("s3", OTHER)]);
+    assert_eq!((scene.answer("a1").0, scene.answer("s1").0), (CallStatus::Parked, CallStatus::Parked));
+    scene.now = scene.now.plus_ms(10 * 60_000);
+    scene.tell(Command::Resume).unwrap();
+    assert!(matches!(scene.room.control, Control::Queue(_)));
+    assert_eq!((sent(&scene), scene.answer("s1").0), (1, CallStatus::Succeeded));
+    let refused = (CallStatus::Refused, "human_in_control".into());
+    assert_eq!((scene.answer("s2"), scene.answer("s3")), (refused.clone(), refused), "once, and not by another request");
+    // What was sent before the hand-over was no goodbye.
+    let mut scene = with_files();
+    is_paused(&mut scene);
+    scene.post(&[sends("s1", FILE), ASSIGN, sends("s2", OTHER)]);
+    scene.tell(Command::Resume).unwrap();
+    assert_eq!((sent(&scene), scene.answer("s2").0), (2, CallStatus::Succeeded));
+}
+
+#[test]
+fn a_person_who_took_it_while_the_request_waited_hears_no_goodbye() {
+    let mut scene = with_files();
+    is_paused(&mut scene);
+    scene.post(&[ASSIGN, sends("s1", FILE)]);
+    let (agent, agent_name, how) = (AgentId::trusted("agt_1"), "Ana".into(), TakenBy::Takeover);
+    scene.tell(Command::TakeOver { agent, agent_name, how }).unwrap();
+    scene.tell(Command::Resume).unwrap();
+    assert_eq!((scene.answer("s1").1.as_str(), sent(&scene)), ("human_in_control", 0));
+}
+
+#[test]
+fn a_hand_over_that_somebody_had_to_allow_lets_go_what_its_request_has_under_way() {
+    let mut scene = with_files();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.company.settings.people.approvals = vec![ApprovalRule { action: "assign_agent".into(), argument: None, above: None }];
+    scene.post(&[ASSIGN, sends("s1", FILE), sends("s2", OTHER)]);
+    scene.post(&[sends("s3", OTHER)]);
+    assert_eq!((scene.answer("a1").0, scene.answer("s1").0), (CallStatus::Parked, CallStatus::Running));
+    is_approved(&mut scene, "a1");
+    assert!(matches!(scene.room.control, Control::Queue(_)));
+    assert!(may_begin(&scene, "s1"), "one of them");
+    assert!(!may_begin(&scene, "s2") && scene.room.effect(&CallId::trusted("s3")).is_none_or(|_| !may_begin(&scene, "s3")));
+}
+
+#[test]
+fn a_request_that_waited_does_not_resolve_what_it_handed_over() {
+    let mut scene = with_files();
+    is_paused(&mut scene);
+    scene.post(&[RESOLVE, ASSIGN]);
+    scene.tell(Command::Resume).unwrap();
+    assert_eq!(scene.answer("r1").0, CallStatus::Parked, "it waits for what it is beside");
+    scene.offer();
+    assert_eq!(scene.answer("r1"), (CallStatus::Refused, "human_in_control".into()));
+    assert!(!scene.is_resolved());
+    // And sends before it ends.
+    let mut scene = with_files();
+    scene.company.channel = ChannelKind::Qontak;
+    is_paused(&mut scene);
+    scene.post(&[RESOLVE, sends("s1", FILE)]);
+    scene.tell(Command::Resume).unwrap();
+    assert_eq!((scene.answer("r1").0, scene.answer("s1").0), (CallStatus::Parked, CallStatus::Running));
+}
