@@ -4,7 +4,7 @@
 use crate::catalog::{Admitted, Request, fence, resolve_conversation};
 use crate::room::{
     Barrier, CallId, CallStatus, CameAbout, ClosingOutcome, Control, Decision, EffectKind, Fact, FunctionCall, Lifecycle,
-    ParkedOn, Room, Settlement, Stood,
+    ParkedCall, ParkedOn, Room, Settlement, Stood,
 };
 
 use super::super::ports::StoredAnswer;
@@ -27,11 +27,13 @@ pub(super) fn is_waited_for(name: &str) -> bool {
 impl Turn<'_> {
     /// The decision of a resolve, given what its own request is still doing. It waits once.
     pub(super) fn at_barrier(&self, call: &FunctionCall, decision: Decision) -> Decision {
+        let assigns = |id: &CallId| self.room.parked.iter().any(|parked| parked.call_id == *id && hands_over(&self.room, parked));
         let resolves = match &decision {
             Decision::Done { facts, .. } => !facts.is_empty(),
             Decision::Parked { on, .. } => *on == ParkedOn::Effect,
-            // Whether its own request really handed over is what it waits for.
-            Decision::Refused(_) => self.is_handing_over(),
+            // Whether its own request really hands over is what it waits for. Of two resolves one waits: a second barrier would
+            // take the place of the first, and each let the other go.
+            Decision::Refused(_) => self.room.barrier.is_none() && self.request.waited_for.iter().any(assigns),
         };
         let waits_for: Vec<CallId> = self.request.waited_for.iter().filter(|id| is_under_way(&self.room, id)).cloned().collect();
         if !resolves || waits_for.is_empty() || raised(&self.room, &call.call_id).is_some() {
@@ -63,6 +65,12 @@ impl Turn<'_> {
 fn is_under_way(room: &Room, call_id: &CallId) -> bool {
     let doubtful = room.effect(call_id).is_some_and(|effect| effect.doubtful);
     !doubtful && room.parked.iter().any(|parked| parked.call_id == *call_id && parked.on != ParkedOn::Approval)
+}
+
+/// A call that has asked for a person, and nobody has the conversation yet.
+fn hands_over(room: &Room, parked: &ParkedCall) -> bool {
+    let effect = || room.effect(&parked.call_id).is_some_and(|effect| effect.plan.kind == EffectKind::Assignment);
+    matches!(room.control, Control::Queue(_)) && (parked.on == ParkedOn::Offer || (parked.on == ParkedOn::Effect && effect()))
 }
 
 fn raised<'a>(room: &'a Room, call_id: &CallId) -> Option<&'a Barrier> {

@@ -69,12 +69,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether one of its calls asked for a person, and nobody has the conversation yet.
-    pub(super) fn is_handing_over(&self) -> bool {
-        let asked = self.request.handed_over == Some(self.room.assignment);
-        asked && matches!(self.room.control, Control::Queue(_))
-    }
-
     /// This call asked for a person. What its request has under way to the customer, the first of it, is the last word.
     pub(super) fn handed_over(&mut self, call: &FunctionCall, by: &By, cause: &Cause) {
         let own = call.ai_agent.is_some() && self.request.calls.contains(&call.call_id);

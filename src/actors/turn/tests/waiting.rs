@@ -30,6 +30,17 @@ fn whoever_waits_for_a_person_is_not_closed_by_the_ai_agent() {
 }
 
 #[test]
+fn of_two_resolves_that_come_with_a_hand_over_one_waits() {
+    let mut scene = Scene::new();
+    scene.post(&[RESOLVE, ASSIGN, ("r2", RESOLVE.1, RESOLVE.2)]);
+    assert_eq!((scene.answer("r1").0, scene.answer("r2").1.as_str()), (CallStatus::Parked, "human_in_control"));
+    scene.post(&[("r3", RESOLVE.1, RESOLVE.2), ("a3", ASSIGN.1, ASSIGN.2)]);
+    assert_eq!((scene.answer("r3").1.as_str(), scene.answer("a3").0), ("human_in_control", CallStatus::Parked));
+    scene.offer();
+    assert_eq!((scene.answer("r1").1.as_str(), scene.is_resolved()), ("human_in_control", false));
+}
+
+#[test]
 fn a_queue_that_people_made_is_not_the_ai_agents_to_move() {
     let mut scene = Scene::new();
     let (agent, agent_name, how) = (AgentId::trusted("agt_1"), "Ana".into(), TakenBy::Takeover);
@@ -67,8 +78,9 @@ fn a_pause_takes_no_request_apart() {
     paused(&mut scene);
     scene.post(&[RESOLVE, ASSIGN]);
     scene.tell(Command::Resume).unwrap();
-    assert_eq!(scene.answer("r1"), (CallStatus::Refused, "human_in_control".into()));
-    assert!(!scene.is_resolved() && scene.answer("a1").0 == CallStatus::Parked);
+    assert_eq!((scene.answer("r1").0, scene.answer("a1").0), (CallStatus::Parked, CallStatus::Parked));
+    nobody_comes(&mut scene);
+    assert_eq!((scene.answer("r1"), scene.is_resolved()), ((CallStatus::Refused, "human_in_control".into()), false));
     // A file that its channel has to be told first.
     let mut scene = with_files();
     scene.company.channel = ChannelKind::Qontak;
