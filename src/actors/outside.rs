@@ -272,6 +272,8 @@ pub struct LineView {
     pub attempts: std::collections::BTreeMap<&'static str, u64>,
     /// `valid`, `refused` or `untried`.
     pub token: &'static str,
+    /// What is refused to the company: kinds of credentials, kinds of endpoints.
+    pub refused: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -55,6 +55,7 @@ mod memory;
 mod messages;
 mod on_disk_first;
 mod people_decide;
+mod refused_token;
 mod replay;
 mod resolve;
 mod settings;

@@ -9,10 +9,11 @@ use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::outbound::{Class, Outcome, sort};
+use crate::outbound::{Ask, Class, Outcome, sort};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
+use super::doors;
 use super::envelope;
 use super::session::Session;
 use crate::outbound::{Step, Stop};
@@ -128,10 +129,11 @@ impl QontakChannel {
 
     /// The status with which it was refused, if it was.
     async fn hook(&self, company: CompanyNo, session: &Session, path: &str, body: &str) -> Step<Option<u16>> {
-        let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+        let at = (Class::Write, doors::WEBHOOKS);
+        let slot = self.outbound.slot_at(company, &session.api.host, at, Ask::First).await;
         let request = self.request(session, &session.credentials, "PUT", path, Some(body));
         let reply = self.outbound.send(slot, request).await;
-        self.hear_inside(company, session, Class::Write, &reply);
+        self.hear_inside(company, session, at, &reply);
         match sort(reply, true, |body| envelope::judged(body, |_| true)) {
             Outcome::Success { .. } => Ok(None),
             Outcome::Refused { status, .. } => Ok(Some(status)),
