@@ -61,6 +61,9 @@ fn has_every_fault(world: &World, kills: usize) -> usize {
     faults.len()
 }
 
+/// So long a client waits for a call's end; then it is written down and runs, and the client goes on with another room.
+const PATIENCE_S: u32 = 1;
+
 /// A customer's whom the CRM comes to know, so that a deal is looked for among theirs and not among everybody's.
 fn a_room(world: &World, n: usize) -> Room {
     let room = world.admin().room(&format!("web-{n}"));
@@ -185,7 +188,7 @@ fn posts(client: usize, rooms: &[Room], acknowledged: &AtomicUsize, stop: &Atomi
         }
         let wish = Wish::of(client, n);
         eventually(&format!("an answer to {}", wish.call_id), || {
-            let answer = rooms[wish.room].door.begins(rooms[wish.room].getting_within(3, &[wish.call()])).answer()?;
+            let answer = rooms[wish.room].door.begins(rooms[wish.room].getting_within(PATIENCE_S, &[wish.call()])).answer()?;
             match answer.http {
                 200 | 202 => Some(()),
                 // The server says by itself that we should ask again.
