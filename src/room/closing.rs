@@ -94,6 +94,7 @@ mod tests {
             stranded: false,
             doubtful: false,
             retries: 0,
+            send_again: false,
         }
     }
 

@@ -217,6 +217,9 @@ pub struct OpenEffect {
     /// How often a person had it tried again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// At the last time they decided that it is sent again where nobody can tell whether it arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub send_again: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -351,6 +354,18 @@ impl Settlement {
     #[must_use]
     pub fn after_its_closing_message(self) -> Self {
         self.prefaced("The company's closing message was sent to the customer already, and then the conversation was not closed.")
+    }
+
+    /// Said of what a person had sent again and that was not, after an earlier try that may have reached the customer: it is as
+    /// little known as before.
+    #[must_use]
+    pub fn of_a_second_sending(self) -> Self {
+        let nothing = [CallStatus::Refused, CallStatus::Failed, CallStatus::Expired, CallStatus::Dead, CallStatus::Cancelled];
+        if !nothing.contains(&self.status) {
+            return self;
+        }
+        let told = self.prefaced("It may have reached the customer before, and was not sent again now. Of this last try:");
+        Self { status: CallStatus::Unresolved, ..told }
     }
 
     fn prefaced(mut self, preface: &str) -> Self {

@@ -240,6 +240,7 @@ impl Room {
                     stranded: false,
                     doubtful: false,
                     retries: 0,
+                    send_again: false,
                 };
                 if let Some(delivery) = Delivery::asked(call_id, plan, event.at) {
                     self.delivery_begins(delivery);
@@ -247,10 +248,10 @@ impl Room {
                 self.outside.get_or_insert_default().effects.push(effect);
             }
             Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
-            Fact::EffectRetried { call_id, .. } => {
+            Fact::EffectRetried { call_id, send_again, .. } => {
                 self.delivery_begins_again(call_id, event.at);
                 for effect in self.effects_of(call_id) {
-                    (effect.stranded, effect.doubtful) = (false, false);
+                    (effect.stranded, effect.doubtful, effect.send_again) = (false, false, *send_again);
                     effect.retries += 1;
                     (effect.since, effect.seq) = (event.at, event.seq);
                 }

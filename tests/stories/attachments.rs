@@ -19,10 +19,10 @@ on_both_databases!(
 
 on_sqlite_alone!(a_room_that_lives_here_shows_the_file);
 
-const ROOM: &str = "7b000000-0000-4000-8000-0000000000aa";
-const SENDING: &str = "POST /api/open/v1/messages/whatsapp/bot";
+pub const ROOM: &str = "7b000000-0000-4000-8000-0000000000aa";
+pub const SENDING: &str = "POST /api/open/v1/messages/whatsapp/bot";
 
-fn sends(file: &str) -> Call {
+pub fn sends(file: &str) -> Call {
     calls("send_attachment", json!({ "attachment": file }))
 }
 
@@ -34,6 +34,11 @@ fn a_conversation(world: &mut World) -> Room {
 /// The same, with the webhook's path.
 fn a_conversation_with_path(world: &mut World) -> (Room, String) {
     let path = world.has_a_channel();
+    (a_conversation_in(world), path)
+}
+
+/// The same, in a channel that is set already.
+pub fn a_conversation_in(world: &World) -> Room {
     assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(40_000, 1)).http < 300);
     assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
     world.crm().conversation(ROOM, "6281200000009");
@@ -43,16 +48,16 @@ fn a_conversation_with_path(world: &mut World) -> (Room, String) {
     // The library is the company's, and a running server follows within a second.
     let robot = world.ai_agent().room(ROOM);
     eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
-    (robot, path)
+    robot
 }
 
 /// Files that were sent there, in order.
-fn arrived(world: &World) -> Vec<Value> {
+pub fn arrived(world: &World) -> Vec<Value> {
     let messages = world.crm().records("messages");
     messages.into_iter().filter(|message| message["room_id"] == ROOM && message["file"].is_object()).collect()
 }
 
-fn ends(room: &Room, call_id: &str) -> Answer {
+pub fn ends(room: &Room, call_id: &str) -> Answer {
     eventually("the call ends", || {
         let call = room.door.call(call_id);
         let open = ["accepted", "running", "parked", "scheduled", "unknown"];

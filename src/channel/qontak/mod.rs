@@ -95,8 +95,8 @@ impl Counterpart for QontakChannel {
         Box::pin(self.next(job, ended))
     }
 
-    fn permit<'a>(&'a self, job: &'a EffectJob, _: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
-        Box::pin(async move { Ok(Permitted::Go(self.slot_for(job, attempt).await?)) })
+    fn permit<'a>(&'a self, job: &'a EffectJob, part: &'a Part, attempt: u32) -> OutsideFuture<'a, Permitted> {
+        Box::pin(async move { Ok(Permitted::Go(self.slot_for(job, part, attempt).await?)) })
     }
 
     fn write<'a>(&'a self, job: &'a EffectJob, part: &'a Part, permit: Permit) -> OutsideFuture<'a, Sent> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actors::outside::{EffectJob, Part, Permit, Sent};
-use crate::outbound::{Ask, CREDENTIALS_MS, Class, Outcome, Slot, Stop, backoff_at, sort};
+use crate::outbound::{Ask, CREDENTIALS_MS, Outcome, Slot, Stop, backoff_at, sort};
 use crate::room::{Next, Refusal};
 
 use super::QontakChannel;
@@ -19,15 +19,15 @@ use super::rooms::{self, There};
 
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.
-    pub(super) async fn slot_for(&self, job: &EffectJob, attempt: u32) -> Result<Permit, Arc<str>> {
-        let company = job.address.company;
+    pub(super) async fn slot_for(&self, job: &EffectJob, part: &Part, attempt: u32) -> Result<Permit, Arc<str>> {
+        let (company, class) = (job.address.company, Deed::of(part)?.class());
         loop {
             let session = match self.session(company).await {
                 Ok(session) => session,
                 Err(Stop::Later { why, .. }) => return Err(why),
                 Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
             };
-            let slot = self.outbound.slot_as(company, &session.api.host, Class::Write, Ask::of(attempt)).await;
+            let slot = self.outbound.slot_as(company, &session.api.host, class, Ask::of(attempt)).await;
             // The wait may have been long.
             match self.session(company).await {
                 Ok(now) if now.api.host == session.api.host => return Ok(Permit(Box::new(Some(slot)))),
@@ -60,7 +60,7 @@ impl QontakChannel {
             }
         };
         let reply = self.outbound.send(slot, request).await;
-        self.hear_inside(company, &session, Class::Write, &reply);
+        self.hear_inside(company, &session, deed.class(), &reply);
         let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
         Ok(match sorted {
             Outcome::Success { body } => match envelope::data(&body) {

@@ -130,7 +130,12 @@ fn what_failed_was_not_sent_though_its_answer_was_lost() {
 fn after_a_fruitless_retry_the_first_message_counts() {
     let mut scene = fetched();
     strands(&mut scene);
-    scene.happens(Fact::EffectRetried { call_id: call(), name: "send_attachment".into(), reason: "again".into() });
+    scene.happens(Fact::EffectRetried {
+        call_id: call(),
+        name: "send_attachment".into(),
+        reason: "again".into(),
+        send_again: false,
+    });
     assert_eq!(is_told(&mut scene, &word(0, "wamid.1", failed())), 0, "it says nothing of the try under way");
     assert_eq!(is_told(&mut scene, &word(2, "wamid.3", Step::Sent)), 0, "there is no such try");
     strands(&mut scene);
