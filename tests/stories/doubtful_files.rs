@@ -35,7 +35,7 @@ pub fn a_person_has_a_file_sent_again(world: &mut World) {
     assert_eq!(ends(&room, "s1").body["status"], "unresolved");
     assert_eq!((names(world).len(), room.facts("effect_retried").len()), (0, 1));
     let wrong = retries(world, "s1", &json!({"send_again": true}));
-    assert_eq!(wrong.http, 400, "nobody decides that without a reason: {wrong:?}");
+    assert_eq!(wrong.http, 422, "nobody decides that without a reason: {wrong:?}");
     let decided = json!({"reason": "The customer says it is not there.", "send_again": true});
     assert_eq!(retries(world, "s1", &decided).http, 200);
     assert_eq!(ends(&room, "s1").body["status"], "succeeded");
