@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use crate::room::delivery::Step;
 use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
 
 use super::inbox::{Done, Ears, Inbox, InboxRow, People};
@@ -164,7 +165,20 @@ impl Postman {
 
     /// False: not all of it is durable, or nobody can say.
     async fn tell(&self, room: &RoomAddress, position: i64, tells: Vec<(By, Command)>) -> bool {
-        for (by, command) in tells {
+        for (by, mut command) in tells {
+            // The room remembers its last files; what became of an older one the customer and the model are to know all the same.
+            if let Command::DeliveryTold(word) = &mut command
+                && matches!(word.step, Step::Failed(_))
+            {
+                let sent = self.inbox.sent(room, word).await;
+                match sent {
+                    Ok(older) => word.older = older.map(Box::new),
+                    Err(why) => {
+                        tracing::warn!(%why, "what was sent cannot be read");
+                        return false;
+                    }
+                }
+            }
             let caller = Caller { company: room.company, by, key_id: Arc::from("webhook") };
             match self.router.command(room.clone(), command, caller, Cause::Webhook(position)).await {
                 CommandOutcome::Done { .. } => {}
