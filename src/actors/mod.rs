@@ -19,7 +19,7 @@ mod mailbag;
 mod messages;
 pub mod outside;
 mod patience;
-pub mod places;
+mod places;
 pub mod ports;
 pub mod postman;
 mod room_actor;

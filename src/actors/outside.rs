@@ -16,6 +16,7 @@ use crate::room::{
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
 pub use super::backlog::BacklogView;
 pub use super::errand::{Errand, Stage};
+pub use super::places::{Bounds, Place, Places};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -279,6 +280,8 @@ pub struct LineView {
     pub attempts: std::collections::BTreeMap<&'static str, u64>,
     /// `valid`, `refused` or `untried`.
     pub token: &'static str,
+    /// What is refused to the company: kinds of credentials, kinds of endpoints.
+    pub refused: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -24,6 +24,8 @@ pub struct LineShape {
     attempts: std::collections::BTreeMap<&'static str, u64>,
     /// `valid`, `refused` or `untried`.
     token: &'static str,
+    /// What is refused: a kind of token (`user`, `bot`), or what its role may not do (`assign`, `tag`, `resolve`, …).
+    refused: Vec<&'static str>,
 }
 
 /// What calls have asked for and has not ended, wherever it waits.
@@ -57,11 +59,32 @@ fn circuit(view: CircuitView) -> CircuitShape {
 /// `None`: this process speaks to no such system.
 pub fn shown(view: Option<LineView>) -> LineShape {
     let view = view.unwrap_or_default();
-    let LineView { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token } =
-        view;
+    let LineView {
+        bucket_level,
+        bucket_capacity,
+        circuits,
+        effects,
+        waiting,
+        oldest_waiting_ms,
+        throttled,
+        attempts,
+        token,
+        refused,
+    } = view;
     let BacklogView { open, behind, at_work, resting, oldest_ms } = effects;
     let effects = EffectsShape { open, behind, at_work, resting, oldest_ms };
     let circuits = circuits.into_iter().map(circuit).collect();
     let token = if token.is_empty() { "untried" } else { token };
-    LineShape { bucket_level, bucket_capacity, circuits, effects, waiting, oldest_waiting_ms, throttled, attempts, token }
+    LineShape {
+        bucket_level,
+        bucket_capacity,
+        circuits,
+        effects,
+        waiting,
+        oldest_waiting_ms,
+        throttled,
+        attempts,
+        token,
+        refused,
+    }
 }

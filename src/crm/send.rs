@@ -101,7 +101,7 @@ impl QontakCrm {
         let desk = self.desk(company);
         let (Some(mark), Some(said), Some(session)) = (&part.reference, said, desk.session()) else { return false };
         let options = &session.access.options;
-        let is = said.contains(mark.as_str()) || fold(said).contains(&fold(&options.reference_field));
+        let is = speaks_of(said, mark, &options.reference_field);
         if is {
             tracing::warn!(
                 event = "crm.mark_refused",
@@ -133,5 +133,23 @@ fn complete_write(body: &[u8], creates: bool) -> Inner {
         _ if envelope.identified().is_some() => Inner::Complete,
         _ if !creates && envelope.is_good() => Inner::Complete,
         _ => Inner::Unreadable,
+    }
+}
+
+/// Whether the CRM's words are about our reference: by what stands in it, or by the label of its field.
+fn speaks_of(said: &str, mark: &str, label: &str) -> bool {
+    said.contains(mark) || fold(said).contains(&fold(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::speaks_of;
+
+    #[test]
+    fn a_no_is_about_our_reference_if_it_names_it_or_its_field() {
+        let is = |said: &str| speaks_of(said, "bh-abcdefghijklmnop", "Bellhop reference");
+        assert!(is("additional_fields[2].value \"bh-abcdefghijklmnop\" is too long"));
+        assert!(is("The field BELLHOP  Reference is not valid"));
+        assert!(!is("amount is not a number") && !is("bh-bbbbbbbbbbbbbbbb is taken") && !is(""));
     }
 }

@@ -10,7 +10,7 @@ use super::ole;
 use super::refused::Refused;
 use super::scan::{Scan, Verdict};
 use super::sniff::{Declared, HEAD, Look, first_look, in_zip};
-use crate::actors::places;
+use crate::actors::outside;
 use crate::room::channel_limits::largest;
 use crate::room::{CompanyNo, Format};
 
@@ -28,11 +28,11 @@ pub struct Intake {
     wash: Option<Wash>,
     received: u64,
     max_bytes: u64,
-    _place: places::Place,
+    _place: outside::Place,
 }
 
 impl Intake {
-    pub(super) fn new(draft: Draft, declared: Declared, scan: Option<Arc<dyn Scan>>, place: places::Place) -> Self {
+    pub(super) fn new(draft: Draft, declared: Declared, scan: Option<Arc<dyn Scan>>, place: outside::Place) -> Self {
         let max_bytes = Format::ALL.iter().map(|format| largest(*format)).max().unwrap_or(0);
         Self { draft, declared, scan, head: vec![], look: None, wash: None, received: 0, max_bytes, _place: place }
     }

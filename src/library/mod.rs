@@ -29,8 +29,7 @@ pub use sniff::Declared;
 
 use futures_util::StreamExt;
 
-use crate::actors::outside::{self, Files, OutsideFuture};
-use crate::actors::places::{Bounds, Places};
+use crate::actors::outside::{self, Bounds, Files, OutsideFuture, Places};
 use crate::room::CompanyNo;
 use blobs::Blobs;
 

@@ -26,6 +26,18 @@ pub enum Way {
     Probing,
 }
 
+impl Way {
+    /// The way through both.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Probing, _) | (_, Self::Probing) => Self::Probing,
+            (Self::At(one), Self::At(other)) => Self::At(one.max(other)),
+            (Self::At(at), Self::Free) | (Self::Free, Self::At(at)) => Self::At(at),
+            (Self::Free, Self::Free) => Self::Free,
+        }
+    }
+}
+
 /// The right to pass once. What comes back with a pass of an earlier state is history and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
@@ -204,7 +216,7 @@ impl Circuit {
     }
 }
 
-/// The gate that refused credentials shut.
+/// One gate that refused credentials shut.
 pub struct Gate {
     latch: Latch,
     trust: &'static str,

@@ -63,7 +63,7 @@ pub async fn look_at<T>(
 fn problem(of: System, seen: Option<(String, LineView)>, why: Arc<str>) -> CheckProblem {
     let Some((host, seen)) = seen else { return CheckProblem::Unusable { of, why } };
     let came = |outcome: &str| seen.attempts.get(outcome).copied().unwrap_or_default() > 0;
-    if seen.token == "refused" {
+    if seen.token == "refused" || !seen.refused.is_empty() {
         CheckProblem::TokenRefused { of, host }
     } else if seen.throttled > 0 || came("success") || came("refused") || seen.attempts.is_empty() {
         CheckProblem::Unusable { of, why }

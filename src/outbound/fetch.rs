@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::decoded;
 use super::reach::{Blocked, Gate, LookUp, Reach, System};
-use crate::actors::places::{Bounds, Place, Places};
+use crate::actors::outside::{Bounds, Place, Places};
 use crate::room::CompanyNo;
 
 /// A file's host may send on so often.

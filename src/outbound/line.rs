@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 
 use crate::actors::outside::{Errand, Stage};
 
-use super::breaker::{Circuit, Gate, Health, Pass, Turn, Way};
+use super::breaker::{Circuit, Health, Pass, Turn, Way};
+use super::gates::{Gates, Passes, Place};
 use super::retry_budget::RetryBudget;
 use super::token_bucket::TokenBucket;
-use super::wire::{Ask, Budget, Class};
+use super::wire::{Ask, Budget, Class, Door};
 
 /// Requests on their way at once.
 const AT_ONCE: u32 = 16;
@@ -60,8 +61,19 @@ struct Waiter {
     rank: Rank,
     class: Class,
     ask: Ask,
+    door: Place,
     since: i64,
     bell: Arc<Notify>,
+}
+
+impl Waiter {
+    /// Sorts of a door.
+    const SORTS: usize = 2 * Class::ALL.len();
+
+    /// Equal for those who may pass at the same time: of one door and class, repeats by themselves.
+    fn sort(&self) -> usize {
+        self.door * Self::SORTS + 2 * self.class as usize + usize::from(self.ask == Ask::Again)
+    }
 }
 
 /// What a waiter does next.
@@ -78,8 +90,9 @@ pub enum Step {
 pub struct Grant {
     pub class: Class,
     circuit: Pass,
-    /// The token endpoint does not pass the gate.
-    gate: Option<Pass>,
+    door: Place,
+    /// The token endpoint does not pass the gates.
+    passes: Option<Passes>,
 }
 
 /// What an attempt that was sent has shown.
@@ -114,7 +127,7 @@ pub struct Turned {
 /// One company at one host.
 pub struct Line {
     pub bucket: TokenBucket,
-    pub gate: Gate,
+    pub gates: Gates,
     retries: RetryBudget,
     circuits: [Circuit; Class::COUNT],
     /// By rank, then by arrival.
@@ -136,7 +149,7 @@ impl Line {
     pub fn new(budget: Budget, now: i64) -> Self {
         Self {
             bucket: TokenBucket::new(budget, now),
-            gate: Gate::new(),
+            gates: Gates::new(),
             retries: RetryBudget::new(budget, now),
             circuits: std::array::from_fn(|_| Circuit::new()),
             queue: VecDeque::new(),
@@ -155,10 +168,10 @@ impl Line {
     }
 
     /// Takes a place; `leave` it, or `step` until `Go`.
-    pub fn join(&mut self, class: Class, ask: Ask, rank: Rank, bell: Arc<Notify>, now: i64) -> u64 {
+    pub fn join(&mut self, (class, door): (Class, Door), ask: Ask, rank: Rank, bell: Arc<Notify>, now: i64) -> u64 {
         self.next_id += 1;
         self.asked_at[class as usize] = now;
-        let waiter = Waiter { id: self.next_id, rank, class, ask, since: now, bell };
+        let waiter = Waiter { id: self.next_id, rank, class, ask, door: self.gates.place(door), since: now, bell };
         let place = self.queue.partition_point(|other| other.rank <= rank);
         self.queue.insert(place, waiter);
         self.next_id
@@ -174,15 +187,9 @@ impl Line {
         }
     }
 
-    fn way(&self, class: Class, now: i64) -> Way {
-        let circuit = self.circuit(class).way(now);
-        let gate = if class == Class::Token { Way::Free } else { self.gate.way(now) };
-        match (circuit, gate) {
-            (Way::Probing, _) | (_, Way::Probing) => Way::Probing,
-            (Way::At(one), Way::At(other)) => Way::At(one.max(other)),
-            (Way::At(at), Way::Free) | (Way::Free, Way::At(at)) => Way::At(at),
-            (Way::Free, Way::Free) => Way::Free,
-        }
+    fn way(&self, class: Class, door: Place, now: i64) -> Way {
+        let gates = if class == Class::Token { Way::Free } else { self.gates.way(door, now) };
+        self.circuit(class).way(now).and(gates)
     }
 
     /// Whether there is a place on the wire.
@@ -192,9 +199,10 @@ impl Line {
     }
 
     /// When the way of a waiter is free, as far as anybody can tell; a repeat's may not be before its budget allows it.
-    fn way_of(&self, ways: &[Way; Class::COUNT], (class, ask): (Class, Ask), now: i64) -> Way {
+    fn way_of(&self, ways: &[[Way; Class::COUNT]], waiter: &Waiter, now: i64) -> Way {
+        let Waiter { class, ask, door, .. } = *waiter;
         let may_at = if ask == Ask::Again { self.retries.may_at(now) } else { now };
-        match ways[class as usize] {
+        match ways[door][class as usize] {
             // The bell rings when one comes back.
             _ if !self.has_place(class) => Way::Probing,
             Way::Free if may_at > now => Way::At(may_at),
@@ -203,11 +211,12 @@ impl Line {
         }
     }
 
-    /// What the waiter does now. Only the first whose way is free waits for the bucket; the first of each other class, and the
-    /// first repeat, wait for their time, everybody else for the bell.
+    /// What the waiter does now. Only the first whose way is free waits for the bucket; the first of each other class and door,
+    /// and the first repeat, wait for their time, everybody else for the bell.
     pub fn step(&mut self, id: u64, now: i64) -> Step {
-        let ways = Class::ALL.map(|class| self.way(class, now));
-        let is_free = |waiter: &Waiter| self.way_of(&ways, (waiter.class, waiter.ask), now) == Way::Free;
+        let of_door = |door: Place| Class::ALL.map(|class| self.way(class, door, now));
+        let ways: Vec<[Way; Class::COUNT]> = (0..self.gates.len()).map(of_door).collect();
+        let is_free = |waiter: &Waiter| self.way_of(&ways, waiter, now) == Way::Free;
         let next = self.queue.iter().position(is_free);
         if let Some(place) = next
             && self.queue[place].id == id
@@ -217,7 +226,7 @@ impl Line {
             if self.reserved {
                 return Step::Until(at);
             }
-            let Waiter { class, ask, .. } = self.queue[place];
+            let Waiter { class, ask, door, .. } = self.queue[place];
             self.queue.remove(place);
             match ask {
                 Ask::First => self.retries.first(),
@@ -228,30 +237,25 @@ impl Line {
                 Ask::Ahead => {}
             }
             self.out[class as usize] += 1;
-            let gate = (class != Class::Token).then(|| self.gate.enter());
-            let grant = Grant { class, circuit: self.circuits[class as usize].enter(), gate };
+            let passes = (class != Class::Token).then(|| self.gates.enter(door));
+            let grant = Grant { class, circuit: self.circuits[class as usize].enter(), door, passes };
             self.ring();
             return Step::Go(grant);
         }
         let Some(me) = self.queue.iter().find(|waiter| waiter.id == id) else { return Step::Parked };
-        match self.way_of(&ways, (me.class, me.ask), now) {
-            Way::At(at) if self.first_of(me.class, me.ask).is_some_and(|first| first.id == id) => Step::Until(at),
+        let is_like_me = |other: &&Waiter| other.sort() == me.sort();
+        match self.way_of(&ways, me, now) {
+            Way::At(at) if self.queue.iter().find(is_like_me).is_some_and(|first| first.id == id) => Step::Until(at),
             _ => Step::Parked,
         }
     }
 
-    fn first_of(&self, class: Class, ask: Ask) -> Option<&Waiter> {
-        let again = |ask: Ask| ask == Ask::Again;
-        self.queue.iter().find(|waiter| waiter.class == class && again(waiter.ask) == again(ask))
-    }
-
-    /// Wakes the first of each class, and the first repeat of each: only they can have something new to do.
+    /// Wakes the first of each sort: only they can have something new to do.
     fn ring(&self) {
-        for class in Class::ALL {
-            for ask in [Ask::First, Ask::Again] {
-                if let Some(first) = self.first_of(class, ask) {
-                    first.bell.notify_one();
-                }
+        let mut seen = vec![false; self.gates.len() * Waiter::SORTS];
+        for waiter in &self.queue {
+            if !std::mem::replace(&mut seen[waiter.sort()], true) {
+                waiter.bell.notify_one();
             }
         }
     }
@@ -307,8 +311,8 @@ impl Line {
     pub fn lost_sight(&mut self, grant: Grant, now: i64) {
         self.is_back(grant.class);
         self.circuits[grant.class as usize].release(grant.circuit, now);
-        if let Some(pass) = grant.gate {
-            self.gate.release(pass, now);
+        if let Some(passes) = grant.passes {
+            self.gates.release(grant.door, passes, now);
         }
         self.ring();
     }
@@ -318,13 +322,8 @@ impl Line {
         *self.attempts.entry(shown.outcome).or_default() += 1;
         self.is_back(grant.class);
         let circuit = self.circuits[grant.class as usize].heard(grant.circuit, shown.health, now);
-        if let Some(pass) = grant.gate {
-            match shown.outcome {
-                "credentials" => self.gate.refused(pass, now),
-                // Any other word of the server itself: it knew who asked.
-                "success" | "refused" => self.gate.accepted(pass),
-                _ => self.gate.release(pass, now),
-            }
+        if let Some(passes) = grant.passes {
+            self.gates.heard(grant.door, passes, shown.outcome, shown.status, now);
         }
         let was_slowed = self.bucket.is_slowed();
         self.pace(shown, now);
@@ -334,11 +333,12 @@ impl Line {
     }
 
     /// The same, for a status that stood inside a 200: that one was counted already.
-    pub fn said_inside(&mut self, class: Class, shown: &Shown, now: i64) -> Turned {
+    pub fn said_inside(&mut self, (class, door): (Class, Door), shown: &Shown, now: i64) -> Turned {
         let bad = shown.health != Health::Good;
         let circuit = if bad { self.circuits[class as usize].learn(shown.health, now) } else { None };
         if shown.outcome == "credentials" && class != Class::Token {
-            self.gate.refuse(now);
+            let door = self.gates.place(door);
+            self.gates.refuse(door, shown.status, now);
         }
         let was_slowed = self.bucket.is_slowed();
         self.pace(shown, now);
@@ -368,8 +368,15 @@ impl Line {
         }
     }
 
-    /// Wakes those who may go on because the gate was moved from outside.
-    pub fn gate_moved(&self) {
+    /// The credentials of this door are known to be refused.
+    pub fn credentials_refused(&mut self, door: Door, now: i64) {
+        let door = self.gates.place(door);
+        self.gates.refuse(door, 401, now);
+    }
+
+    /// There are other credentials: whoever waited for them goes on.
+    pub fn credentials_changed(&mut self) {
+        self.gates.changed();
         self.ring();
     }
 

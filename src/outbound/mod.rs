@@ -10,6 +10,7 @@ mod client;
 mod credentials;
 mod fetch;
 mod form;
+mod gates;
 mod headers;
 mod line;
 mod outcome;
@@ -51,7 +52,7 @@ pub use outcome::{Forbidden, Inner, Outcome, backoff_at, sort, sort_as};
 pub use reach::{Blocked, Reach};
 pub use slot::Slot;
 pub use stop::{Step, Stop};
-pub use wire::{Answer, Ask, Body, Budget, Class, MOST_BODY, Reply, Request, attempt_timeout};
+pub use wire::{Answer, Ask, Body, Budget, Class, Door, MOST_BODY, Reply, Request, attempt_timeout};
 
 /// The way out. One per process, cheap to clone; works on any tokio runtime.
 #[derive(Clone)]
@@ -107,7 +108,12 @@ impl Outbound {
 
     /// As `slot`, with another place among those who wait.
     pub async fn slot_as(&self, company: CompanyNo, host: &str, class: Class, ask: Ask) -> Slot {
-        self.lane(company, host, Budget::default()).slot(class, ask, Errand::current()).await
+        self.slot_at(company, host, (class, Door::default()), ask).await
+    }
+
+    /// As `slot_as`, for a request that goes to this door.
+    pub async fn slot_at(&self, company: CompanyNo, host: &str, at: (Class, Door), ask: Ask) -> Slot {
+        self.lane(company, host, Budget::default()).slot(at, ask, Errand::current()).await
     }
 
     /// Sends the request, once, unless its time is over by now. The URL must be of the slot's host. Feeds circuit, bucket and gate
@@ -147,30 +153,41 @@ impl Outbound {
 
     /// For a 200 whose body carries a status that is no success: feeds circuit, bucket and gate as that status would have.
     pub fn said_inside(&self, company: CompanyNo, host: &str, class: Class, status: u16, retry_after_ms: Option<i64>) {
+        self.said_inside_at(company, host, (class, Door::default()), status, retry_after_ms);
+    }
+
+    /// As `said_inside`, of a request that went to this door.
+    pub fn said_inside_at(&self, company: CompanyNo, host: &str, at: (Class, Door), status: u16, retry_after_ms: Option<i64>) {
         let lane = self.lane(company, host, Budget::default());
         let outcome = outcome::of_status(status);
         let now = lane.now();
         let wishes = Wishes { pause_until: retry_after_ms.map(|ms| now + ms.saturating_mul(1_000)), remaining: None };
         let shown = Shown { outcome, health: health(outcome, false), status, left_at: now, wishes };
         count_throttled(status);
-        let turned = lane.line().said_inside(class, &shown, now);
-        lane.tell(class, turned);
+        let turned = lane.line().said_inside(at, &shown, now);
+        lane.tell(at.0, turned);
     }
 
-    /// The company's credentials are no good: everything but the token endpoint waits; a probe goes through after 5 s, then 10 s,
+    /// The company's credentials for the default door are no good: whatever goes by them waits, but the token endpoint; a probe goes through after 5 s, then 10 s,
     /// up to 60 s. `send` does this by itself at a 401 or 403; this is for what it cannot see.
     pub fn credentials_refused(&self, company: CompanyNo, host: &str) {
         let lane = self.lane(company, host, Budget::default());
         let now = lane.now();
-        lane.line().gate.refuse(now);
+        lane.line().credentials_refused(Door::default(), now);
     }
 
     /// There are other credentials: what waits goes on at once. Answers to requests sent with the former ones no longer count.
     pub fn credentials_changed(&self, company: CompanyNo, host: &str) {
         let lane = self.lane(company, host, Budget::default());
-        let mut line = lane.line();
-        line.gate.changed();
-        line.gate_moved();
+        lane.line().credentials_changed();
+    }
+
+    /// The status with which this door is known to be refused to the company; `None`: it is not, or it is time to knock again.
+    pub fn refusal(&self, company: CompanyNo, host: &str, door: Door) -> Option<u16> {
+        let lane = self.lane(company, host, Budget::default());
+        let (now, mut line) = (lane.now(), lane.line());
+        let place = line.gates.place(door);
+        line.gates.refusal(place, now)
     }
 
     /// How things stand for the company, over all its hosts.

@@ -12,7 +12,7 @@ use crate::telemetry;
 
 use super::breaker::Turn;
 use super::line::{Grant, Line, Rank, Shown, Step, Turned};
-use super::wire::{Ask, Budget, Class};
+use super::wire::{Ask, Budget, Class, Door};
 
 /// Who waits looks at the wall's clock at least so often: it may jump, and an errand goes by it.
 const LONGEST_NAP: Duration = Duration::from_secs(5);
@@ -46,8 +46,8 @@ impl Lane {
 
     /// Waits for the right to send one request, no longer than the errand is worth it: then the slot is void. A token is no
     /// errand's alone and is waited for.
-    pub async fn slot(self: Arc<Self>, class: Class, ask: Ask, errand: Option<Arc<Errand>>) -> Slot {
-        let place = Place::take(&self, class, ask, Rank::of(class, ask, errand.as_deref()));
+    pub async fn slot(self: Arc<Self>, (class, door): (Class, Door), ask: Ask, errand: Option<Arc<Errand>>) -> Slot {
+        let place = Place::take(&self, (class, door), ask, Rank::of(class, ask, errand.as_deref()));
         let errand = errand.filter(|_| class != Class::Token);
         let begun = Instant::now();
         loop {
@@ -130,10 +130,10 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn take(lane: &'a Lane, class: Class, ask: Ask, rank: Rank) -> Self {
+    fn take(lane: &'a Lane, at: (Class, Door), ask: Ask, rank: Rank) -> Self {
         let bell = Arc::new(Notify::new());
         let now = lane.now();
-        let id = lane.line().join(class, ask, rank, Arc::clone(&bell), now);
+        let id = lane.line().join(at, ask, rank, Arc::clone(&bell), now);
         metrics::gauge!(telemetry::OUTBOUND_WAITING).increment(1.0);
         Self { lane, id, bell }
     }

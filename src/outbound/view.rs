@@ -44,7 +44,8 @@ pub fn of(lanes: &[Arc<Lane>]) -> LineView {
             in_use = Some(common(asked_at));
             view.bucket_level = line.bucket.level(now);
             view.bucket_capacity = line.bucket.burst();
-            view.token = line.gate.trust();
+            view.token = line.gates.trust();
+            view.refused = line.gates.refused();
         }
     }
     view.circuits = latest.into_iter().flatten().map(|(_, circuit)| circuit).collect();

@@ -70,6 +70,16 @@ impl Class {
     }
 }
 
+/// What a request asks for, and as whom: what is refused to one kind of credentials (401), or at one door (403), is not refused
+/// to another, which therefore does not wait for it. The default is all there is to a system that makes no difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Door {
+    /// Kind of credentials.
+    pub who: &'static str,
+    /// Kind of endpoint.
+    pub what: &'static str,
+}
+
 /// What is sent with a request.
 pub enum Body {
     /// Content type and bytes.

@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::actors::outside::{Counterpart, CrmDialect};
-use crate::outbound::{CheckProblem, Class, Reply, Step, Stop, System, look_at};
+use crate::outbound::{Ask, CheckProblem, Class, Reply, Step, Stop, System, look_at};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
+use super::doors;
 use super::session::Session;
 use super::wire::Reading;
 
@@ -57,7 +58,7 @@ impl QontakChannel {
     /// Whether the bot's door opens to the bot's token.
     async fn knock(&self, company: CompanyNo, session: &Session) -> Option<bool> {
         let bot = session.bot.as_ref()?;
-        let slot = self.outbound.slot(company, &session.api.host, Class::Read).await;
+        let slot = self.outbound.slot_at(company, &session.api.host, (Class::Read, doors::MESSAGES), Ask::First).await;
         let request = self.request(session, bot, "GET", BOT_DOOR, None);
         match self.outbound.send(slot, request).await {
             Reply::Answered(answer) => Some(!matches!(answer.status, 401 | 403)),

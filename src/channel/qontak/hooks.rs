@@ -9,10 +9,11 @@ use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::outbound::{Class, Outcome, sort};
+use crate::outbound::{Ask, Class, Outcome, sort};
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
+use super::doors;
 use super::envelope;
 use super::session::Session;
 use crate::outbound::{Step, Stop};
@@ -110,10 +111,11 @@ impl QontakChannel {
     }
 
     async fn hook(&self, company: CompanyNo, session: &Session, path: &str, body: &str) -> Step<()> {
-        let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+        let at = (Class::Write, doors::WEBHOOKS);
+        let slot = self.outbound.slot_at(company, &session.api.host, at, Ask::First).await;
         let request = self.request(session, &session.credentials, "PUT", path, Some(body));
         let reply = self.outbound.send(slot, request).await;
-        self.hear_inside(company, session, Class::Write, &reply);
+        self.hear_inside(company, session, at, &reply);
         match sort(reply, true, |body| envelope::judged(body, |_| true)) {
             Outcome::Success { .. } => Ok(()),
             Outcome::Refused { status, .. } => Err(Stop::later(0, format!("the channel refused `{path}` with {status}"))),

@@ -9,6 +9,7 @@ mod answer;
 mod assign;
 mod attach;
 mod check;
+mod doors;
 mod echoed;
 mod envelope;
 mod hooks;

@@ -12,6 +12,11 @@ use crate::outbound::Stop;
 impl QontakChannel {
     pub(super) async fn next(&self, job: &EffectJob, ended: &[PartRow]) -> Result<Planned, Arc<str>> {
         let done = deeds(ended)?;
+        if done.is_empty()
+            && let Err(stop) = self.may_begin(job.address.company, job.plan.kind).await
+        {
+            return Ok(stop.planned());
+        }
         let planned = match &job.request {
             Request::AssignAgent(asked) => self.next_of_assignment(job, &asked.wanted, ended, &done).await,
             Request::CreateTag(asked) => self.next_of_tags(job, &asked.tags, ended, &done).await,

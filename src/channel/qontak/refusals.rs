@@ -43,6 +43,22 @@ pub fn channel_refused(said: Option<String>) -> Refusal {
     Refusal::new("channel_refused", Next::DoNotRetry, message)
 }
 
+/// The channel refuses it by this status, whatever is asked: because of the token (401), or of what its role may do.
+pub fn not_allowed(status: u16) -> Refusal {
+    let (code, message) = match status {
+        403 => (
+            "channel_forbidden",
+            "The channel does not let us do this, so it was not done. Do not try again; a colleague has to see to it.",
+        ),
+        _ => (
+            "channel_unauthorized",
+            "The channel does not take our token for messages, so nothing was sent. Do not try again; hand the conversation to a \
+             human agent, or tell the customer another way.",
+        ),
+    };
+    Refusal::new(code, Next::WaitForHuman, message)
+}
+
 /// None of the tags could be put.
 pub fn tags_refused(failed: &[(String, String)]) -> Refusal {
     let each: Vec<String> = failed.iter().map(|(tag, why)| format!("`{}`: {why}", shown(tag))).collect();

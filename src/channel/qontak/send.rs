@@ -11,26 +11,34 @@ use crate::room::{Next, Refusal};
 
 use super::QontakChannel;
 use super::attach::{no_bot_token, window_closed};
+use super::doors;
 use super::envelope;
 use super::look_up::shows;
 use super::part::{Deed, Left};
 use super::refusals;
 use super::rooms::{self, There};
 
+/// The right to send a part now, which was sent in vain so often before.
+struct Leave {
+    slot: Slot,
+    attempt: u32,
+}
+
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.
     pub(super) async fn slot_for(&self, job: &EffectJob, part: &Part, attempt: u32) -> Result<Permit, Arc<str>> {
-        let (company, class) = (job.address.company, Deed::of(part)?.class());
+        let (company, deed) = (job.address.company, Deed::of(part)?);
+        let at = (deed.class(), doors::of_deed(&deed));
         loop {
             let session = match self.session(company).await {
                 Ok(session) => session,
                 Err(Stop::Later { why, .. }) => return Err(why),
-                Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Slot>))),
+                Err(Stop::Refuse(_)) => return Ok(Permit(Box::new(None::<Leave>))),
             };
-            let slot = self.outbound.slot_as(company, &session.api.host, class, Ask::of(attempt)).await;
+            let slot = self.outbound.slot_at(company, &session.api.host, at, Ask::of(attempt)).await;
             // The wait may have been long.
             match self.session(company).await {
-                Ok(now) if now.api.host == session.api.host => return Ok(Permit(Box::new(Some(slot)))),
+                Ok(now) if now.api.host == session.api.host => return Ok(Permit(Box::new(Some(Leave { slot, attempt })))),
                 Ok(_) | Err(_) => drop(slot),
             }
         }
@@ -43,8 +51,8 @@ impl QontakChannel {
             Ok(session) => session,
             Err(stop) => return Ok(stop.unsent()),
         };
-        let Ok(slot) = permit.0.downcast::<Option<Slot>>() else { return Err("this permit is not the channel's".into()) };
-        let Some(slot) = slot.filter(|slot| slot.host() == session.api.host) else {
+        let Ok(leave) = permit.0.downcast::<Option<Leave>>() else { return Err("this permit is not the channel's".into()) };
+        let Some(Leave { slot, attempt }) = leave.filter(|leave| leave.slot.host() == session.api.host) else {
             return Ok(Sent::not_done(0, false, "the company's channel has moved"));
         };
         let request = match &deed {
@@ -60,7 +68,8 @@ impl QontakChannel {
             }
         };
         let reply = self.outbound.send(slot, request).await;
-        self.hear_inside(company, &session, deed.class(), &reply);
+        let door = doors::of_deed(&deed);
+        self.hear_inside(company, &session, (deed.class(), door), &reply);
         let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
         Ok(match sorted {
             Outcome::Success { body } => match envelope::data(&body) {
@@ -73,8 +82,17 @@ impl QontakChannel {
             }
             Outcome::Credentials { status } => {
                 let changed = matches!(self.session(company).await, Ok(now) if now.access.version != session.access.version);
-                let after_ms = if changed { 0 } else { CREDENTIALS_MS };
-                Sent::not_done(after_ms, false, format!("the channel refuses the token ({status})"))
+                match (&deed, status) {
+                    _ if changed || attempt == 0 || !doors::is_in_vain(door, status) => {
+                        let after_ms = if changed { 0 } else { CREDENTIALS_MS };
+                        Sent::not_done(after_ms, false, format!("the channel refuses the token ({status})"))
+                    }
+                    (Deed::Tag { .. } | Deed::Leave { .. }, _) => {
+                        let why = refusals::not_allowed(status).message;
+                        Sent::Done(Left::Failed { why }.done(job.address.room.as_str()))
+                    }
+                    _ => Sent::refused(&refusals::not_allowed(status)),
+                }
             }
             Outcome::Ambiguous { why } => Sent::Doubtful { why: why.into() },
         })

@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use crate::actors::outside::Secret;
 use crate::outbound::{
-    Ask, Body, CREDENTIALS_MS, Class, Credentials, Inner, Outcome, Reply, Request, Step, Stop, attempt_timeout, backoff_at, sort,
+    Ask, Body, CREDENTIALS_MS, Class, Credentials, Door, Inner, Outcome, Reply, Request, Step, Stop, attempt_timeout, backoff_at,
+    sort,
 };
 use crate::room::CompanyNo;
 
 use super::QontakChannel;
+use super::doors;
 use super::envelope;
 use super::session::Session;
 
@@ -35,13 +37,13 @@ pub enum Reading {
 impl QontakChannel {
     /// Reads `path` (with its query, from the mount on). `fits`: what the answer's `data` must be to count.
     pub(super) async fn read(&self, company: CompanyNo, path: &str, fits: fn(&Value) -> bool) -> Step<Reading> {
-        let mut repeats = 0;
+        let (mut repeats, at) = (0, (Class::Read, doors::of_read(path)));
         loop {
             let session = self.session(company).await?;
-            let slot = self.outbound.slot_as(company, &session.api.host, Class::Read, Ask::of(repeats)).await;
+            let slot = self.outbound.slot_at(company, &session.api.host, at, Ask::of(repeats)).await;
             let request = self.request(&session, &session.credentials, "GET", path, None);
             let reply = self.outbound.send(slot, request).await;
-            self.hear_inside(company, &session, Class::Read, &reply);
+            self.hear_inside(company, &session, at, &reply);
             let (after_ms, why) = match sort(reply, false, |body| envelope::judged(body, fits)) {
                 Outcome::Success { body } => match envelope::data(&body) {
                     Ok(data) => return Ok(Reading::Found { data, total: envelope::total(&body) }),
@@ -110,13 +112,13 @@ impl QontakChannel {
     }
 
     /// A 200 may carry a 429 or a 401: bucket, circuit and gate must hear of it.
-    pub(super) fn hear_inside(&self, company: CompanyNo, session: &Session, class: Class, reply: &Reply) {
+    pub(super) fn hear_inside(&self, company: CompanyNo, session: &Session, at: (Class, Door), reply: &Reply) {
         let Reply::Answered(answer) = reply else { return };
         if !(200..300).contains(&answer.status) {
             return;
         }
         if let Err(Inner::Status(status)) = envelope::data(&answer.body) {
-            self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
+            self.outbound.said_inside_at(company, &session.api.host, at, status, answer.retry_after_ms);
         }
     }
 }

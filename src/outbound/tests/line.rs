@@ -11,7 +11,7 @@ use crate::room::{CallKey, Timestamp};
 
 use super::super::breaker::Health;
 use super::super::line::{Grant, Line, Rank, Shown, Step, Wishes};
-use super::super::wire::{Ask, Budget, Class};
+use super::super::wire::{Ask, Budget, Class, Door};
 use super::bucket::excess;
 
 const S: i64 = 1_000_000;
@@ -26,7 +26,7 @@ fn join(line: &mut Line, class: Class) -> u64 {
 
 fn asks(line: &mut Line, class: Class, ask: Ask, errand: Option<(Stage, i64)>) -> u64 {
     let errand = errand.map(|(stage, since)| errand_of(stage, since));
-    line.join(class, ask, Rank::of(class, ask, errand.as_deref()), Arc::new(Notify::new()), 0)
+    line.join((class, Door::default()), ask, Rank::of(class, ask, errand.as_deref()), Arc::new(Notify::new()), 0)
 }
 
 /// One that has all the time there is.
@@ -50,7 +50,7 @@ fn shown(outcome: &'static str, status: u16, left_at: i64) -> Shown {
 /// Five timeouts: the class's circuit is open until 5 s after `now`.
 fn break_circuit(line: &mut Line, class: Class, now: i64) {
     for _ in 0..5 {
-        line.said_inside(class, &Shown { health: Health::Timeout, ..shown("ambiguous", 0, now) }, now);
+        line.said_inside((class, Door::default()), &Shown { health: Health::Timeout, ..shown("ambiguous", 0, now) }, now);
     }
 }
 
@@ -113,14 +113,14 @@ fn refused_credentials_stop_all_but_the_token_endpoint() {
     let grant = go(&mut line, write, S).or_else(|| go(&mut line, write, 2 * S)).unwrap();
     line.sent(2 * S);
     line.landed(grant, &shown("credentials", 401, 2 * S), 2 * S);
-    assert_eq!(line.gate.trust(), "refused");
+    assert_eq!(line.gates.trust(), "refused");
     let (read, write, token) = (join(&mut line, Class::Read), join(&mut line, Class::Write), join(&mut line, Class::Token));
     assert_eq!(until(&mut line, read, 3 * S), Some(7 * S));
     assert_eq!(until(&mut line, write, 3 * S), Some(7 * S));
     let refresh = go(&mut line, token, 4 * S).unwrap();
     line.sent(4 * S);
     line.landed(refresh, &shown("credentials", 401, 4 * S), 4 * S);
-    line.gate.changed();
+    line.credentials_changed();
     assert!(go(&mut line, read, 5 * S).is_some(), "a change is felt at once");
 }
 
@@ -129,7 +129,8 @@ fn a_place_given_up_is_the_next_ones() {
     let mut line = line();
     let bell = Arc::new(Notify::new());
     let first = join(&mut line, Class::Write);
-    let second = line.join(Class::Write, Ask::First, Rank::of(Class::Write, Ask::First, None), Arc::clone(&bell), 0);
+    let second =
+        line.join((Class::Write, Door::default()), Ask::First, Rank::of(Class::Write, Ask::First, None), Arc::clone(&bell), 0);
     assert_eq!(until(&mut line, first, 0), Some(S));
     line.leave(first, 0);
     assert_eq!(until(&mut line, second, 0), Some(S), "in the same instant");
@@ -158,7 +159,7 @@ fn who_waits_longest_is_known() {
     let mut line = line();
     assert_eq!(line.oldest(), None);
     for (at, ask) in [(3 * S, Ask::First), (5 * S, Ask::Ahead)] {
-        line.join(Class::Write, ask, Rank::of(Class::Write, ask, None), Arc::new(Notify::new()), at);
+        line.join((Class::Write, Door::default()), ask, Rank::of(Class::Write, ask, None), Arc::new(Notify::new()), at);
     }
     assert_eq!((line.oldest(), line.waiting()), (Some(3 * S), 2), "also behind one who came later");
 }
@@ -240,4 +241,54 @@ fn slow_reads_leave_places_for_writes() {
     assert_eq!(grants(&mut line, &writes, S).len(), 4, "and not without bound");
     line.landed(out.remove(0), &shown("success", 200, S), S);
     assert_eq!(grants(&mut line, &writes, S).len(), 1);
+}
+
+#[test]
+fn what_is_refused_to_one_or_at_one_door_keeps_nobody_else_waiting() {
+    let quick = Budget { per_second: 1_000.0, per_minute: 60_000.0, burst: 100 };
+    let (assign, resolve) = (Door { who: "user", what: "assign" }, Door { who: "user", what: "resolve" });
+    let send = Door { who: "bot", what: "messages" };
+    let at = |line: &mut Line, door: Door| {
+        let rank = Rank::of(Class::Write, Ask::First, None);
+        line.join((Class::Write, door), Ask::First, rank, Arc::new(Notify::new()), 0)
+    };
+    // (the status, what it is said to, those that wait for it, those that go on)
+    for (status, refused, shut, open) in [
+        (401, send, vec![send], vec![assign, resolve]),
+        (401, assign, vec![assign, resolve], vec![send]),
+        (403, resolve, vec![resolve], vec![assign, send]),
+    ] {
+        let mut line = Line::new(quick, 0);
+        let first = at(&mut line, refused);
+        let grant = go(&mut line, first, S).or_else(|| go(&mut line, first, 2 * S)).unwrap();
+        line.sent(2 * S);
+        line.landed(grant, &shown("credentials", status, 2 * S), 2 * S);
+        // Whoever waits was there before those who need not.
+        let waiting: Vec<u64> = shut.iter().map(|door| at(&mut line, *door)).collect();
+        let free: Vec<u64> = open.iter().map(|door| at(&mut line, *door)).collect();
+        for id in &waiting {
+            assert_eq!(until(&mut line, *id, 3 * S), Some(7 * S), "{status} to {refused:?}");
+        }
+        assert_eq!(grants(&mut line, &free, 3 * S).len(), free.len(), "{status} to {refused:?}");
+        let name = if status == 401 { refused.who } else { refused.what };
+        assert_eq!(line.gates.refused(), [name]);
+        assert!(go(&mut line, waiting[0], 7 * S).is_some(), "one knocks again");
+    }
+}
+
+#[test]
+fn one_who_need_not_wait_is_woken_from_behind_one_who_must() {
+    let mut line = line();
+    let (bot, user) = (Door { who: "bot", what: "messages" }, Door { who: "user", what: "assign" });
+    line.credentials_refused(bot, 0);
+    let rank = Rank::of(Class::Write, Ask::First, None);
+    let bells = [bot, user].map(|door| {
+        let bell = Arc::new(Notify::new());
+        line.join((Class::Write, door), Ask::First, rank, Arc::clone(&bell), 0);
+        bell
+    });
+    line.credentials_changed();
+    for bell in bells {
+        assert!(futures_util::FutureExt::now_or_never(bell.notified()).is_some());
+    }
 }

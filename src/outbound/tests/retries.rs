@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::super::line::{Grant, Line, Rank, Step};
 use super::super::retry_budget::RetryBudget;
-use super::super::wire::{Ask, Budget, Class};
+use super::super::wire::{Ask, Budget, Class, Door};
 
 const S: i64 = 1_000_000;
 const BUDGET: Budget = Budget { per_second: 50.0, per_minute: 3_000.0, burst: 5 };
@@ -59,7 +59,7 @@ fn it_says_when_the_next_one_may_leave() {
 }
 
 fn join(line: &mut Line, ask: Ask) -> u64 {
-    line.join(Class::Write, ask, Rank::of(Class::Write, ask, None), Arc::new(Notify::new()), 0)
+    line.join((Class::Write, Door::default()), ask, Rank::of(Class::Write, ask, None), Arc::new(Notify::new()), 0)
 }
 
 fn go(line: &mut Line, id: u64, now: i64) -> Option<Grant> {

@@ -76,6 +76,11 @@ impl StandIn {
         assert!(matches!(answer.http, 200 | 201 | 204), "{fault}: {answer:?}");
     }
 
+    /// A token (`crm`, `chat` or `bot`) opens no door there any more.
+    pub fn revokes(&self, kind: &str) {
+        assert_eq!(self.door.send("POST", "/_standin/revoke", Some(&json!({ "kind": kind }))).http, 200);
+    }
+
     /// What is asked of this route from now on waits until it is let go, and is done then, also when nobody waits any more.
     pub fn holds(&self, route: &str) {
         self.has_exactly(&json!({"route": route, "fault": "held"}));
