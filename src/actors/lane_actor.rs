@@ -236,7 +236,7 @@ async fn asked(router: Option<Arc<Inner>>, job: &EffectJob, word: Word) -> Submi
     let caller = Caller { company: job.address.company, by: By::System, key_id: Arc::from("lane") };
     let attempt = job.retries;
     let command = match word {
-        Word::Submit => Command::Submit { call_id: call_id.clone(), attempt },
+        Word::Submit(hands_to) => Command::Submit { call_id: call_id.clone(), attempt, hands_to },
         Word::Prepared(stage, file) => Command::Prepared(Box::new(Prepared { call_id: call_id.clone(), attempt, stage, file })),
         Word::Aside | Word::Back => return Submission::Later,
     };

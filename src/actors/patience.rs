@@ -158,9 +158,10 @@ impl RoomRouter {
                 // It may have landed unheard, and then it is in its own way. Its room's journal knows.
                 Ok(Ok(CommandReply::Refused { refusal, room: summary, .. })) => {
                     return match self.0.memory.has_event(room, cause, since).await {
-                        Ok(true) => {
-                            CommandOutcome::Done { answer: CommandAnswer { created: false, changed: true }, room: summary }
-                        }
+                        Ok(true) => CommandOutcome::Done {
+                            answer: CommandAnswer { changed: true, ..CommandAnswer::default() },
+                            room: summary,
+                        },
                         Ok(false) => CommandOutcome::Refused(refusal),
                         Err(_) => CommandOutcome::OutcomeUnknown,
                     };

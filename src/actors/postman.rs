@@ -24,8 +24,10 @@ const AT_ONCE: i64 = 512;
 const ROOMS_AT_ONCE: usize = 64;
 /// After this time a room that could not be told is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
-/// So often the inbox is looked at although nothing rang, and old webhooks are removed.
+/// So often the inbox is looked at although nothing rang, and old webhooks are removed, however much comes meanwhile.
 const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+/// So often in a row, a transaction each: the journal waits behind it.
+const MOST_AT_A_TIME: usize = 32;
 /// A webhook is known as a repetition for so long after it was done: 7 days.
 const REMEMBERED_MS: i64 = 7 * 86_400_000;
 /// Who somebody is there is asked again after this time: 10 minutes.
@@ -39,15 +41,38 @@ const MOST_TRIES: u32 = 40;
 /// Brings every webhook to its room, until the process ends.
 pub async fn take_inbox(router: RoomRouter, inbox: Arc<dyn Inbox>, ears: Arc<dyn Ears>, people: Option<Arc<dyn People>>) {
     let bell = inbox.bell();
+    let sweeping = sweep(Arc::clone(&inbox), router.clone());
     let postman = Postman { router, inbox, ears, people, tries: RefCell::default(), emails: RefCell::default() };
-    loop {
-        if postman.round().await {
-            tokio::select! {
-                () = bell.notified() => {}
-                () = tokio::time::sleep(LOOK_ANYWAY) => postman.forget().await,
+    let bringing = async {
+        loop {
+            if postman.round().await {
+                let _ = tokio::time::timeout(LOOK_ANYWAY, bell.notified()).await;
+            } else {
+                tokio::time::sleep(TRY_AGAIN).await;
             }
-        } else {
-            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    };
+    futures_util::future::join(bringing, sweeping).await;
+}
+
+async fn sweep(inbox: Arc<dyn Inbox>, router: RoomRouter) {
+    loop {
+        tokio::time::sleep(LOOK_ANYWAY).await;
+        forget(&*inbox, router.now()).await;
+    }
+}
+
+/// All that is old: what comes in a day must also go in a day.
+async fn forget(inbox: &dyn Inbox, now: Timestamp) {
+    let before = Timestamp(now.0 - REMEMBERED_MS * 1_000);
+    for _ in 0..MOST_AT_A_TIME {
+        match inbox.forget(before).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(why) => {
+                tracing::warn!(%why, "old webhooks cannot be removed");
+                return;
+            }
         }
     }
 }
@@ -203,13 +228,6 @@ impl Postman {
         *tried += 1;
         *tried > MOST_TRIES
     }
-
-    async fn forget(&self) {
-        let before = Timestamp(self.router.now().0 - REMEMBERED_MS * 1_000);
-        if let Err(why) = self.inbox.forget(before).await {
-            tracing::warn!(%why, "old webhooks cannot be removed");
-        }
-    }
 }
 
 /// In the order of each room's first; those of rooms in `held` left out.
@@ -228,4 +246,61 @@ fn by_room(rows: Vec<InboxRow>, held: &HashSet<RoomAddress>) -> Vec<(Option<Room
         groups[place].1.push(row);
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::inbox::Letter;
+    use super::*;
+    use tokio::sync::Notify;
+
+    /// One with much that is old.
+    struct Full {
+        old: Mutex<usize>,
+        asked: Mutex<Vec<Timestamp>>,
+    }
+
+    impl Inbox for Full {
+        fn append(&self, _: Letter) -> OutsideFuture<'_, bool> {
+            Box::pin(async { Ok(true) })
+        }
+
+        fn waiting(&self, _: i64, _: i64) -> OutsideFuture<'_, Vec<InboxRow>> {
+            Box::pin(async { Ok(vec![]) })
+        }
+
+        fn known<'a>(&'a self, _: &'a RoomAddress) -> OutsideFuture<'a, Option<String>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn done(&self, _: Done) -> OutsideFuture<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn forget(&self, before: Timestamp) -> OutsideFuture<'_, usize> {
+            self.asked.lock().unwrap().push(before);
+            let mut old = self.old.lock().unwrap();
+            let gone = (*old).min(256);
+            *old -= gone;
+            Box::pin(async move { Ok(gone) })
+        }
+
+        fn bell(&self) -> Arc<Notify> {
+            Arc::default()
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_old_goes_as_fast_as_it_came() {
+        let inbox = Full { old: Mutex::new(3_000), asked: Mutex::default() };
+        let now = Timestamp(REMEMBERED_MS * 1_000 + 5);
+        forget(&inbox, now).await;
+        assert_eq!((*inbox.old.lock().unwrap(), inbox.asked.lock().unwrap()[0]), (0, Timestamp(5)));
+        // Others come in between.
+        *inbox.old.lock().unwrap() = usize::MAX;
+        forget(&inbox, now).await;
+        assert_eq!(usize::MAX - *inbox.old.lock().unwrap(), MOST_AT_A_TIME * 256);
+    }
 }

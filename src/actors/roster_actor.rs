@@ -23,9 +23,17 @@ const AUDIT: Duration = Duration::from_secs(60);
 #[rtype(result = "()")]
 pub enum RosterWord {
     Reserve(Ask),
-    Confirm { room: RoomId, holding: Holding },
-    Release { room: RoomId, assignment: u64 },
+    Confirm {
+        room: RoomId,
+        holding: Holding,
+    },
+    Release {
+        room: RoomId,
+        assignment: u64,
+    },
     Directory(Arc<Company>),
+    /// Somebody's console is open.
+    Seen(AgentId),
 }
 
 /// How these people stand; `None`: the roster does not know yet.
@@ -110,6 +118,7 @@ impl RosterActor {
                 (self.roster.release(&room, assignment, now), "released")
             }
             RosterWord::Directory(company) => (self.roster.directory(&company, now), "directory_read"),
+            RosterWord::Seen(agent) => (self.roster.seen(&agent, now), "console_heard"),
         };
         faults.strike(FaultPoint::Roster(heard));
         let offers = words.iter().any(is_offer);

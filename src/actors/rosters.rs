@@ -86,6 +86,11 @@ impl Rosters {
 }
 
 impl RoomRouter {
+    /// Somebody's console is open. The company is known to the router by now (`RoomRouter::company`).
+    pub fn is_seen(&self, company: CompanyNo, agent: &AgentId) {
+        self.0.rosters.say(&self.0, company, RosterWord::Seen(agent.clone()));
+    }
+
     /// How these people of a company stand, as its roster sees it; wakes no room. `None`: it does not know yet.
     pub async fn standings(&self, company: &Arc<Company>, agents: Vec<AgentId>) -> Option<Vec<Standing>> {
         if !self.0.rosters.0.contains_key(&company.no) {

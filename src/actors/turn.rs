@@ -4,6 +4,7 @@
 mod approval;
 mod assignment;
 pub mod barrier;
+mod by_hand;
 mod commit;
 mod dead_letter;
 mod request;
@@ -128,9 +129,13 @@ impl<'a> Turn<'a> {
         let better = deliveries::known_better(&self.room, command, &self.ground);
         let command = better.as_ref().unwrap_or(command);
         let (events_before, letter, repeats) = (self.events.len(), self.dead_letter(command), self.repeats(command));
-        for fact in command::decide(&self.room, command, &self.ground)? {
+        let facts = command::decide(&self.room, command, &self.ground)?;
+        let errand = self.errand(command, (by, cause), &facts)?;
+        let here = errand.as_ref().is_none_or(|errand| errand.here);
+        for fact in facts.into_iter().filter(|_| here) {
             self.record(fact, by, cause);
         }
+        let call_id = errand.map(|errand| self.begins(errand, by, cause));
         if let Some(decided) = letter {
             self.decided(decided, by, cause);
         }
@@ -185,7 +190,7 @@ impl<'a> Turn<'a> {
         }
         self.settle_parked();
         let changed = self.events.len() > events_before;
-        Ok(CommandAnswer { created: created && changed, changed })
+        Ok(CommandAnswer { created: created && changed, changed, call_id })
     }
 
     /// Whether there is anything to commit.

@@ -132,7 +132,7 @@ pub async fn resume(visit: Visit) -> Answer {
 
 async fn tell(visit: Visit, command: Command) -> Answer {
     let (done, room) = commands::run(&visit, visit.room()?, command, visit.caller(), visit.cause()).await?;
-    Ok(answer::json(problem::OK, &CommandView { changed: done.changed, room: room.into() }))
+    Ok(answer::json(problem::OK, &CommandView::of(&done, room)))
 }
 
 /// What became of a live actor.

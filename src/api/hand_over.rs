@@ -156,5 +156,5 @@ async fn company(visit: &Visit) -> Result<std::sync::Arc<crate::room::Company>, 
 
 async fn tell(visit: &Visit, command: Command) -> Answer {
     let (done, room) = commands::run(visit, visit.room()?, command, visit.caller(), visit.cause()).await?;
-    Ok(answer::json(problem::OK, &CommandView { changed: done.changed, room: room.into() }))
+    Ok(answer::json(problem::OK, &CommandView::of(&done, room)))
 }

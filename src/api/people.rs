@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::actors::Standing;
-use crate::room::{Agent, AgentId, Company, DivisionId, Presence};
+use crate::room::{Agent, AgentId, Company, DivisionId, Next, Presence, Refusal};
 
 use super::page::{List, Turn};
 use super::problem::{self, Problem};
@@ -125,6 +125,15 @@ pub struct AgentPatch {
     capacity: Option<u32>,
 }
 
+/// What a person's console says while it is open.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceBody {
+    agent_id: String,
+    /// What they chose to be, if they chose anew.
+    status: Option<Status>,
+}
+
 fn checked(id: AgentId, body: AgentBody, company: &Company) -> Result<Agent, Problem> {
     strict::line("/name", &body.name, 120)?;
     if !body.email.is_empty() {
@@ -230,6 +239,24 @@ pub async fn patch_agent(mut visit: Visit) -> Answer {
         capacity: Some(patch.capacity.unwrap_or(old.capacity)),
     };
     save_agent(&visit, checked(id, body, &company)?, false).await
+}
+
+/// Said every half minute, say: whose console has spoken once and then is silent for a minute is given no new rooms.
+pub async fn presence(mut visit: Visit) -> Answer {
+    let body: PresenceBody = visit.json(MAX_BODY).await?;
+    let company = company(&visit).await?;
+    let known = AgentId::new(&body.agent_id).ok().and_then(|id| company.agent(&id).cloned());
+    let unknown = || Problem::refused(Refusal::new("unknown_agent", Next::FixAndRetry, "There is no such agent."));
+    let mut agent = known.ok_or_else(unknown)?;
+    if let Some(status) = body.status.map(Presence::from).filter(|status| *status != agent.status) {
+        agent.status = status;
+        visit.api.directory.put_agent(visit.key.company, agent.clone(), &visit.by()).await?;
+        visit.api.directory_changed(visit.key.company).await;
+    }
+    if visit.api.router.company(visit.key.company).await.is_ok() {
+        visit.api.router.is_seen(visit.key.company, &agent.id);
+    }
+    Ok(answer::json(problem::OK, &AgentView::of(&agent)))
 }
 
 pub async fn delete_agent(visit: Visit) -> Answer {

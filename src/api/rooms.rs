@@ -64,7 +64,7 @@ pub async fn put(mut visit: Visit) -> Answer {
     let command = Command::Describe { channel: body.channel, customer };
     let (done, room) = commands::run(&visit, address, command, visit.caller(), visit.cause()).await?;
     let status = if done.created { problem::CREATED } else { problem::OK };
-    let mut response = answer::json(status, &CommandView { changed: done.changed, room: room.into() });
+    let mut response = answer::json(status, &CommandView::of(&done, room));
     if done.created
         && let Ok(location) = visit.http.path().parse()
     {
@@ -173,5 +173,5 @@ pub async fn message(mut visit: Visit) -> Answer {
     let command = Command::Message { message_id: body.message_id, from, agent_id, text: body.text };
     let (done, room) = commands::run(&visit, address, command, caller, cause).await?;
     let status = if done.changed { problem::CREATED } else { problem::OK };
-    Ok(answer::json(status, &CommandView { changed: done.changed, room: room.into() }))
+    Ok(answer::json(status, &CommandView::of(&done, room)))
 }

@@ -256,6 +256,15 @@ pub(super) static TABLE: &[Route] = &[
         .body(schema::<people::AgentPatch>)
         .answers(&[(OK, Some(schema::<people::AgentView>))])
         .problems(&[Kind::Conflict]),
+    Route::new(
+        Post,
+        "/v1/presence",
+        OPERATORS,
+        ("agent_presence", "Say that a person's console is open, and what they chose to be"),
+        to!(people::presence),
+    )
+    .body(schema::<people::PresenceBody>)
+    .answers(&[(OK, Some(schema::<people::AgentView>))]),
     Route::new(Delete, "/v1/agents/{agent_id}", BUILDERS, ("delete_agent", "Remove an agent"), to!(people::delete_agent))
         .answers(&[(NO_CONTENT, None)])
         .problems(&[Kind::Conflict]),

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::actors::RoomSummary;
-use crate::room::{CallStatus, Control, Customer, Lifecycle, Room, Timestamp};
+use crate::room::{CallStatus, CommandAnswer, Control, Customer, Lifecycle, Room, Timestamp};
 use crate::store::{CallRow, RoomRow, StoredEvent};
 
 use super::answer;
@@ -146,7 +146,16 @@ impl From<RoomSummary> for SummaryView {
 pub struct CommandView {
     /// False: it was already so.
     pub changed: bool,
+    /// The call by which it is being done in the inbox where the conversation lives: how that ends is told under its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
     pub room: SummaryView,
+}
+
+impl CommandView {
+    pub fn of(done: &CommandAnswer, room: RoomSummary) -> Self {
+        Self { changed: done.changed, call_id: done.call_id.as_ref().map(ToString::to_string), room: room.into() }
+    }
 }
 
 /// One line of a room's history; the fields of its `type` stand beside these.

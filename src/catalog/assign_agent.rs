@@ -76,6 +76,13 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
     {
         return Decision::Done { facts: vec![], result: held_by(agent, false, ground) };
     }
+    if let Control::Queue(wanted) = &room.control
+        && !wanted.there
+        && wanted.target == target
+    {
+        // Just they are waited for, whoever asked for them.
+        return Decision::Parked { facts: vec![], on: ParkedOn::Offer };
+    }
     if let Some(judged) = fence::judge(room, call, CLASS, ground) {
         return judged;
     }

@@ -29,9 +29,14 @@ pub fn judge(room: &Room, call: &FunctionCall, class: Class, ground: &Ground<'_>
     let policy = policy(class, ground);
     // Once it was handed over the customer hears people, also while they wait for one; but for one last word.
     let goodbye = class == Class::Send && room.may_say_goodbye(&call.call_id, ground.now);
-    let by_person = match room.control {
+    let by_person = match &room.control {
         Control::Person { .. } => !goodbye,
-        Control::Queue(_) => class == Class::Send && !goodbye,
+        Control::Queue(wanted) => match class {
+            Class::Send => !goodbye,
+            // Whoever handed it over may still say to whom, and no more.
+            Class::Room => !(wanted.counted && call.name == "assign_agent"),
+            Class::Annotate | Class::Crm => false,
+        },
         Control::Bot | Control::Nobody => false,
     };
     if by_person && policy == WhilePerson::Refuse {
@@ -119,7 +124,7 @@ pub fn human_in_control() -> Refusal {
 }
 
 fn human_awaited() -> Refusal {
-    let message = "This conversation was handed over and the customer waits for a human agent, so nothing was sent. Do not try \
+    let message = "This conversation was handed over and the customer waits for a human agent, so nothing was done. Do not try \
         again; you will be told when the conversation is yours again.";
     Refusal::new("human_in_control", Next::WaitForHuman, message)
 }

@@ -24,6 +24,7 @@ pub mod create_deal;
 pub mod create_tag;
 pub mod create_ticket;
 pub mod resolve_conversation;
+pub mod return_conversation;
 pub mod send_attachment;
 pub mod update_deal;
 pub mod update_ticket;
@@ -92,15 +93,34 @@ pub struct ActionEntry {
 /// Makes the request type, the catalog and the dispatch from one list. A name comes from its module, so an action that is
 /// listed twice or has no file does not compile, and one that has a file but no line here is dead code.
 macro_rules! catalog {
-    ($($module:ident: $arguments:ident,)*) => {
+    ($($module:ident: $arguments:ident,)*; $($own:ident: $asked:ident,)*) => {
         /// A call's typed arguments, one variant per action.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Request {
             $($arguments($module::$arguments),)*
+            $($asked($own::$asked),)*
         }
 
         /// Every action there is.
-        pub static CATALOG: &[ActionEntry] = &[$(ActionEntry {
+        pub static CATALOG: &[ActionEntry] = &[$(catalog!(@entry $module: $arguments),)*];
+
+        /// What only people and timers have done; no AI agent is offered it.
+        static PEOPLES: &[ActionEntry] = &[$(catalog!(@entry $own: $asked),)*];
+
+        /// What this call leads to in this room. Pure.
+        pub fn decide(room: &Room, call: &FunctionCall, request: &Request, ground: &Ground<'_>) -> Decision {
+            match request {
+                $(Request::$arguments(arguments) => {
+                    // Those of the room say themselves what is already so: that is no step anybody must allow.
+                    let judged = if $module::CLASS == Class::Room { None } else { fence::judge(room, call, $module::CLASS, ground) };
+                    judged.unwrap_or_else(|| $module::decide(room, call, arguments, ground))
+                })*
+                $(Request::$asked(_) => Decision::Refused($own::only_by_people()),)*
+            }
+        }
+    };
+    (@entry $module:ident: $arguments:ident) => {
+        ActionEntry {
             name: stringify!($module),
             description: $module::DESCRIPTION,
             class: $module::CLASS,
@@ -111,17 +131,6 @@ macro_rules! catalog {
                 let checked = arguments::check(stringify!($module), $module::FIELDS, object)?;
                 $module::read(checked).map(Request::$arguments)
             },
-        },)*];
-
-        /// What this call leads to in this room. Pure.
-        pub fn decide(room: &Room, call: &FunctionCall, request: &Request, ground: &Ground<'_>) -> Decision {
-            match request {
-                $(Request::$arguments(arguments) => {
-                    // Those of the room say themselves what is already so: that is no step anybody must allow.
-                    let judged = if $module::CLASS == Class::Room { None } else { fence::judge(room, call, $module::CLASS, ground) };
-                    judged.unwrap_or_else(|| $module::decide(room, call, arguments, ground))
-                })*
-            }
         }
     };
 }
@@ -136,6 +145,8 @@ catalog! {
     create_tag: CreateTag,
     send_attachment: SendAttachment,
     call_api: CallApi,
+    ;
+    return_conversation: ReturnConversation,
 }
 
 /// The entry of this name. Names are exact: models are told the right one, never guessed at.
@@ -145,7 +156,8 @@ pub fn entry(name: &str) -> Option<&'static ActionEntry> {
 
 /// Reads a stored call's arguments again, when a room wakes with a call still open.
 pub fn reread(name: &str, arguments: &str) -> Result<(&'static str, Request), Refusal> {
-    let entry = entry(name).ok_or_else(|| unknown_tool(name))?;
+    let peoples = || PEOPLES.iter().find(|entry| entry.name == name);
+    let entry = entry(name).or_else(peoples).ok_or_else(|| unknown_tool(name))?;
     let object = json::parse(arguments.as_bytes()).map_err(|_| {
         Refusal::new("argument_invalid", Next::DoNotRetry, "The stored arguments of this call cannot be read any more.")
     })?;

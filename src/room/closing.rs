@@ -4,9 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::company::{Company, Ground};
+use super::courtesy::is_courtesy;
 use super::deliveries::HUMAN_TYPING;
 use super::effect::OpenEffect;
 use super::event::{Fact, Writer};
+use super::hand_over;
 use super::refusal::{Next, Refusal};
 use super::state::{Lifecycle, Room};
 
@@ -55,6 +57,18 @@ pub fn is_overtaken(room: &Room, effect: &OpenEffect, company: &Company) -> bool
     !company.tells_channel(room) && (room.epoch != effect.epoch || has_written(room, effect))
 }
 
+/// What follows the end of a conversation over there whose customer wrote while we had it ended: here it goes on, and nobody is
+/// closed away unheard. A mere thank-you needs no answer.
+pub fn goes_on(room: &Room, effect: &OpenEffect, ground: &Ground<'_>) -> Vec<Fact> {
+    let over = matches!(room.lifecycle, Lifecycle::Resolved { .. });
+    let thanks = is_courtesy(&room.last_inbound_preview);
+    if over || thanks || !ground.company.tells_channel(room) || !has_written(room, effect) {
+        return vec![];
+    }
+    let anew = hand_over::begins_anew(ground.now, ground);
+    vec![Fact::RoomReopened { episode: room.episode + 1, anew, keeps_tags: anew }, Fact::ResolvedThere]
+}
+
 /// The closing message as a line of the conversation; `None`: it was not sent, or its channel tells of it by itself. `late`: the
 /// conversation has moved on since.
 pub fn said(room: &Room, effect: &OpenEffect, outcome: Option<&ClosingOutcome>, company: &Company, late: bool) -> Option<Fact> {
@@ -63,7 +77,15 @@ pub fn said(room: &Room, effect: &OpenEffect, outcome: Option<&ClosingOutcome>, 
 }
 
 pub(super) fn line(message_id: String, text: &str, late: bool) -> Fact {
-    Fact::MessageReceived { message_id, from: Writer::AiAgent, agent_id: None, text: text.to_owned(), late, said_at: None }
+    Fact::MessageReceived {
+        message_id,
+        from: Writer::AiAgent,
+        agent_id: None,
+        text: text.to_owned(),
+        late,
+        said_at: None,
+        aside: false,
+    }
 }
 
 /// A customer's word comes before the end of their conversation.
@@ -95,6 +117,7 @@ mod tests {
             doubtful: false,
             retries: 0,
             send_again: false,
+            edited: None,
         }
     }
 

@@ -4,13 +4,13 @@ use super::because::Because;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::delivery::{DeliveryWord, Prepared};
-use super::effect::{CameAbout, OpenEffect, Settlement};
 use super::event::{Customer, Fact, TakenBy, Writer};
 use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
-use super::state::{CallStatus, Control, Lifecycle, Room};
-use super::{closing, deliveries, goodbye};
+use super::settlement::Settlement;
+use super::state::{Control, Lifecycle, Room};
+use super::{deliveries, goodbye, settled};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -77,10 +77,13 @@ pub enum Command {
         call_id: CallId,
     },
     Prepared(Box<Prepared>),
-    /// The lane is about to send a message of this call's file, or a part of its resolve: whether it may. Refused, it does not.
+    /// The lane is about to send a message of this call's file, or a part of its resolve or assignment: whether it may go now.
+    /// Refused, it does not.
     Submit {
         call_id: CallId,
         attempt: u32,
+        /// Whom that part gives the conversation to.
+        hands_to: Option<AgentId>,
     },
     /// The channel says what became of a message.
     DeliveryTold(Box<DeliveryWord>),
@@ -164,6 +167,8 @@ pub enum Moves {
     Turn,
     /// Newer things are known already.
     Nothing,
+    /// It is no words: not even something to be read.
+    Aside,
 }
 
 impl Command {
@@ -183,6 +188,8 @@ pub struct CommandAnswer {
     pub created: bool,
     /// Anything happened at all.
     pub changed: bool,
+    /// The call by which it is done in the channel's own inbox.
+    pub call_id: Option<CallId>,
 }
 
 /// The facts a command leads to; empty when it is already so. Calls that it ends are the shell's to find
@@ -231,11 +238,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             _ => vec![],
         },
         Command::EffectSettled { call_id, settlement } => match room.effect(call_id) {
-            Some(effect) if !effect.stranded => settled(room, effect, settlement, ground),
+            Some(effect) if !effect.stranded => settled::settled(room, effect, settlement, ground),
             _ => vec![],
         },
         Command::SettleEffect { call_id, succeeded, record, reason } => {
-            linked(call_id, &room.dead_letter(call_id)?.settled(*succeeded, record.as_deref(), reason))
+            settled::linked(call_id, &room.dead_letter(call_id)?.settled(*succeeded, record.as_deref(), reason))
         }
         Command::EffectDoubted { call_id } => match room.effect(call_id) {
             Some(effect) if !effect.stranded && !effect.doubtful => {
@@ -244,7 +251,9 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             _ => vec![],
         },
         Command::Prepared(prepared) => deliveries::prepared(room, prepared),
-        Command::Submit { call_id, attempt } => deliveries::submitted(room, call_id, *attempt, ground)?,
+        Command::Submit { call_id, attempt, hands_to } => {
+            deliveries::submitted(room, call_id, (*attempt, hands_to.as_ref()), ground)?
+        }
         Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
         Command::RetryEffect { call_id, reason, send_again } => room.dead_letter(call_id)?.retried(reason, *send_again)?,
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
@@ -256,8 +265,11 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
         Command::Typing { agent } => hand_over::typing(room, agent.as_ref(), ground),
         Command::Tag { tags } => hand_over::tag_by_hand(room, tags, ground.company)?,
         Command::Untag { tags } => hand_over::untag(room, tags),
-        // The effect says so itself, with its own reason.
-        Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => vec![],
+        Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.resolved_there => vec![],
+        // The effect says so itself, with its own reason; kept, if it should come to nothing.
+        Command::Resolve { reason_code, .. } if reason_code == hand_over::RESOLVED_THERE && room.is_resolving_there() => {
+            vec![Fact::ResolvedThere]
+        }
         Command::Resolve { reason_code, note } => hand_over::resolve(
             room,
             Resolving { reason_code, note: note.as_deref(), by_call: None, closing: None },
@@ -280,61 +292,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
     })
 }
 
-fn linked(call_id: &CallId, settlement: &Settlement) -> Vec<Fact> {
-    settlement
-        .link
-        .iter()
-        .map(|link| Fact::RecordLinked { call_id: call_id.clone(), link: super::link::Link::clone(link) })
-        .collect()
-}
-
-/// What came of an effect, as facts of the room.
-fn settled(room: &Room, effect: &OpenEffect, settlement: &Settlement, ground: &Ground<'_>) -> Vec<Fact> {
-    let nothing = matches!(
-        settlement.status,
-        CallStatus::Refused | CallStatus::Failed | CallStatus::Expired | CallStatus::Cancelled | CallStatus::Dead
-    );
-    match &settlement.came_about {
-        Some(CameAbout::Tagged { tags }) => {
-            let held = |shown: &&String| !room.tags.iter().any(|tag| tag.folded == super::tag::fold(shown));
-            hand_over::tags_added(tags.iter().filter(held).cloned().collect(), ground.company)
-        }
-        // Whoever took the conversation in the meantime keeps it.
-        Some(CameAbout::Assigned { agent_id, agent_name, because }) => match room.awaited() {
-            Some(wanted) if wanted.there && effect.is_for(wanted.assignment) => vec![Fact::AgentAssigned {
-                agent_id: agent_id.clone(),
-                agent_name: agent_name.clone(),
-                assignment: wanted.assignment,
-                because: because.clone(),
-            }],
-            _ => vec![],
-        },
-        Some(CameAbout::Sent { file, caption, message_id, result }) => vec![Fact::AttachmentSent {
-            call_id: effect.call_id.clone(),
-            file: file.clone(),
-            caption: caption.clone(),
-            message_id: message_id.clone(),
-            result: result.clone(),
-        }],
-        Some(CameAbout::Resolved { closing, .. }) if closing::is_overtaken(room, effect, ground.company) => {
-            closing::said(room, effect, closing.as_ref(), ground.company, true).into_iter().collect()
-        }
-        Some(CameAbout::Resolved { reason_code, note, closing }) => {
-            let (note, by_call, closing) = (note.as_deref(), Some(&effect.call_id), closing.as_ref());
-            hand_over::resolve(room, Resolving { reason_code, note, by_call, closing }, ground.company)
-        }
-        None => {
-            let mut facts = linked(&effect.call_id, settlement);
-            let asked = room.awaited().filter(|wanted| wanted.there && nothing && effect.is_for(wanted.assignment));
-            if let (super::effect::EffectKind::Assignment, Some(wanted)) = (effect.plan.kind, asked) {
-                facts.push(Fact::AssignmentDropped { assignment: wanted.assignment });
-            }
-            facts
-        }
-    }
-}
-
-/// Who answered without saying who they are.
+/// A person who answered without saying who they are.
 pub const SOMEBODY: &str = "somebody";
 
 fn describe(room: &Room, channel: &str, customer: &Customer) -> Vec<Fact> {
@@ -364,8 +322,8 @@ fn message(
     if !room.exists() {
         facts.push(Fact::RoomCreated { channel: "unknown".into(), customer: Customer::default() });
     }
-    let late = moves == Moves::Nothing;
-    if let (Writer::Customer, Lifecycle::Resolved { at }, false) = (from, room.lifecycle, late) {
+    let (late, aside) = (moves == Moves::Nothing, moves == Moves::Aside);
+    if let (Writer::Customer, Lifecycle::Resolved { at }, false) = (from, room.lifecycle, late || aside) {
         let thanks = ground.now.ms_since(at) < i64::from(people.courtesy_h) * 3_600_000 && is_courtesy(text);
         if !thanks {
             let anew = hand_over::begins_anew(at, ground);
@@ -386,13 +344,13 @@ fn message(
             facts.push(Fact::RoomTaken { agent_id: agent, agent_name: name, assignment, how: TakenBy::Reply });
         }
     }
-    if from == Writer::Agent && !late && !facts.iter().any(|fact| matches!(fact, Fact::RoomTaken { .. })) {
+    if from == Writer::Agent && !late && !aside && !facts.iter().any(|fact| matches!(fact, Fact::RoomTaken { .. })) {
         let name = |id: &AgentId| ground.company.agent(id).map_or_else(|| id.to_string(), |agent| agent.name.clone());
         facts.extend(goodbye::ended_by_words(room, name));
     }
     let (message_id, text) = (message_id.to_owned(), text.to_owned());
-    facts.push(Fact::MessageReceived { message_id, from, agent_id, text, late, said_at });
-    if from == Writer::Customer && !late {
+    facts.push(Fact::MessageReceived { message_id, from, agent_id, text, late, said_at, aside });
+    if from == Writer::Customer && !late && !aside {
         facts.extend(goes_to);
         facts.extend(hand_over::left_alone(room, ground));
     }

@@ -4,11 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::ResultJson;
-use super::effect::{EffectKind, OpenEffect, RecordKind, Settlement};
-use super::event::{Fact, ParkedOn};
+use super::effect::{EffectKind, OpenEffect, RecordKind};
+use super::event::Fact;
 use super::ids::{CallId, Timestamp};
 use super::link::Link;
+use super::parked::ParkedOn;
 use super::refusal::{Next, Refusal};
+use super::settlement::Settlement;
 use super::state::{CallStatus, Room};
 
 /// Code of the answer to a call whose decision failed inside again and again.

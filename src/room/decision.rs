@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::event::{Fact, ParkedOn};
+use super::event::Fact;
+use super::parked::ParkedOn;
 use super::refusal::Refusal;
 
 /// The JSON object a succeeded call answers with, already written out (it is stored, replied and replayed as it is).

@@ -4,10 +4,12 @@ use super::closing;
 use super::command::Command;
 use super::company::Ground;
 use super::delivery::{Delivery, DeliveryWord, Prepared, Stage, Step, accepted_later, not_delivered};
-use super::effect::{CameAbout, EffectKind, OpenEffect, Outside, SentFile, Settlement};
+use super::effect::{EffectKind, OpenEffect, Outside, SentFile};
 use super::event::Fact;
-use super::ids::{CallId, Timestamp};
+use super::hand_over;
+use super::ids::{AgentId, CallId, Timestamp};
 use super::refusal::{Next, Refusal};
+use super::settlement::{CameAbout, Settlement};
 use super::state::{CallStatus, Lifecycle, Room};
 use super::window;
 
@@ -31,13 +33,21 @@ pub fn prepared(room: &Room, word: &Prepared) -> Vec<Fact> {
 
 /// That a file's message leaves now, or why it must not: the last look before what cannot be called back. Whether control moved
 /// is looked at again by the mark itself (`EffectPlan::fenced`).
-pub fn submitted(room: &Room, call_id: &CallId, attempt: u32, ground: &Ground<'_>) -> Result<Vec<Fact>, Refusal> {
+pub fn submitted(
+    room: &Room,
+    call_id: &CallId,
+    (attempt, hands_to): (u32, Option<&AgentId>),
+    ground: &Ground<'_>,
+) -> Result<Vec<Fact>, Refusal> {
     let is_open = |effect: &&OpenEffect| !effect.stranded && effect.retries == attempt;
     let Some(effect) = room.effect(call_id).filter(is_open) else {
         return Err(Refusal::new("call_ended", Next::DoNotRetry, "This call has ended. Nothing was sent."));
     };
     if effect.plan.kind == EffectKind::Resolution {
         return closing::may_go_on(room, effect, ground).map(|()| vec![]);
+    }
+    if effect.plan.kind == EffectKind::Assignment {
+        return hand_over::begun(room, effect, hands_to);
     }
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         let message = "The conversation was resolved meanwhile, so nothing was sent. It opens again when the customer writes.";

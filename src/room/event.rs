@@ -9,6 +9,7 @@ use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::link::Link;
+use super::parked::ParkedOn;
 use super::state::CallStatus;
 
 /// Who did it.
@@ -101,56 +102,6 @@ pub enum AssignTarget {
     Auto,
 }
 
-/// What a parked call waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParkedOn {
-    /// The room is paused.
-    Pause,
-    /// The roster's answer to an assignment.
-    Offer,
-    /// Its own effect, on its way to the CRM: the call is `running`.
-    Effect,
-    /// The room's deal, or its ticket, that another call is still making.
-    Deal,
-    Ticket,
-    /// The sends and assignments of its own request: a resolve.
-    Barrier,
-    /// A person's yes.
-    Approval,
-    /// The same file, on its way by another call.
-    Attachment,
-    /// A person who types: what the AI agent would send.
-    Typing,
-    /// Its own arguments, to be read again: a person has it tried again.
-    Retry,
-}
-
-impl ParkedOn {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::Offer => "offer",
-            Self::Effect => "effect",
-            Self::Deal => "deal",
-            Self::Ticket => "ticket",
-            Self::Barrier => "barrier",
-            Self::Approval => "approval",
-            Self::Attachment => "attachment",
-            Self::Typing => "typing",
-            Self::Retry => "retry",
-        }
-    }
-
-    /// How a call that waits for this is shown.
-    pub const fn status(self) -> CallStatus {
-        match self {
-            Self::Effect => CallStatus::Running,
-            _ => CallStatus::Parked,
-        }
-    }
-}
-
 /// How a person came to have the conversation without being asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +137,9 @@ pub enum Fact {
         /// When it was written, as its channel says; absent: then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said_at: Option<Timestamp>,
+        /// It is no words (a reaction): kept, and moves nothing.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        aside: bool,
     },
     /// A customer wrote into a resolved room.
     RoomReopened {
@@ -217,6 +171,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closing_message: Option<ClosingOutcome>,
     },
+    /// It is over in the channel's own inbox while here it is not: it was being resolved by us, or its customer wrote.
+    ResolvedThere,
     /// Control went to the queue: the roster is asked for `target`, who will hold it as assignment number `assignment`.
     RoomQueued {
         target: AssignTarget,
@@ -232,6 +188,13 @@ pub enum Fact {
         /// The channel's own people are asked, not the roster.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         there: bool,
+    },
+    /// The channel is being told whom the conversation is for; `agent` absent: it chooses by itself. Whoever has it there from here
+    /// on may have it by that.
+    AssignmentBegun {
+        assignment: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentId>,
     },
     /// The channel did not give the conversation to anybody, so nobody is waited for any more.
     AssignmentDropped {

@@ -9,7 +9,8 @@ use super::event::{By, Customer, Fact, RoomEvent, Writer};
 use super::goodbye::{Goodbye, Leave};
 use super::ids::{AgentId, Timestamp};
 use super::link::Link;
-use super::state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Tag, Wanted};
+use super::parked::{Barrier, ParkedCall, ParkedOn, Stood};
+use super::state::{Begun, CallStatus, Control, Lifecycle, Resolution, Room, Tag, Wanted};
 
 impl Room {
     /// Folds the next event in. `event.seq` must be `version + 1`.
@@ -17,7 +18,7 @@ impl Room {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");
         self.version = event.seq;
         self.last_event_at = event.at;
-        if let Fact::MessageReceived { from: Writer::Customer, said_at, .. } = &event.fact {
+        if let Fact::MessageReceived { from: Writer::Customer, said_at, aside: false, .. } = &event.fact {
             self.customer_wrote_at = self.customer_wrote_at.max(said_at.unwrap_or(event.at));
         }
         match &event.fact {
@@ -28,12 +29,13 @@ impl Room {
                 }
                 self.customer = Arc::new(customer.clone());
             }
+            Fact::MessageReceived { aside: true, .. } => {}
             // Nobody has read it yet, however late it comes.
-            Fact::MessageReceived { from: Writer::Customer, late: true, .. } => self.last_inbound_seq = event.seq,
+            Fact::MessageReceived { from: Writer::Customer, late: true, text, .. } => self.customer_said(text, event.seq),
             Fact::MessageReceived { late: true, .. } => {}
             Fact::MessageReceived { from: Writer::Customer, text, .. } => {
-                self.last_inbound_seq = event.seq;
-                self.last_inbound_preview = text.chars().take(Self::PREVIEW_CHARACTERS).collect();
+                self.customer_said(text, event.seq);
+                self.resolved_there = false;
                 if matches!(self.lifecycle, Lifecycle::Waiting { .. } | Lifecycle::Snoozed { .. }) {
                     self.lifecycle = Lifecycle::Open;
                 }
@@ -61,7 +63,7 @@ impl Room {
                     self.leave_behind(*keeps_tags);
                 }
                 self.lifecycle = Lifecycle::Open;
-                self.resolution = None;
+                (self.resolution, self.resolved_there) = (None, false);
                 self.reassigning = None;
                 self.move_control(Control::Bot);
             }
@@ -82,9 +84,10 @@ impl Room {
                     at: event.at,
                     handled_by: handled_by.clone(),
                 });
-                (self.reassigning, self.typing_until) = (None, None);
+                (self.reassigning, self.typing_until, self.resolved_there) = (None, None, false);
                 self.move_control(Control::Nobody);
             }
+            Fact::ResolvedThere => self.resolved_there = true,
             Fact::RoomQueued { target, assignment, leaves, but, there, .. } => {
                 let counted = match (&event.by, &self.control) {
                     (By::AiAgent(_), Control::Bot) => {
@@ -97,7 +100,8 @@ impl Room {
                 };
                 self.assignment = *assignment;
                 let (target, but) = (target.clone(), but.clone());
-                let wanted = Wanted { target, since: event.at, assignment: *assignment, but, there: *there, counted };
+                let wanted =
+                    Wanted { target, since: event.at, assignment: *assignment, but, there: *there, counted, begun: None };
                 if wanted.but.is_some()
                     && !leaves
                     && let Some(staffed) = &mut self.staffed
@@ -111,6 +115,15 @@ impl Room {
                     // Whoever was looked for beside the person who had it is what the queue looks for now.
                     self.reassigning = None;
                     self.move_control(Control::Queue(wanted));
+                }
+            }
+            Fact::AssignmentBegun { assignment, agent } => {
+                let wanted = match &mut self.control {
+                    Control::Queue(wanted) => Some(wanted),
+                    _ => self.reassigning.as_mut(),
+                };
+                if let Some(wanted) = wanted.filter(|wanted| wanted.assignment == *assignment) {
+                    wanted.begun = Some(Begun { agent: agent.clone() });
                 }
             }
             Fact::AssignmentDropped { assignment } => {
@@ -196,14 +209,19 @@ impl Room {
             Fact::CallParked { call_id, on, beside, .. } => {
                 match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
                     Some(parked) => (parked.on, parked.since, parked.beside) = (*on, event.at, beside.clone()),
-                    None => self.parked.push(ParkedCall {
-                        call_id: call_id.clone(),
-                        on: *on,
-                        approved: false,
-                        edited: None,
-                        since: event.at,
-                        beside: beside.clone(),
-                    }),
+                    None => {
+                        let stood = Stood { last_inbound_seq: self.last_inbound_seq, epoch: self.epoch };
+                        self.parked.push(ParkedCall {
+                            call_id: call_id.clone(),
+                            on: *on,
+                            approved: false,
+                            // What a person made of it is what is tried again.
+                            edited: self.effect(call_id).and_then(|effect| effect.edited.clone()),
+                            since: event.at,
+                            beside: beside.clone(),
+                            stood: (*on == ParkedOn::Pause).then_some(stood),
+                        });
+                    }
                 }
             }
             Fact::CallAnswered { call_id, name, status, code } => {
@@ -241,6 +259,7 @@ impl Room {
                     doubtful: false,
                     retries: 0,
                     send_again: false,
+                    edited: self.parked.iter().find(|parked| parked.call_id == *call_id).and_then(|parked| parked.edited.clone()),
                 };
                 if let Some(delivery) = Delivery::asked(call_id, plan, event.at) {
                     self.delivery_begins(delivery);
@@ -265,6 +284,11 @@ impl Room {
             }
         }
         self.keep_leave();
+    }
+
+    fn customer_said(&mut self, text: &str, seq: i64) {
+        self.last_inbound_seq = seq;
+        self.last_inbound_preview = text.chars().take(Self::PREVIEW_CHARACTERS).collect();
     }
 
     /// The conversation begins anew: tags, people and records of the one before are not its own. What is on its way goes on.

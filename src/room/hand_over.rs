@@ -3,11 +3,12 @@
 
 use super::closing::{self, ClosingOutcome};
 use super::company::{Agent, Company, Ground, Presence};
+use super::effect::OpenEffect;
 use super::event::{AssignTarget, Fact, TakenBy};
 use super::ids::{AgentId, CallId, Timestamp};
 use super::policy::{OfflinePolicy, Reopen, ReopenControl};
 use super::refusal::{Next, Refusal};
-use super::state::{Control, Lifecycle, Room};
+use super::state::{Begun, Control, Lifecycle, Room};
 use super::tag;
 
 /// After so many people did not answer, the room waits in the queue and operators are told.
@@ -23,10 +24,32 @@ pub const RESOLVED_THERE: &str = "resolved_in_channel";
 /// **Invariant:** a person whom somebody else chose there takes the conversation even while another was asked for.
 pub(super) fn is_our_own_doing(room: &Room, agent: &AgentId) -> bool {
     let Some(wanted) = room.awaited().filter(|wanted| wanted.there) else { return false };
-    match &wanted.target {
-        AssignTarget::Agent { agent: asked } => asked == agent || room.assignee() == Some(agent),
-        AssignTarget::Division { .. } | AssignTarget::Auto => true,
+    match (&wanted.target, &wanted.begun) {
+        (AssignTarget::Agent { agent: asked }, _) if asked == agent => true,
+        (_, Some(Begun { agent: Some(asked) })) if asked == agent => true,
+        // It chooses by itself, and by that somebody comes.
+        (_, Some(Begun { agent: None })) => true,
+        _ => room.assignee() == Some(agent),
     }
+}
+
+/// The channel is about to be told: who comes from now on may have come by that. Nobody is sent in, or out, for an assignment that
+/// something later decided, where no mark of the store sees to that.
+pub(super) fn begun(room: &Room, effect: &OpenEffect, agent: Option<&AgentId>) -> Result<Vec<Fact>, Refusal> {
+    let Some(wanted) = room.awaited().filter(|wanted| wanted.there && effect.is_for(wanted.assignment)) else {
+        let theirs = agent.is_some() && room.assignee() == agent;
+        return if effect.plan.fenced || theirs { Ok(vec![]) } else { Err(overtaken()) };
+    };
+    let begun = Some(Begun { agent: agent.cloned() });
+    if wanted.begun == begun {
+        return Ok(vec![]);
+    }
+    Ok(vec![Fact::AssignmentBegun { assignment: wanted.assignment, agent: agent.cloned() }])
+}
+
+fn overtaken() -> Refusal {
+    let message = "Something later decided who has this conversation, so this was dropped.";
+    Refusal::new("superseded", Next::DoNotRetry, message)
 }
 
 /// A sign that somebody types is written down again once a third of its time is over, not for every key.

@@ -22,8 +22,11 @@ pub mod ids;
 pub mod link;
 pub mod media;
 pub mod outbox;
+pub mod parked;
 pub mod policy;
 pub mod refusal;
+mod settled;
+pub mod settlement;
 pub mod source;
 pub mod state;
 pub mod tag;
@@ -36,8 +39,8 @@ pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};
 pub use dead_letter::{DeadLetter, Poisoned};
 pub use decision::{Decision, ResultJson, answer_body};
-pub use effect::{CameAbout, EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Settlement, Side};
-pub use event::{AssignTarget, By, Cause, Customer, Fact, ParkedOn, RoomEvent, TakenBy, Writer};
+pub use effect::{EffectKind, EffectPlan, OpenEffect, Outside, RecordKind, Sent, SentFile, Side};
+pub use event::{AssignTarget, By, Cause, Customer, Fact, RoomEvent, TakenBy, Writer};
 pub use goodbye::{Goodbye, Leave};
 pub use hours::{BadHours, Hours};
 pub use ids::{
@@ -46,9 +49,11 @@ pub use ids::{
 };
 pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
+pub use parked::{Barrier, ParkedCall, ParkedOn, Stood};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use refusal::{Candidate, Next, Refusal};
-pub use state::{Barrier, CallStatus, Control, Lifecycle, ParkedCall, Resolution, Room, Staffed, Tag, Wanted};
+pub use settlement::{CameAbout, Settlement};
+pub use state::{Begun, CallStatus, Control, Lifecycle, Resolution, Room, Staffed, Tag, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::dead_letter::Poisoned;
 use super::effect::{EffectKind, OpenEffect, Outside, RecordKind, is_zero};
-use super::event::{AssignTarget, Customer, ParkedOn};
+use super::event::{AssignTarget, Customer};
 use super::goodbye::Goodbye;
 use super::ids::{AgentId, CallId, Timestamp};
+use super::parked::{Barrier, ParkedCall};
 
 /// States of a call (design.md section 3). All but the first five are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,6 +116,16 @@ pub struct Wanted {
     /// It counts among the hand-overs of this conversation (`Room::hand_overs`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counted: bool,
+    /// The channel is being told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
+}
+
+/// Whom the channel is told to give a conversation to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// `None`: it chooses.
+    pub agent: Option<AgentId>,
 }
 
 /// Who may act towards the customer.
@@ -161,40 +172,6 @@ pub struct Resolution {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_by: Option<AgentId>,
-}
-
-/// A call that waits; its arguments are in its own row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedCall {
-    pub call_id: CallId,
-    pub on: ParkedOn,
-    /// A person said yes to it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub approved: bool,
-    /// What that person changed its arguments to; they count instead of those in its row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edited: Option<Arc<str>>,
-    /// Since when it waits for this.
-    #[serde(default)]
-    pub since: Timestamp,
-    /// Of a hand-over, the sends of its own request; of a resolve, the calls it is decided after.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<CallId>,
-}
-
-/// A resolve that waits for the other calls of its request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Barrier {
-    pub call_id: CallId,
-    pub waits_for: Vec<CallId>,
-    /// It waits no longer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lifted: bool,
-    pub until: Timestamp,
-    /// The customer's last message when it was raised: a later one refuses the resolve.
-    pub last_inbound_seq: i64,
-    /// Control epoch when it was raised: so does a later one.
-    pub epoch: i64,
 }
 
 /// What a room remembers of the person who has it, and of those before.
@@ -258,6 +235,9 @@ pub struct Room {
     pub assignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
+    /// It is over in the channel's own inbox, and here it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolved_there: bool,
     /// Sequence number of the customer's last message, 0 before the first.
     pub last_inbound_seq: i64,
     /// When the customer wrote last, as their channel says; 0: never.
@@ -308,6 +288,7 @@ impl Default for Room {
             tags: Arc::default(),
             assignment: 0,
             resolution: None,
+            resolved_there: false,
             last_inbound_seq: 0,
             customer_wrote_at: Timestamp(0),
             last_inbound_preview: String::new(),

@@ -3,6 +3,7 @@
 mod again;
 mod deliveries;
 mod people;
+mod there;
 
 use super::command::decide;
 use super::*;
@@ -264,6 +265,7 @@ fn facts_are_written_as_they_always_were() {
                 text: "t".into(),
                 late: false,
                 said_at: None,
+                aside: false,
             },
             r#"{"type":"message_received","message_id":"m","from":"ai_agent","text":"t"}"#,
         ),

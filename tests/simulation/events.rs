@@ -26,6 +26,10 @@ fn is_fenced(room: &Room, event: &RoomEvent, calls: &[&Admitted]) {
         Fact::RoomQueued { .. } | Fact::ConversationResolved { .. } => {
             assert!(looked, "I6: begun under an earlier control epoch: {event:?}");
             assert!(!matches!(room.control, Control::Person { .. }), "I6: moved while a person had it: {event:?}");
+            assert!(
+                !resolves(event) || room.control == Control::Bot,
+                "I6: closed while the customer waits for a person: {event:?}"
+            );
             assert!(seen.seq.is_none_or(|seen| seen >= room.last_inbound_seq) || !resolves(event), "unseen words were closed");
         }
         Fact::AttachmentSent { call_id, .. } => {

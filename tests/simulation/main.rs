@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod actors;
+mod clockwork;
 mod core;
 mod crm_world;
 mod dice;
@@ -95,6 +96,11 @@ fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
 fn what_fails_inside_is_tried_again_only_when_a_person_says_so() {
     quietly();
     poison::play();
+}
+
+#[test]
+fn what_is_written_down_for_later_happens_then() {
+    clockwork::play();
 }
 
 #[test]

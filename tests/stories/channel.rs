@@ -8,6 +8,7 @@ use crate::world::{Room, World, assign_to, assign_to_anyone, assign_to_division,
 
 on_both_databases!(
     what_an_ai_agent_does_happens_there,
+    what_people_do_by_a_button_happens_there,
     nothing_is_started_once_a_person_has_it,
     a_kill_between_coming_and_leaving_is_gone_on_from,
     a_resolve_counts_when_the_channel_says_so_by_itself,
@@ -69,6 +70,7 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     assert_eq!(ai_agent.gets(resolve("answered").id("r1")).code(), "human_in_control");
 
     is_returned(&room);
+    eventually("nobody has it there", || (there(world)["agent_ids"] == json!([])).then_some(()));
     let given = ai_agent.gets(assign_to("tari.rekaan@standin.example"));
     assert_eq!(given.result()["agent"]["id"], TARI, "{given:?}");
     assert_eq!(there(world)["agent_ids"], json!([TARI]));
@@ -76,6 +78,7 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(TARI), 0));
 
     is_returned(&room);
+    eventually("nobody has it there", || (there(world)["agent_ids"] == json!([])).then_some(()));
     let resolved = ai_agent.gets(resolve("answered").id("r2"));
     assert_eq!((&resolved.result()["changed"], &resolved.result()["reason_code"]), (&json!(true), &json!("answered")));
     assert_eq!((&there(world)["status"], &room.now()["status"]), (&json!("resolved"), &json!("resolved")));
@@ -83,9 +86,42 @@ pub fn what_an_ai_agent_does_happens_there(world: &mut World) {
     let ends = room.facts("conversation_resolved");
     assert_eq!((ends.len(), &ends[0]["reason_code"]), (1, &json!("answered")));
     let (raka, tari) = (format!("/agents/{RAKA}"), format!("/agents/{TARI}"));
-    let expected =
-        ["POST /tags", "POST /tags", &format!("POST {raka}"), &format!("POST {tari}"), &format!("DELETE {raka}"), "PUT /resolve"];
+    // Given back here, it is nobody's there.
+    let [came, left] = [&raka, &tari].map(|person| [format!("POST {person}"), format!("DELETE {person}")]);
+    let expected = [&["POST /tags".to_owned(), "POST /tags".to_owned()][..], &came, &left, &["PUT /resolve".to_owned()]].concat();
     assert_eq!(writes(world), expected);
+    world.crm().knew_every_key();
+    room.timeline();
+}
+
+pub fn what_people_do_by_a_button_happens_there(world: &mut World) {
+    world.has_a_channel();
+    let raka = known_here(world, "Mas Raka", "Raka.Umpama@Standin.example");
+    let (ai_agent, room) = a_conversation(world);
+    let presses = |verb: &str, body: Value| {
+        let told = room.door.send("POST", &room.path(&format!("/{verb}")), Some(&body));
+        assert_eq!((told.http, &told.body["changed"]), (200, &json!(true)), "{told:?}");
+        let call_id = told.body["call_id"].as_str().unwrap().to_owned();
+        let ended = || Some(world.admin().call(&call_id).body).filter(|call| call["status"] != "running");
+        let call = eventually("it is done there", ended);
+        assert_eq!(call["status"], "succeeded", "{call}");
+    };
+    presses("tags", json!({"tags": ["vip"]}));
+    assert_eq!((&there(world)["tags"], room.tags()), (&json!(["vip"]), vec!["vip".to_owned()]));
+    let kept = room.door.send("DELETE", &room.path("/tags/vip"), None);
+    assert_eq!((kept.http, &kept.body["code"]), (409, &json!("done_in_channel")), "{kept:?}");
+    presses("takeover", json!({"agent_id": raka}));
+    assert_eq!((&there(world)["agent_ids"], &room.now()["assignee"]), (&json!([RAKA]), &json!(raka)));
+    world.has_heard_all();
+    assert_eq!(room.facts("room_taken").len(), 1, "that he is there is no news");
+    presses("return", json!({}));
+    assert_eq!((&there(world)["agent_ids"], &room.now()["control"]), (&json!([]), &json!("bot")));
+    presses("resolve", json!({"reason_code": "answered", "note": "by telephone"}));
+    assert_eq!((&there(world)["status"], &room.now()["status"]), (&json!("resolved"), &json!("resolved")));
+    world.has_heard_all();
+    let ends = room.facts("conversation_resolved");
+    assert_eq!((ends.len(), &ends[0]["note"]), (1, &json!("by telephone")));
+    assert_eq!(ai_agent.gets(resolve("answered")).result()["changed"], false);
     world.crm().knew_every_key();
     room.timeline();
 }
@@ -115,7 +151,7 @@ pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {
     let (ai_agent, room) = a_conversation(world);
     world.crm().is_given_to(ROOM, RAKA);
     eventually("he has it", || (room.now()["assignee"] == RAKA).then_some(()));
-    is_returned(&room);
+    world.admin().set(&json!({"people": {"while_person_controls": {"room": "allow"}}}));
     world.crm().holds("DELETE /api/open/v1/rooms/{id}/agents/{user}");
     let under_way = ai_agent.door.begins(ai_agent.getting(&[assign_to("Tari Rekaan").id("c1")]));
     world.crm().is_at_it();
@@ -155,11 +191,11 @@ fn because(room: &Room) -> Value {
 pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     world.has_a_channel();
     let (ai_agent, room) = a_conversation(world);
-    let is_nobodys = |person: &str| {
+    let is_nobodys = || {
         // Heard only after the return, that they were let in would be somebody's doing.
         world.has_heard_all();
         is_returned(&room);
-        world.crm().is_taken_from(ROOM, person);
+        eventually("nobody has it there", || (there(world)["agent_ids"] == json!([])).then_some(()));
         world.has_heard_all();
     };
     // There is no way to assign to a division there: of its people who have room we choose the least busy one.
@@ -180,12 +216,12 @@ pub fn who_is_chosen_is_said_with_the_reason(world: &mut World) {
     assert_eq!((there(world)["agent_ids"].clone(), writes(world)), (json!([LALA]), vec![format!("POST /agents/{LALA}")]));
 
     // Anybody: the channel's own allocator chooses.
-    is_nobodys(LALA);
+    is_nobodys();
     let given = ai_agent.gets(assign_to_anyone().id("a2"));
-    let drawn = given.result()["agent"]["id"].as_str().unwrap().to_owned();
+    let drawn = given.result()["agent"]["id"].clone();
     assert_eq!((&because(&room)["strategy"], &there(world)["agent_ids"]), (&json!("qontak_round_robin"), &json!([drawn])));
     // Where it is switched off, we do.
-    is_nobodys(&drawn);
+    is_nobodys();
     world.crm().behaves(&json!({"allocation_active": false}));
     let given = ai_agent.gets(assign_to_anyone().id("a3"));
     let chosen = given.result()["agent"]["id"].as_str().unwrap().to_owned();

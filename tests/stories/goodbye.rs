@@ -11,6 +11,7 @@ on_both_databases!(
     one_more_thing_and_then_people,
     the_goodbye_reaches_the_channel,
     a_person_who_comes_first_is_not_talked_over,
+    a_resolve_waits_for_what_its_request_says,
     a_hand_over_that_had_to_wait_says_goodbye_too,
 );
 
@@ -100,6 +101,32 @@ pub fn a_person_who_comes_first_is_not_talked_over(world: &mut World) {
     let send = &answer.calls()[1];
     assert_eq!((&send["status"], &send["error"]["code"]), (&json!("refused"), &json!("human_in_control")), "{answer:?}");
     assert_eq!((arrived(world).len(), &room.now()["control"]), (0, &json!("person")), "whoever has it is a person");
+}
+
+pub fn a_resolve_waits_for_what_its_request_says(world: &mut World) {
+    let (room, robot) = a_conversation(world);
+    world.crm().holds("POST /api/open/v1/messages/whatsapp/bot");
+    let under_way = robot.door.begins(robot.getting(&[resolve("answered").id("r1"), sends("map").id("s1")]));
+    world.crm().is_at_it();
+    let waits = world.admin().call("r1").body;
+    assert_eq!((&waits["status"], &waits["parked_on"]), (&json!("parked"), &json!("barrier")), "{waits}");
+    assert_eq!(robot.gets(assign_to("Raka Umpama").id("a1")).code(), "resolving");
+    world.crm().customer_says(ROOM, "and where is the entrance?");
+    eventually("it is heard", || (room.facts("message_received").len() == 2).then_some(()));
+    world.crm().lets_go();
+    let answer = under_way.answer().expect("an answer");
+    assert_eq!(answer.statuses(), ["refused", "succeeded"], "{answer:?}");
+    let error = &answer.calls()[0]["error"];
+    assert_eq!(error["code"], "new_customer_message");
+    assert!(error["message"].as_str().unwrap().contains("and where is the entrance?"), "{error}");
+    assert_eq!((&room.now()["status"] != "resolved", arrived(world)), (true, vec![json!("map.png")]));
+    // Nobody says anything: what it says last is there before the end.
+    let answer = robot.gets_all(&[resolve("answered").id("r2"), sends("brochure").id("s2")]);
+    assert_eq!(answer.statuses(), ["succeeded", "succeeded"], "{answer:?}");
+    assert_eq!((&room.now()["status"], arrived(world).len()), (&json!("resolved"), 2));
+    let order: Vec<_> = room.timeline().iter().filter_map(|event| event["type"].as_str().map(str::to_owned)).collect();
+    let at = |kind: &str| order.iter().rposition(|one| one == kind).expect(kind);
+    assert!(at("attachment_sent") < at("conversation_resolved"), "{order:?}");
 }
 
 pub fn a_hand_over_that_had_to_wait_says_goodbye_too(world: &mut World) {

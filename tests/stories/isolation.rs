@@ -175,6 +175,7 @@ fn body_for(path: &str) -> Value {
         _ if place.ends_with("/reject") => json!({"reason": "I looked."}),
         _ if place.ends_with("/takeover") => json!({"agent_id": "none"}),
         _ if place.ends_with("/typing") => json!({}),
+        _ if place == "presence" => json!({"agent_id": "none"}),
         _ if place.ends_with("/snooze") => json!({"for_s": 60}),
         _ if place.ends_with("/resolve") => json!({"reason_code": "answered"}),
         _ if place.ends_with("}/tags") => json!({"tags": ["zebra"]}),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalog::fence::LONGEST_HOLD_MS;
 use crate::room::delivery::Stage;
 use crate::room::outbox::{Came, Rule};
-use crate::room::{EffectKind, SentFile, Settlement};
+use crate::room::{AgentId, EffectKind, SentFile, Settlement};
 
 use super::{ASK_AGAIN_MS, Lane};
 use crate::actors::outside::Part;
@@ -15,8 +15,8 @@ use crate::actors::outside::Part;
 pub enum Word {
     /// Its file got so far.
     Prepared(Stage, Option<Arc<SentFile>>),
-    /// A message with its file, or a part of its resolve, is about to leave.
-    Submit,
+    /// A message with its file, or a part of its resolve, is about to leave; or somebody (whom it names) is about to be let in.
+    Submit(Option<AgentId>),
     /// To its lane, not to its room: it only waits to be told whether it was taken, and others may pass.
     Aside,
     /// To its lane: it goes on, when it is its turn.
@@ -54,13 +54,13 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
         let here = || self.job.plan.source.as_ref().is_some_and(|source| source.here);
         let is_asked = match self.job.plan.kind {
             EffectKind::Attachment => part.rule == Rule::Once || here(),
-            EffectKind::Resolution => true,
+            EffectKind::Resolution | EffectKind::Assignment => true,
             _ => false,
         };
         if !is_asked {
             return None;
         }
-        let end = match (self.asks)(Word::Submit).await {
+        let end = match (self.asks)(Word::Submit(part.hands_to.clone())).await {
             Submission::Go => {
                 self.held_since = None;
                 return None;

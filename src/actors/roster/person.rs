@@ -10,6 +10,10 @@ use super::{Ask, Holding, Word};
 /// The burst guard counts this long back.
 const BURST_MS: i64 = 60_000;
 
+/// Whose console was silent for longer is given nothing new: a page that is loaded again, or a telephone in a pocket, is not (room-ops.md
+/// 2.3).
+pub(super) const PRESENCE_GRACE_MS: i64 = 60_000;
+
 #[derive(Debug, Default)]
 pub(super) struct Person {
     pub name: String,
@@ -18,6 +22,8 @@ pub(super) struct Person {
     pub online: bool,
     /// When they came online; 0 when they were already when the roster was made.
     pub online_since: Timestamp,
+    /// The last sign of their console; `None`: it gives none, and their status is all that is known.
+    pub seen_at: Option<Timestamp>,
     /// Since when they are not online, as far as this roster saw.
     pub away_since: Option<Timestamp>,
     /// They were in the directory and no longer are.
@@ -109,6 +115,11 @@ impl Person {
         if self.places.get(room).is_some_and(|place| place.assignments().next().is_none()) {
             self.places.remove(room);
         }
+    }
+
+    /// Online by their own word, and by their console's if that ever spoke: one that was closed says nothing.
+    pub fn is_there(&self, now: Timestamp) -> bool {
+        self.online && self.seen_at.is_none_or(|at| now.ms_since(at) < PRESENCE_GRACE_MS)
     }
 
     /// Whether one more pick stays within the guard.

@@ -26,7 +26,10 @@ impl Roster {
         match &ask.target {
             AssignTarget::Agent { agent } => self.best(ask, now, false, |id, _| id == agent),
             AssignTarget::Auto if self.all_closed(closed) => None,
-            AssignTarget::Auto => self.best(ask, now, true, |_, _| true).or_else(|| self.best(ask, now, false, |_, _| true)),
+            AssignTarget::Auto => {
+                let at_work = |_: &AgentId, person: &Person| is_at_work(person, closed);
+                self.best(ask, now, true, at_work).or_else(|| self.best(ask, now, false, at_work))
+            }
             AssignTarget::Division { division } if closed.contains(division) => None,
             AssignTarget::Division { division } => {
                 let of = |division: &DivisionId, spare: bool| {
@@ -84,7 +87,7 @@ impl Roster {
         let weight = weight(&self.policy, &ask.channel);
         let there = |(id, person): &(&AgentId, &Person)| {
             let asked_again = !ask.rests || person.online_since > ask.since;
-            person.known && person.online && wanted(id, person) && asked_again && !(spare && ask.but.as_ref() == Some(*id))
+            person.known && person.is_there(now) && wanted(id, person) && asked_again && !(spare && ask.but.as_ref() == Some(*id))
         };
         let has_room = |one: &Candidate<'_>| {
             let fits = one.person.capacity > 0 && one.load.saturating_add(weight) <= one.person.capacity;
@@ -108,6 +111,11 @@ impl Roster {
         };
         Some((chosen, because))
     }
+}
+
+/// Whether one of their divisions is open; whoever has none is always at work.
+fn is_at_work(person: &Person, closed: &HashSet<DivisionId>) -> bool {
+    person.divisions.is_empty() || person.divisions.iter().any(|division| !closed.contains(division))
 }
 
 /// Who comes first. Longest without a room decides between equals: no cursor, so that people who come and go skew nothing.

@@ -42,6 +42,18 @@ impl Roster {
         words
     }
 
+    /// Somebody's console says that it is open.
+    pub fn seen(&mut self, agent: &AgentId, now: Timestamp) -> Vec<Word> {
+        let Some(person) = self.people.get_mut(agent).filter(|person| person.known) else { return vec![] };
+        let comes_back = person.online && !person.is_there(now);
+        person.seen_at = Some(now);
+        if !comes_back {
+            return vec![];
+        }
+        person.online_since = now;
+        self.drain(now)
+    }
+
     /// Rooms of people who were removed, or who are away for longer than the grace where the company wants their rooms back at
     /// once; and rooms that wait for somebody who does not exist any more.
     pub(super) fn those_gone(&mut self, now: Timestamp) -> Vec<Word> {

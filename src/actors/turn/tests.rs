@@ -1,8 +1,10 @@
 //! Stories of one step: the barrier of a resolve, and calls that wait for a person's yes.
 
 mod after_resolve;
+mod by_hand;
 mod goodbye;
 mod typing;
+mod waiting;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -66,7 +66,10 @@ impl Turn<'_> {
                 let waiting = room.parked.iter().filter(|parked| parked.on == ParkedOn::Approval);
                 later(waiting.map(|parked| parked.since).min()?, people.approval_expires_s)
             }
-            TimerKind::Idle => later(staffed.filter(|_| room.reassigning.is_none())?.awaited_since?, people.idle_reassign_s),
+            TimerKind::Idle => {
+                let here = room.reassigning.is_none() && !self.ground.company.tells_channel(room);
+                later(staffed.filter(|_| here)?.awaited_since?, people.idle_reassign_s)
+            }
             TimerKind::Typing => {
                 let waiting = room.parked.iter().filter(|parked| parked.on == ParkedOn::Typing);
                 let longest = waiting.map(|parked| parked.since).min()?.plus_ms(fence::LONGEST_HOLD_MS);

@@ -49,7 +49,11 @@ impl Scene {
     }
 
     fn happens(&mut self, fact: Fact) {
-        let (by, cause) = (By::System, Cause::Timer("test"));
+        self.happens_by(By::System, fact);
+    }
+
+    fn happens_by(&mut self, by: By, fact: Fact) {
+        let cause = Cause::Timer("test");
         self.room.apply(&RoomEvent { seq: self.room.version + 1, at: self.now, by, cause, fact });
     }
 
@@ -62,6 +66,7 @@ impl Scene {
             text: text.into(),
             late: false,
             said_at: None,
+            aside: false,
         });
     }
 
@@ -84,7 +89,8 @@ impl Scene {
     fn calls(&mut self, name: &str, arguments: &str) -> Decision {
         let decision = self.decides(name, arguments);
         if let Decision::Done { facts, .. } | Decision::Parked { facts, .. } = &decision {
-            facts.iter().cloned().for_each(|fact| self.happens(fact));
+            let by = || By::AiAgent(AiAgentId::trusted("sales"));
+            facts.iter().cloned().for_each(|fact| self.happens_by(by(), fact));
         }
         decision
     }

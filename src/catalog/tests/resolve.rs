@@ -72,6 +72,13 @@ fn after_control_moved_an_old_view_closes_nothing() {
     let mut scene = Scene::new();
     scene.seen.epoch = Some(scene.room.epoch);
     scene.calls("assign_agent", r#"{"mode":"auto"}"#);
+    // Whoever waits for a person is not closed, however well the model looked.
+    for seen in [scene.seen.epoch, Some(scene.room.epoch), None] {
+        scene.seen.epoch = seen;
+        assert_eq!(scene.refused("resolve_conversation", ANSWERED).code, "human_in_control", "{seen:?}");
+    }
+    scene.company.settings.people.while_person_controls.room = WhilePerson::Allow;
+    scene.seen.epoch = Some(scene.room.epoch - 1);
     let refusal = scene.refused("resolve_conversation", ANSWERED);
     assert_eq!((refusal.code, refusal.next), ("stale_epoch", Next::WaitForHuman));
     scene.seen.epoch = Some(scene.room.epoch);

@@ -26,6 +26,18 @@ pub fn assigned(entrant: &Entrant, because: Option<Because>, now: Timestamp, cha
     Settlement::done(&result, CameAbout::Assigned { agent_id, agent_name, because })
 }
 
+/// Nobody there has it any more, unless somebody could not be taken out.
+pub fn returned(stays: bool) -> Settlement {
+    #[derive(Serialize)]
+    struct Returned {
+        returned: bool,
+        #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+        warnings: &'static [&'static str],
+    }
+    let warnings: &[&str] = if stays { &[WARN_FORMER_STAYS] } else { &[] };
+    Settlement::succeeded(&ResultJson::of(&Returned { returned: true, warnings }), None)
+}
+
 #[derive(Serialize)]
 struct Failed<'a> {
     tag: &'a str,

@@ -57,10 +57,10 @@ impl QontakChannel {
                 }
             },
         };
-        match entry.formers.first() {
-            _ if !entry.there_before => write(job, &Deed::Enter(entry), ended),
-            Some(former) => write(job, &Deed::Leave { user: former.clone(), entry }, ended),
-            None => Ok(self.held(&entry.entrant, vec![])),
+        match entry.there_before {
+            false => write(job, &Deed::Enter(entry), ended),
+            // Others may be in it beside them, as people there have it.
+            true => Ok(self.held(&entry.entrant, vec![])),
         }
     }
 
@@ -111,6 +111,17 @@ impl QontakChannel {
             warnings.push(answer::WARN_FORMER_STAYS.to_owned());
         }
         Ok(Planned::End(answer::assigned(&entry.entrant, entry.because.clone(), self.clock.now(), true, warnings)))
+    }
+
+    /// Everybody leaves who is there now; whoever comes later came by somebody's will, which also moves control.
+    pub(super) async fn next_of_return(&self, job: &EffectJob, ended: &[PartRow], done: &[(Deed, Left)]) -> Step<Planned> {
+        let tried = |user: &String| done.iter().any(|(deed, _)| matches!(deed, Deed::Dismiss { user: gone } if gone == user));
+        let there = self.room(job.address.company, &job.address.room).await?.unwrap_or_default();
+        if let Some(user) = there.agent_ids.iter().find(|user| !there.resolved && !tried(user)) {
+            return write(job, &Deed::Dismiss { user: user.clone() }, ended);
+        }
+        let stays = done.iter().any(|(_, left)| matches!(left, Left::Failed { .. }));
+        Ok(Planned::End(answer::returned(stays)))
     }
 
     /// The channel chose.

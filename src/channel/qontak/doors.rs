@@ -32,7 +32,7 @@ pub fn of_read(path: &str) -> Door {
 pub const fn of_deed(deed: &Deed) -> Door {
     match deed {
         Deed::Tag { .. } => TAG,
-        Deed::Enter(_) | Deed::RoundRobin | Deed::Leave { .. } => ASSIGN,
+        Deed::Enter(_) | Deed::RoundRobin | Deed::Leave { .. } | Deed::Dismiss { .. } => ASSIGN,
         Deed::Resolve => RESOLVE,
         Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => MESSAGES,
     }

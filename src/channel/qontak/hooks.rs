@@ -21,11 +21,12 @@ use crate::outbound::{Step, Stop};
 /// Longer than this nobody waits for one company; it is tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is registered, and which of its switches are turned on.
-const HOOKS: [(&str, &[&str]); 3] = [
-    ("/message_interactions", &["receive_message_from_agent", "receive_message_from_customer", "status_message"]),
-    ("/room_interactions", &["room_resolved", "room_created", "room_updated"]),
-    ("/agent_responsibility", &["assigned", "unassigned", "handover"]),
+/// What is registered, and which of its switches are turned on; behind them those that nobody documented: a vendor who does not
+/// take one is told of the others alone.
+const HOOKS: [(&str, &[&str], &[&str]); 3] = [
+    ("/message_interactions", &["receive_message_from_agent", "receive_message_from_customer", "status_message"], &[]),
+    ("/room_interactions", &["room_resolved", "room_created"], &["room_updated"]),
+    ("/agent_responsibility", &["assigned", "unassigned", "handover"], &[]),
 ];
 
 /// At most five rounds a second: the number that is followed rises also for things that concern no channel.
@@ -100,25 +101,42 @@ impl QontakChannel {
         if let Err(stop) = self.meet_everybody(company).await {
             tracing::info!(event = "channel.nobody_met", company = company.0, ?stop, "the channel's people are not known yet");
         }
-        for (path, switches) in HOOKS {
-            let mut body = json!({ "url": url.reveal() });
-            switches.iter().for_each(|switch| body[*switch] = Value::Bool(true));
-            self.hook(company, &session, path, &body.to_string()).await?;
+        for (path, switches, more) in HOOKS {
+            let body = |more: &[&str]| {
+                let mut body = json!({ "url": url.reveal() });
+                switches.iter().chain(more).for_each(|switch| body[*switch] = Value::Bool(true));
+                body.to_string()
+            };
+            let mut refused = self.hook(company, &session, path, &body(more)).await?;
+            if refused.is_some() && !more.is_empty() {
+                tracing::warn!(
+                    event = "channel.undocumented",
+                    company = company.0,
+                    path,
+                    ?more,
+                    "the channel does not tell of these"
+                );
+                refused = self.hook(company, &session, path, &body(&[])).await?;
+            }
+            if let Some(status) = refused {
+                return Err(Stop::later(0, format!("the channel refused `{path}` with {status}")));
+            }
         }
         desk.registered.store(version, Ordering::Release);
         tracing::info!(event = "channel.registered", company = company.0, "the channel tells us what happens there");
         Ok(())
     }
 
-    async fn hook(&self, company: CompanyNo, session: &Session, path: &str, body: &str) -> Step<()> {
+    /// The status with which it was refused, if it was.
+    async fn hook(&self, company: CompanyNo, session: &Session, path: &str, body: &str) -> Step<Option<u16>> {
         let at = (Class::Write, doors::WEBHOOKS);
         let slot = self.outbound.slot_at(company, &session.api.host, at, Ask::First).await;
         let request = self.request(session, &session.credentials, "PUT", path, Some(body));
         let reply = self.outbound.send(slot, request).await;
         self.hear_inside(company, session, at, &reply);
         match sort(reply, true, |body| envelope::judged(body, |_| true)) {
-            Outcome::Success { .. } => Ok(()),
-            Outcome::Refused { status, .. } => Err(Stop::later(0, format!("the channel refused `{path}` with {status}"))),
+            Outcome::Success { .. } => Ok(None),
+            Outcome::Refused { status, .. } => Ok(Some(status)),
             Outcome::Credentials { status } => Err(Stop::later(0, format!("the channel refuses the token ({status})"))),
             Outcome::NotDone { why, .. } | Outcome::Ambiguous { why } => Err(Stop::later(0, why)),
         }

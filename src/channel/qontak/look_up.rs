@@ -50,14 +50,14 @@ impl QontakChannel {
 pub fn shows(deed: &Deed, there: Option<&There>) -> Option<Left> {
     let Some(there) = there else {
         // Whoever is to leave a room that is gone has left.
-        return matches!(deed, Deed::Leave { .. }).then_some(Left::Done);
+        return matches!(deed, Deed::Leave { .. } | Deed::Dismiss { .. }).then_some(Left::Done);
     };
     match deed {
         Deed::Tag { folded, .. } => there.tag(folded).map(|_| Left::Done),
         Deed::Enter(entry) => there.has(&entry.entrant.user).then_some(Left::Done),
         // It was only asked for while nobody was in the room.
         Deed::RoundRobin => there.agent_ids.first().map(|user| Left::Given { user: user.clone() }),
-        Deed::Leave { user, .. } => (!there.has(user)).then_some(Left::Done),
+        Deed::Leave { user, .. } | Deed::Dismiss { user } => (!there.has(user)).then_some(Left::Done),
         Deed::Resolve => there.resolved.then_some(Left::Done),
         Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => None,
     }

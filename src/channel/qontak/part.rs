@@ -54,6 +54,10 @@ pub enum Deed {
         user: String,
         entry: Entry,
     },
+    /// Whoever has it leaves, and nobody comes: it is the AI agent's again.
+    Dismiss {
+        user: String,
+    },
     Resolve,
     /// A text of the bot's.
     Say {
@@ -119,6 +123,7 @@ impl Deed {
             Self::Enter(_) => "enter",
             Self::RoundRobin => "round_robin",
             Self::Leave { .. } => "leave",
+            Self::Dismiss { .. } => "dismiss",
             Self::Resolve => "resolve",
             Self::Say { .. } => "say",
             Self::File { .. } => "file",
@@ -172,7 +177,7 @@ impl Deed {
             Self::Tag { shown, .. } => ("POST", format!("{room}/tags"), Some(serde_json::json!({ "tag": shown }).to_string())),
             Self::Enter(entry) => ("POST", format!("{room}/agents/{}", encoded(&entry.entrant.user)), None),
             Self::RoundRobin => ("POST", format!("{room}/assign_round_robin"), None),
-            Self::Leave { user, .. } => ("DELETE", format!("{room}/agents/{}", encoded(user)), None),
+            Self::Leave { user, .. } | Self::Dismiss { user } => ("DELETE", format!("{room}/agents/{}", encoded(user)), None),
             Self::Resolve => ("PUT", format!("{room}/resolve"), None),
             Self::Say { text } | Self::Link { text } => {
                 let body = serde_json::json!({ "room_id": id.as_str(), "type": "text", "text": text });

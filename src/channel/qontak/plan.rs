@@ -19,6 +19,7 @@ impl QontakChannel {
         }
         let planned = match &job.request {
             Request::AssignAgent(asked) => self.next_of_assignment(job, &asked.wanted, ended, &done).await,
+            Request::ReturnConversation(_) => self.next_of_return(job, ended, &done).await,
             Request::CreateTag(asked) => self.next_of_tags(job, &asked.tags, ended, &done).await,
             Request::ResolveConversation(asked) => self.next_of_resolution(job, asked, ended).await,
             Request::SendAttachment(asked) => self.next_of_attachment(job, asked, ended, &done).await,

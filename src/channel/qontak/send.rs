@@ -87,7 +87,7 @@ impl QontakChannel {
                         let after_ms = if changed { 0 } else { CREDENTIALS_MS };
                         Sent::not_done(after_ms, false, format!("the channel refuses the token ({status})"))
                     }
-                    (Deed::Tag { .. } | Deed::Leave { .. }, _) => {
+                    (Deed::Tag { .. } | Deed::Leave { .. } | Deed::Dismiss { .. }, _) => {
                         let why = refusals::not_allowed(status).message;
                         Sent::Done(Left::Failed { why }.done(job.address.room.as_str()))
                     }
@@ -115,7 +115,7 @@ impl QontakChannel {
         tracing::info!(event = "channel.refused", part = deed.name(), status, "the channel refused a part");
         let why = || said.clone().unwrap_or_else(|| "the channel did not say why".into());
         match (deed, there) {
-            (Deed::Tag { .. } | Deed::Leave { .. }, _) => done(Left::Failed { why: why() }),
+            (Deed::Tag { .. } | Deed::Leave { .. } | Deed::Dismiss { .. }, _) => done(Left::Failed { why: why() }),
             (_, None) => Sent::refused(&refusals::room_not_in_channel()),
             (Deed::Enter(_) | Deed::RoundRobin, Some(there)) if there.resolved => Sent::refused(&refusals::room_resolved()),
             (Deed::RoundRobin, Some(there)) => self.no_draw(&there, said),
@@ -171,7 +171,7 @@ fn is_complete(deed: &Deed, data: &Value) -> bool {
         Deed::RoundRobin => who(data).is_some(),
         Deed::Say { .. } | Deed::File { .. } | Deed::Link { .. } => data.get("id").is_some_and(Value::is_string),
         // A text, a status or the room: nobody promises which.
-        Deed::Leave { .. } | Deed::Resolve => true,
+        Deed::Leave { .. } | Deed::Dismiss { .. } | Deed::Resolve => true,
     }
 }
 

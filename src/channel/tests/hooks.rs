@@ -37,6 +37,15 @@ async fn every_switch_is_turned_on_once_for_each_access() {
 }
 
 #[actix_web::test]
+async fn a_switch_that_nobody_documented_keeps_no_other_off() {
+    let scene = Scene::new().await;
+    scene.fault("PUT /api/open/v1/room_interactions", "meta_422_in_200").await;
+    scene.channel.register(COMPANY).await.unwrap();
+    let rooms = scene.by_hand("GET", "room_interactions", None).await["data"].clone();
+    assert_eq!(rooms, json!({"url": URL, "room_resolved": true, "room_created": true, "room_updated": false}));
+}
+
+#[actix_web::test]
 async fn a_look_says_what_is_wrong_and_writes_nothing() {
     let scene = Scene::new().await;
     let report = scene.channel.check(COMPANY).await.unwrap();

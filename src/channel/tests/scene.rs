@@ -228,7 +228,7 @@ impl Scene {
     pub fn job_in(&self, room: &str, name: &str, arguments: Value) -> EffectJob {
         let (name, request) = crate::catalog::reread(name, &arguments.to_string()).unwrap();
         let kind = match name {
-            "assign_agent" => EffectKind::Assignment,
+            "assign_agent" | "return_conversation" => EffectKind::Assignment,
             "create_tag" => EffectKind::Tags,
             _ => EffectKind::Resolution,
         };

@@ -18,8 +18,8 @@ use crate::channel::inbound::MOST_TEXT;
 const MOST_NAME: usize = 256;
 /// Longest reason of a failure that is passed on, in characters.
 const MOST_REASON: usize = 200;
-/// Sheets of one webhook; Meta puts at most some hundred events into one.
-const MOST_SHEETS: usize = 1_000;
+/// Sheets of one webhook; Meta puts at most a thousand events into one. What is more than that is kept as one sheet, and said.
+const MOST_SHEETS: usize = 4_000;
 /// A sender's clock may be ahead of ours by this much.
 const MOST_AHEAD_MS: i64 = 5_000;
 
@@ -53,6 +53,12 @@ pub fn sheets(company: CompanyNo, account: Option<&str>, body: &[u8]) -> Option<
             let room = room_of(phone, from);
             sheets.push(sheet(company, identity, room, None, &json!({"contact": contact, "message": message})));
         }
+        // What a person wrote on the telephone that has the same number.
+        for echo in list(value, "message_echoes") {
+            let room = room_of(phone, text(&echo, "to").unwrap_or_default());
+            let identity = text(&echo, "id").map(|id| format!("message\n{id}"));
+            sheets.push(sheet(company, identity, room, None, &json!({ "echo": echo })));
+        }
         for status in list(value, "statuses") {
             let (id, step) = (text(&status, "id"), text(&status, "status"));
             let identity = id.zip(step).map(|(id, step)| format!("status\n{id}\n{step}"));
@@ -71,8 +77,12 @@ pub fn sheets(company: CompanyNo, account: Option<&str>, body: &[u8]) -> Option<
             sheets.push(sheet(company, identity, room, echo, &json!({ "status": status })));
         }
     }
-    sheets.truncate(MOST_SHEETS);
-    if sheets.is_empty() {
+    let rest = sheets.len().saturating_sub(MOST_SHEETS);
+    if rest > 0 {
+        tracing::error!(event = "channel.webhook_too_long", company = company.0, rest, "a webhook tells of more than is heard");
+        sheets.truncate(MOST_SHEETS);
+    }
+    if rest > 0 || sheets.is_empty() {
         sheets.push(sheet(company, None, None, None, &webhook));
     }
     Some(sheets)
@@ -99,6 +109,9 @@ pub fn hear(row: &InboxRow, known: Option<&str>) -> Heard {
     let body: Value = serde_json::from_str(&row.body).unwrap_or_default();
     if body["message"].is_object() {
         return message(&body, row, known);
+    }
+    if body["echo"].is_object() {
+        return echo(&body["echo"], row, known);
     }
     if !body["status"].is_object() {
         return Heard { kind: "unknown", ..Heard::default() };
@@ -141,14 +154,51 @@ fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
         let channel = ChannelKind::WhatsappCloud.as_str().to_owned();
         tells.push((By::System, Command::Describe { channel, customer }));
     }
+    let aside = is_aside(said);
     // Overtaken by a later one, it is kept and moves nothing more.
-    let moves = if at.0 < before.wrote { Moves::Nothing } else { Moves::Everything };
+    let moves = match aside {
+        true => Moves::Aside,
+        false if at.0 < before.wrote => Moves::Nothing,
+        false => Moves::Everything,
+    };
     let (message_id, text, said_at) = (id.to_owned(), words(said), Some(at));
     let heard = Command::Heard { message_id, from: Writer::Customer, agent_id: None, text, moves, said_at };
     tells.push((By::Customer, heard));
-    let after = Known { name, wrote: before.wrote.max(at.0) };
+    let wrote = if aside { before.wrote } else { before.wrote.max(at.0) };
+    let after = Known { name, wrote };
     let known = (known.is_none() || after != before).then(|| serde_json::to_string(&after).ok()).flatten();
     Heard { kind, tells, known }
+}
+
+/// Whether it is no words of the customer's: a reaction to what was said, or the channel's own note (a new number).
+fn is_aside(message: &Value) -> bool {
+    matches!(text(message, "type"), Some("reaction" | "system"))
+}
+
+/// A person answered beside us: who they are nobody says.
+fn echo(said: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
+    let before: Known = known.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let (Some(id), Some(to)) = (text(said, "id").filter(|id| id.len() <= RoomId::MAX_BYTES), text(said, "to")) else {
+        return Heard { kind: "unknown", ..Heard::default() };
+    };
+    let at = time(said).filter(|at| *at <= row.received_at.plus_ms(MOST_AHEAD_MS)).unwrap_or(row.received_at);
+    let mut tells = vec![];
+    if known.is_none() {
+        let customer = Customer { handle: to.to_owned(), name: None };
+        let channel = ChannelKind::WhatsappCloud.as_str().to_owned();
+        tells.push((By::System, Command::Describe { channel, customer }));
+    }
+    let moves = match is_aside(said) {
+        true => Moves::Aside,
+        // The customer has written since.
+        false if at.0 < before.wrote => Moves::Nothing,
+        false => Moves::Everything,
+    };
+    let (message_id, text, said_at) = (id.to_owned(), words(said), Some(at));
+    let heard = Command::Heard { message_id, from: Writer::Agent, agent_id: None, text, moves, said_at };
+    tells.push((By::System, heard));
+    let known = known.is_none().then(|| serde_json::to_string(&before).ok()).flatten();
+    Heard { kind: "message_from_person", tells, known }
 }
 
 /// What the customer wrote, or what stands in for it: `[image: bill]`.
@@ -258,6 +308,44 @@ mod tests {
         assert_eq!(hear(&row(&failed), None).tells.len(), 1, "but the room hears of it");
         let theirs = of("somebody else's");
         assert_eq!((theirs.label.room.unwrap().as_str(), theirs.echo), ("wa-106-62812", None));
+    }
+
+    #[test]
+    fn a_reaction_is_no_message() {
+        let of = |kind: &str, part: Value| {
+            let mut message = json!({"from": "62812", "id": kind, "timestamp": "1900000000", "type": kind});
+            message[kind] = part;
+            sheets(CompanyNo(1), OURS, &webhook(&json!({ "messages": [message] }))).unwrap().remove(0)
+        };
+        let thumb = hear(&row(&of("reaction", json!({"message_id": "wamid.1", "emoji": "👍"}))), None);
+        assert!(matches!(&thumb.tells[1].1, Command::Heard { text, moves: Moves::Aside, .. } if text.contains("reaction")));
+        let known: Known = serde_json::from_str(&thumb.known.unwrap()).unwrap();
+        assert_eq!(known.wrote, 0, "what was written before it is not late by it");
+        // What cannot be shown is still something that was said.
+        let strange = hear(&row(&of("unsupported", json!({}))), None);
+        assert!(matches!(&strange.tells[1].1, Command::Heard { moves: Moves::Everything, .. }));
+    }
+
+    #[test]
+    fn what_a_person_writes_on_the_telephone_is_heard_as_theirs() {
+        let echo = json!({"from": "15550", "to": "62812", "id": "wamid.9", "timestamp": "1900000000", "type": "text",
+            "text": {"body": "I will call you"}});
+        let sheet = sheets(CompanyNo(1), OURS, &webhook(&json!({ "message_echoes": [echo] }))).unwrap().remove(0);
+        assert_eq!(sheet.label.room.as_ref().unwrap().as_str(), "wa-106-62812");
+        let heard = hear(&row(&sheet), None);
+        assert_eq!(heard.kind, "message_from_person");
+        assert!(matches!(&heard.tells[1].1,
+            Command::Heard { from: Writer::Agent, text, moves: Moves::Everything, .. } if text == "I will call you"));
+    }
+
+    #[test]
+    fn a_webhook_of_very_many_is_heard_to_its_end() {
+        let status = |n: usize| json!({"id": format!("wamid.{n}"), "status": "sent", "recipient_id": "62812"});
+        let many = |n: usize| webhook(&json!({ "statuses": (0..n).map(status).collect::<Vec<_>>() }));
+        assert_eq!(sheets(CompanyNo(1), OURS, &many(1_500)).unwrap().len(), 1_500);
+        let all = sheets(CompanyNo(1), OURS, &many(MOST_SHEETS + 7)).unwrap();
+        assert_eq!((all.len(), &all[MOST_SHEETS].label.room), (MOST_SHEETS + 1, &None));
+        assert!(all[MOST_SHEETS].body.contains(&format!("wamid.{}", MOST_SHEETS + 6)), "the rest is kept");
     }
 
     #[test]

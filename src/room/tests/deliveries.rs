@@ -35,7 +35,7 @@ fn to_fetch() -> Scene {
 /// How many facts it takes to let it go.
 fn leaves(scene: &mut Scene, attempt: u32) -> usize {
     let ground = Ground { now: scene.now, company: &scene.company, approved: false };
-    let facts = submitted(&scene.room, &call(), attempt, &ground).unwrap();
+    let facts = submitted(&scene.room, &call(), (attempt, None), &ground).unwrap();
     facts.iter().cloned().for_each(|fact| scene.happens(fact));
     facts.len()
 }

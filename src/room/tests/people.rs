@@ -280,3 +280,13 @@ fn whose_inbox_it_is_says_who_is_there() {
     scene.says(Writer::Customer, "hello?");
     assert!(matches!(scene.room.control, Control::Queue(_)));
 }
+
+#[test]
+fn a_refusal_quotes_what_was_not_read_however_late_it_came() {
+    let mut scene = Scene::open();
+    scene.says(Writer::Customer, "where is my order?");
+    let (message_id, text) = ("late".to_owned(), "and cancel the other one".to_owned());
+    let (from, moves, said_at) = (Writer::Customer, Moves::Nothing, Some(Timestamp(1)));
+    scene.tell(Command::Heard { message_id, from, agent_id: None, text, moves, said_at });
+    assert!(closing::new_customer_message(&scene.room).message.contains("and cancel the other one"));
+}

@@ -96,3 +96,20 @@ fn who_was_removed_while_nobody_looked_is_found_after_a_restart() {
         assert_eq!(told_gone(&scene.directory()), rooms, "a channel may have people whom we do not know");
     }
 }
+
+#[test]
+fn whose_console_was_closed_is_given_nothing_new() {
+    let mut scene = Scene::with(&[3, 0]);
+    // Nobody's console speaks: their status is all there is.
+    scene.now = scene.now.plus_ms(3_600_000);
+    assert_eq!(scene.settles(0), Some(agent(0)));
+    assert_eq!(scene.roster.seen(&agent(0), scene.now), vec![]);
+    scene.now = scene.now.plus_ms(59_999);
+    assert_eq!(scene.settles(1), Some(agent(0)), "a page that is loaded again");
+    scene.now = scene.now.plus_ms(1);
+    assert_eq!(position(&scene.asks(2)), Some(1));
+    assert_eq!(scene.loads()[0], 2, "what she has stays hers");
+    let words = scene.roster.seen(&agent(0), scene.now);
+    assert_eq!(offers(&words), [(room(2), agent(0))], "and she is back");
+    assert_eq!(scene.roster.seen(&agent(9), scene.now), vec![], "nobody");
+}

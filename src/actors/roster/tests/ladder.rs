@@ -104,6 +104,20 @@ fn anyone_is_nobody_while_every_division_is_closed() {
 }
 
 #[test]
+fn anyone_is_nobody_of_a_closed_division() {
+    let mut scene = divided();
+    for name in ["sales", "care"] {
+        opens(&mut scene, name, OFFICE);
+    }
+    let words = scene.asks(0);
+    assert_eq!(offers(&words), [(room(0), agent(2))]);
+    scene.take(&words);
+    assert_eq!(position(&scene.asks(1)), Some(1), "those of sales and care are not at work");
+    scene.person(1).divisions.push(division("billing"));
+    assert_eq!(offers(&scene.directory()), [(room(1), agent(1))], "who has another division is");
+}
+
+#[test]
 fn who_let_it_wait_is_asked_only_when_nobody_else_has_room() {
     let mut scene = divided();
     scene.company.settings.people.fallback_divisions.clear();

@@ -150,7 +150,9 @@ fn a_conversation_that_ended_and_opened_again_gives_it_to_nobody() {
     let mut scene = with_files();
     scene.company.channel = ChannelKind::Qontak;
     scene.post(&[ASSIGN, sends("s1", FILE)]);
-    scene.tell(Command::Resolve { reason_code: "answered".into(), note: None }).unwrap();
+    // Over there, by hand.
+    let resolved = Command::Resolve { reason_code: "answered".into(), note: None };
+    scene.step(|turn| turn.command(&resolved, &By::System, &Cause::Webhook(1))).unwrap();
     scene.customer_writes("one more question");
     assert_eq!((scene.is_resolved(), scene.room.leave()), (false, None));
     assert!(!may_begin(&scene, "s1"));
