@@ -254,6 +254,7 @@ mod tests {
 
     use super::super::inbox::Letter;
     use super::*;
+    use crate::room::delivery::{Delivery, DeliveryWord};
     use tokio::sync::Notify;
 
     /// One with much that is old.
@@ -272,6 +273,10 @@ mod tests {
         }
 
         fn known<'a>(&'a self, _: &'a RoomAddress) -> OutsideFuture<'a, Option<String>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn sent<'a>(&'a self, _: &'a RoomAddress, _: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
             Box::pin(async { Ok(None) })
         }
 
