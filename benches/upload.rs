@@ -76,7 +76,7 @@ fn copied(from: &Path, to: &Path) -> f64 {
 
 async fn added(library: &Library, from: &Path) {
     let mut file = File::open(from).unwrap();
-    let mut intake = library.take(Declared { filename: "from.pdf".into(), mime: String::new() }).await.unwrap();
+    let mut intake = library.take(CompanyNo(1), Declared { filename: "from.pdf".into(), mime: String::new() }).await.unwrap();
     let mut piece = vec![0; PIECE];
     loop {
         match file.read(&mut piece).unwrap() {

@@ -116,8 +116,10 @@ pub struct ChannelOptions {
     pub burst: u32,
     pub attempt_timeout_ms: i64,
     pub grace_ms: i64,
-    /// After a message whose answer was lost, so long is waited for the channel to speak of it (default 45,000).
+    /// After a message whose answer was lost, so long is waited for a status of it (default 45,000); one that comes later tells as well.
     pub status_wait_ms: i64,
+    /// The same, where only an echo of the message tells (default 600,000, also the most).
+    pub echo_wait_ms: i64,
     /// The business number's id, of WhatsApp's Cloud API.
     pub account: Option<String>,
     /// Version of that API in its paths.
@@ -126,9 +128,17 @@ pub struct ChannelOptions {
 
 impl Default for ChannelOptions {
     fn default() -> Self {
-        let (attempt_timeout_ms, grace_ms, status_wait_ms) = (10_000, 10_000, 45_000);
-        let (account, api_version) = (None, "v23.0".into());
-        Self { per_second: 5.0, per_minute: 100.0, burst: 5, attempt_timeout_ms, grace_ms, status_wait_ms, account, api_version }
+        Self {
+            per_second: 5.0,
+            per_minute: 100.0,
+            burst: 5,
+            attempt_timeout_ms: 10_000,
+            grace_ms: 10_000,
+            status_wait_ms: 45_000,
+            echo_wait_ms: 600_000,
+            account: None,
+            api_version: "v23.0".into(),
+        }
     }
 }
 

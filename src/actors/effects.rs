@@ -76,6 +76,7 @@ impl RoomActor {
             epoch: effect.epoch,
             since: effect.since,
             retries: effect.retries,
+            send_again: effect.send_again,
             link: None,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::room::delivery::{Delivery, DeliveryWord};
 use crate::room::{By, CallKey, ChannelKind, Command, Company, CompanyNo, RoomAddress, RoomId, Timestamp};
 
 use super::outside::OutsideFuture;
@@ -85,6 +86,9 @@ pub trait Inbox: Send + Sync + 'static {
     fn waiting(&self, after: i64, limit: i64) -> OutsideFuture<'_, Vec<InboxRow>>;
     /// What `Ears` knew of this room when its last webhook was done.
     fn known<'a>(&'a self, room: &'a RoomAddress) -> OutsideFuture<'a, Option<String>>;
+    /// The room's file that a channel's word is of, as the outbox knows it, however long ago it was sent. `None`: it is none of
+    /// this room's.
+    fn sent<'a>(&'a self, room: &'a RoomAddress, word: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>>;
     /// Queued when this returns, in the order of calls.
     fn done(&self, done: Done) -> OutsideFuture<'_, ()>;
     /// Removes some of what was done before this time; answers how many.

@@ -16,6 +16,7 @@ use super::backlog::{Backlog, Standing};
 use super::outside::{Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRow, Permitted, Planned, Sent, Stage, Started};
 use super::ports::Clock;
 
+mod again;
 mod rows;
 mod word;
 
@@ -68,6 +69,9 @@ pub async fn carry(
         outdated: false,
         given: None,
         attempt_ms: i64::MAX,
+        lands_within_ms: i64::MAX,
+        is_aside: false,
+        sends_again: false,
         held_since: None,
     };
     lane.run().instrument(span).await
@@ -90,6 +94,12 @@ struct Lane<'a, D, S> {
     given: Option<Settlement>,
     /// After this time a request that was marked must not leave any more.
     attempt_ms: i64,
+    /// After this time none that was marked can still land.
+    lands_within_ms: i64,
+    /// Others of its room go on meanwhile.
+    is_aside: bool,
+    /// Its open part may have reached the customer at an earlier try, and is sent again because a person said so.
+    sends_again: bool,
     /// Since when a person types while the message waits.
     held_since: Option<Timestamp>,
 }
@@ -107,6 +117,8 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
         let done = self.parts.iter().any(|row| row.done.is_some());
         let doubted = self.parts.iter().any(|row| row.done.is_none() && !row.idle);
         self.attempt_ms = patience.attempt_ms;
+        self.lands_within_ms = patience.attempt_ms.saturating_add(patience.grace_ms);
+        self.sends_again = self.job.send_again && self.open_row().is_some();
         let mut carriage = Carriage::new(patience, self.job.since, done, doubted);
         // A part that is named but not started yet.
         let mut named: Option<Part> = None;
@@ -123,6 +135,10 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
                     continue;
                 }
                 Move::Plan => self.plan(&mut carriage, &mut named).await,
+                Move::Send if self.is_aside => {
+                    self.takes_its_turn().await;
+                    continue;
+                }
                 Move::Send => match self.send(&mut carriage, &mut named).await {
                     Some(came) => came,
                     None => return None,
@@ -154,9 +170,9 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             *named = Some(row.part.clone());
             return Came::Part(rule);
         }
-        let done = self.parts.partition_point(|row| row.done.is_some());
+        let done: Vec<PartRow> = self.parts.iter().filter(|row| row.done.is_some()).cloned().collect();
         let errand = self.errand(Stage::Planning, carriage.limit(self.clock.now()));
-        let planned = errand.run(self.ports.counterpart.plan(self.job, &self.parts[..done])).await;
+        let planned = errand.run(self.ports.counterpart.plan(self.job, &done)).await;
         if errand.has_begun() {
             carriage.begins();
         }
@@ -254,11 +270,11 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             Ok(Sent::Done(done)) => self.done(done).await?,
             Ok(Sent::NotDone { after_ms, counts, why }) => {
                 tracing::info!(%why, after_ms, "the other side did not take it");
-                self.idle().await?;
+                self.took_nothing().await?;
                 Came::NotDone { after_ms, counts }
             }
             Ok(Sent::Refused(settlement)) => {
-                self.idle().await?;
+                self.took_nothing().await?;
                 self.given = Some(settlement);
                 Came::End
             }
@@ -277,6 +293,14 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
         Some(match errand.run(self.ports.counterpart.look_up(self.job, &row.part, row.started_at)).await {
             Ok(Found::Done(done)) => self.done(done).await?,
             Ok(Found::Absent) => Came::Absent(asked_at),
+            Ok(Found::Awaited { .. } | Found::Unprovable { .. }) if self.may_go_again(&row) => self.again(&row, asked_at),
+            Ok(Found::Awaited { after_ms, why }) => {
+                tracing::debug!(%why, after_ms, "the other side has not told of it yet");
+                if carriage.may_be_passed(asked_at) {
+                    self.steps_aside().await;
+                }
+                Came::NotDone { after_ms, counts: false }
+            }
             Ok(Found::Unprovable { why }) => {
                 tracing::warn!(%why, "it cannot be told whether the other side took it");
                 Came::Unprovable
@@ -294,7 +318,7 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
 
     /// `None`: another process owns the effect; what it writes down counts.
     async fn settle(&mut self, end: End) -> Option<Settlement> {
-        if matches!(end, End::Dead | End::Expired) {
+        if matches!(end, End::Dead | End::Expired) && !self.sends_again {
             // Certainly not done, so it may have made nothing that another call's look-up finds.
             self.idle().await?;
         }
@@ -314,6 +338,7 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             EffectKind::Resolution if half_sent => settlement.after_its_closing_message(),
             _ => settlement,
         };
+        let settlement = if self.sends_again { settlement.of_a_second_sending() } else { settlement };
         self.ours(|| self.ports.outbox.settle(self.job, &settlement, self.clock.now())).await?;
         let (action, status) = (self.job.call.name, settlement.status.as_str());
         metrics::counter!(telemetry::EFFECTS_SETTLED, "action" => action, "status" => status).increment(1);

@@ -1,7 +1,8 @@
 //! One actor per company and outside system (its CrmActor, its ChannelActor) that carries its rooms' effects there: one lane per room, in order; many rooms at once. A lane
 //! outlives its room's actor. It keeps nothing on disk itself: rooms hand their open effects over again whenever they wake, and
 //! when the clock has seen that this actor died.
-//! **Invariant:** of one room, the next effect begins only when the one before it is settled.
+//! **Invariant:** of one room, the next effect begins only when the one before it is settled, or can do nothing more than be told
+//! of by the other side; and never two of them send.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -9,8 +10,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use futures_util::FutureExt;
+use tokio::sync::oneshot;
 
 use crate::catalog::fence;
 use crate::room::deliveries::HUMAN_TYPING;
@@ -39,6 +41,17 @@ pub enum LaneWord {
         room: RoomId,
         key: CallKey,
     },
+    /// The room's effect under way only waits to be told of: the next one begins.
+    Aside {
+        room: RoomId,
+        key: CallKey,
+    },
+    /// One that stepped aside goes on when nothing else of its room is under way.
+    Back {
+        room: RoomId,
+        key: CallKey,
+        turn: oneshot::Sender<()>,
+    },
     /// Panic here and now: how the tests kill an actor.
     Die,
 }
@@ -47,6 +60,10 @@ pub enum LaneWord {
 struct RoomLane {
     waiting: VecDeque<Arc<EffectJob>>,
     current: Option<Arc<EffectJob>>,
+    /// Begun before it, and waiting to be told whether their message was taken.
+    aside: Vec<Arc<EffectJob>>,
+    /// Of these, those that were told and go on before what waits.
+    back: VecDeque<(CallKey, oneshot::Sender<()>)>,
     /// Settled, but the room has not said that it knows.
     unapplied: Vec<(Arc<EffectJob>, Settlement)>,
 }
@@ -54,11 +71,29 @@ struct RoomLane {
 impl RoomLane {
     fn has(&self, key: CallKey, retries: u32) -> bool {
         let same = |job: &Arc<EffectJob>| job.key == key && job.retries >= retries;
-        self.current.iter().any(same) || self.waiting.iter().any(same)
+        self.current.iter().chain(&self.aside).any(same) || self.waiting.iter().any(same)
     }
 
     fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.current.is_none() && self.unapplied.is_empty()
+        self.waiting.is_empty() && self.current.is_none() && self.aside.is_empty() && self.unapplied.is_empty()
+    }
+
+    /// It is under way no longer.
+    fn leave(&mut self, job: &Arc<EffectJob>) {
+        self.current.take_if(|current| Arc::ptr_eq(current, job));
+        self.aside.retain(|aside| !Arc::ptr_eq(aside, job));
+    }
+
+    /// One that stepped aside has its turn, if any wants it.
+    fn comes_back(&mut self) -> bool {
+        while let Some((key, turn)) = self.back.pop_front() {
+            let Some(place) = self.aside.iter().position(|aside| aside.key == key) else { continue };
+            if turn.send(()).is_ok() {
+                self.current = Some(self.aside.remove(place));
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -103,13 +138,13 @@ impl LaneActor {
     /// Begins the room's next effect if none is under way.
     fn go_on(&mut self, room: &RoomId, ctx: &mut Context<Self>) {
         let (Some(lane), Some(router)) = (self.lanes.get_mut(room), self.router.upgrade()) else { return };
-        if lane.current.is_some() {
+        if lane.current.is_some() || lane.comes_back() {
             return;
         }
         let Some(job) = lane.waiting.pop_front() else { return };
         lane.current = Some(job.clone());
         let (ports, clock, backlog) = (self.ports.clone(), router.clock.clone(), self.backlog.clone());
-        let weak = self.router.clone();
+        let (weak, lane_address) = (self.router.clone(), ctx.address());
         let carried = async move {
             let doubted = || {
                 if let Some(router) = weak.upgrade() {
@@ -117,7 +152,10 @@ impl LaneActor {
                     router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
                 }
             };
-            let asks = async |word: Word| asked(weak.upgrade(), &job, word).await;
+            let asks = async |word: Word| match word {
+                Word::Aside | Word::Back => passed(&lane_address, &job, matches!(word, Word::Back)).await,
+                word => asked(weak.upgrade(), &job, word).await,
+            };
             let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, doubted, asks)).catch_unwind().await;
             (job.clone(), end)
         };
@@ -130,7 +168,7 @@ impl LaneActor {
     fn carried(&mut self, job: &Arc<EffectJob>, end: Option<Settlement>, ctx: &mut Context<Self>) {
         let room = job.address.room.clone();
         let Some(lane) = self.lanes.get_mut(&room) else { return };
-        lane.current = None;
+        lane.leave(job);
         self.backlog.ended(job.key);
         match end {
             Some(settlement) => {
@@ -158,7 +196,7 @@ impl LaneActor {
         }
         let room = job.address.room.clone();
         if let Some(lane) = self.lanes.get_mut(&room) {
-            lane.current = None;
+            lane.leave(&job);
             lane.waiting.push_front(job);
         }
         self.go_on(&room, ctx);
@@ -179,6 +217,18 @@ impl LaneActor {
     }
 }
 
+/// Lets the others of its room pass, or waits for its turn behind one that does.
+async fn passed(lane: &Addr<LaneActor>, job: &EffectJob, back: bool) -> Submission {
+    let (room, key) = (job.address.room.clone(), job.key);
+    if !back {
+        lane.do_send(LaneWord::Aside { room, key });
+        return Submission::Go;
+    }
+    let (turn, its_turn) = oneshot::channel();
+    lane.do_send(LaneWord::Back { room, key, turn });
+    if its_turn.await.is_ok() { Submission::Go } else { Submission::Later }
+}
+
 /// Has the room's word on the job's file, as whether its message may leave now; its yes is durable when this answers.
 async fn asked(router: Option<Arc<Inner>>, job: &EffectJob, word: Word) -> Submission {
     let Some(router) = router else { return Submission::Later };
@@ -188,6 +238,7 @@ async fn asked(router: Option<Arc<Inner>>, job: &EffectJob, word: Word) -> Submi
     let command = match word {
         Word::Submit(hands_to) => Command::Submit { call_id: call_id.clone(), attempt, hands_to },
         Word::Prepared(stage, file) => Command::Prepared(Box::new(Prepared { call_id: call_id.clone(), attempt, stage, file })),
+        Word::Aside | Word::Back => return Submission::Later,
     };
     match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
         CommandOutcome::Done { .. } => Submission::Go,
@@ -222,6 +273,18 @@ impl Handler<LaneWord> for LaneActor {
         match word {
             LaneWord::Carry(job) => self.take(*job, ctx),
             LaneWord::Applied { room, key } => self.applied(&room, key),
+            LaneWord::Aside { room, key } => {
+                if let Some(lane) = self.lanes.get_mut(&room) {
+                    lane.aside.extend(lane.current.take_if(|job| job.key == key));
+                }
+                self.go_on(&room, ctx);
+            }
+            LaneWord::Back { room, key, turn } => {
+                if let Some(lane) = self.lanes.get_mut(&room) {
+                    lane.back.push_back((key, turn));
+                }
+                self.go_on(&room, ctx);
+            }
             LaneWord::Die => panic!("told to die"),
         }
     }

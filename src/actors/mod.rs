@@ -19,6 +19,7 @@ mod mailbag;
 mod messages;
 pub mod outside;
 mod patience;
+mod places;
 pub mod ports;
 pub mod postman;
 mod room_actor;

@@ -16,6 +16,7 @@ use crate::room::{
 pub use super::access::{ChannelAccess, ChannelOptions, CrmAccess, CrmDialect, CrmOptions, Secret, Vault};
 pub use super::backlog::BacklogView;
 pub use super::errand::{Errand, Stage};
+pub use super::places::{Bounds, Place, Places};
 
 /// Adapters run on any thread. `Err` is a sentence for the log and means "not now, nothing was done".
 pub type OutsideFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Arc<str>>> + Send + 'a>>;
@@ -38,6 +39,8 @@ pub struct EffectJob {
     pub since: Timestamp,
     /// A person had it tried again so often: parts of earlier tries are looked up, not repeated.
     pub retries: u32,
+    /// Of this try they decided that it is sent again where nobody can tell whether an earlier one arrived.
+    pub send_again: bool,
     /// Where the customer can read the file, if that is what is sent instead of it; made when the effect is planned.
     pub link: Option<Arc<str>>,
 }
@@ -186,6 +189,11 @@ pub enum Found {
         why: Arc<str>,
     },
     Later {
+        after_ms: i64,
+        why: Arc<str>,
+    },
+    /// Nobody can be asked; the other side may yet tell of it by itself.
+    Awaited {
         after_ms: i64,
         why: Arc<str>,
     },

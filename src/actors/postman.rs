@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use crate::room::delivery::Step;
 use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
 
 use super::inbox::{Done, Ears, Inbox, InboxRow, People};
@@ -189,7 +190,20 @@ impl Postman {
 
     /// False: not all of it is durable, or nobody can say.
     async fn tell(&self, room: &RoomAddress, position: i64, tells: Vec<(By, Command)>) -> bool {
-        for (by, command) in tells {
+        for (by, mut command) in tells {
+            // The room remembers its last files; what became of an older one the customer and the model are to know all the same.
+            if let Command::DeliveryTold(word) = &mut command
+                && matches!(word.step, Step::Failed(_))
+            {
+                let sent = self.inbox.sent(room, word).await;
+                match sent {
+                    Ok(older) => word.older = older.map(Box::new),
+                    Err(why) => {
+                        tracing::warn!(%why, "what was sent cannot be read");
+                        return false;
+                    }
+                }
+            }
             let caller = Caller { company: room.company, by, key_id: Arc::from("webhook") };
             match self.router.command(room.clone(), command, caller, Cause::Webhook(position)).await {
                 CommandOutcome::Done { .. } => {}
@@ -240,6 +254,7 @@ mod tests {
 
     use super::super::inbox::Letter;
     use super::*;
+    use crate::room::delivery::{Delivery, DeliveryWord};
     use tokio::sync::Notify;
 
     /// One with much that is old.
@@ -258,6 +273,10 @@ mod tests {
         }
 
         fn known<'a>(&'a self, _: &'a RoomAddress) -> OutsideFuture<'a, Option<String>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn sent<'a>(&'a self, _: &'a RoomAddress, _: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
             Box::pin(async { Ok(None) })
         }
 

@@ -28,6 +28,9 @@ const LONGEST_REASON: usize = 500;
 pub struct RetryBody {
     /// 1 to 500 bytes, for the people who see it.
     reason: String,
+    /// Of a file that nobody can find: send it again, once. If it had arrived after all, the customer has it twice.
+    #[serde(default)]
+    send_again: bool,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -51,7 +54,8 @@ pub struct SettleBody {
 pub async fn retry(mut visit: Visit) -> Answer {
     let body: RetryBody = visit.json(MAX_BODY).await?;
     strict::text("/reason", &body.reason, LONGEST_REASON)?;
-    decide(&visit, |row| Command::RetryEffect { call_id: row.call.call_id.clone(), reason: body.reason }).await
+    let RetryBody { reason, send_again } = body;
+    decide(&visit, |row| Command::RetryEffect { call_id: row.call.call_id.clone(), reason, send_again }).await
 }
 
 pub async fn settle(mut visit: Visit) -> Answer {

@@ -41,7 +41,7 @@ pub struct FileView {
     pub current: FileVersionView,
     /// Channels that take it as it is.
     pub channels: Vec<&'static str>,
-    /// What became of the place the picture was made at, in answers to an upload: none, removed or not_understood.
+    /// What became of the place the picture was made at, in answers to an upload: none or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<&'static str>,
 }
@@ -149,7 +149,7 @@ pub async fn get(visit: Visit) -> Answer {
 
 pub async fn post(mut visit: Visit) -> Answer {
     let parts = visit.parts();
-    let came = upload::read(parts, &visit.api.library).await?;
+    let came = upload::read(parts, (&visit.api.library, visit.key.company)).await?;
     match free_key(&visit, &came).await {
         Ok(key) => save(&visit, key, came, Must::BeNew).await,
         Err(problem) => Err(came.refused(problem).await),
@@ -185,7 +185,7 @@ pub async fn put(mut visit: Visit) -> Answer {
         return save(&visit, key, came, Must::Exist).await;
     }
     let parts = visit.parts();
-    let came = upload::read(parts, &visit.api.library).await?;
+    let came = upload::read(parts, (&visit.api.library, visit.key.company)).await?;
     if came.key.as_deref().is_some_and(|text| text != key.as_str()) {
         return Err(came.refused(strict::bad("/key", "The part contradicts the address.")).await);
     }

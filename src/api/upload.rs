@@ -9,12 +9,15 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::library::{Declared, Library, Ready};
+use crate::room::CompanyNo;
 
 use super::problem::{Kind, Problem};
 use super::strict::bad;
 
-/// Nothing came for so long: nothing will.
+/// Nothing came for so long: nothing will. Of a file so much at the least has to come in that time (13 kbit/s): it has one of the
+/// few places meanwhile.
 const STALLED: Duration = Duration::from_secs(20);
+const LEAST: usize = 32 * 1024;
 /// All of it must be here after this time: 200 MB over a slow line.
 const WITHIN: Duration = Duration::from_secs(15 * 60);
 /// What is still to come of a refused file is read for so long, and thrown away.
@@ -54,10 +57,10 @@ pub fn described(text: &str) -> Result<(), Problem> {
 }
 
 /// Reads all parts. `Err` leaves nothing of the file behind.
-pub async fn read(mut parts: Multipart, library: &Library) -> Result<Upload, Problem> {
+pub async fn read(mut parts: Multipart, (library, company): (&Library, CompanyNo)) -> Result<Upload, Problem> {
     let until = Instant::now() + WITHIN;
     let mut upload = Upload::default();
-    let came = timeout_at(until, all(&mut parts, library, &mut upload)).await.unwrap_or_else(|_| Err(too_slow()));
+    let came = timeout_at(until, all(&mut parts, (library, company), &mut upload)).await.unwrap_or_else(|_| Err(too_slow()));
     // A stream that broke is not asked again.
     if came.as_ref().is_err_and(|problem| !BROKEN.iter().any(|kind| kind.code() == problem.code())) {
         run_dry(&mut parts).await;
@@ -76,7 +79,7 @@ async fn run_dry(parts: &mut Multipart) {
     }
 }
 
-async fn all(parts: &mut Multipart, library: &Library, upload: &mut Upload) -> Result<(), Problem> {
+async fn all(parts: &mut Multipart, of: (&Library, CompanyNo), upload: &mut Upload) -> Result<(), Problem> {
     while let Some(field) = timeout(STALLED, parts.next()).await.map_err(|_| too_slow())? {
         let mut field = field.map_err(|error| broken(&error))?;
         match field.name().unwrap_or_default() {
@@ -95,7 +98,7 @@ async fn all(parts: &mut Multipart, library: &Library, upload: &mut Upload) -> R
                 once(&mut upload.for_agents, said, "/for_agents")?;
             }
             "file" => {
-                let file = file(&mut field, library).await?;
+                let file = file(&mut field, of).await?;
                 once(&mut upload.file, file, "/file")?;
             }
             _ => {
@@ -122,21 +125,46 @@ async fn text(field: &mut Field) -> Result<String, Problem> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Problem::new(Kind::InvalidEncoding, "Send the parts beside the file in UTF-8."))
 }
 
-async fn file(field: &mut Field, library: &Library) -> Result<Ready, Problem> {
+async fn file(field: &mut Field, (library, company): (&Library, CompanyNo)) -> Result<Ready, Problem> {
     let filename = field.content_disposition().and_then(|head| head.get_filename()).unwrap_or_default().to_owned();
     let mime = field.content_type().map(ToString::to_string).unwrap_or_default();
-    let mut intake = library.take(Declared { filename, mime }).await?;
+    let mut intake = library.take(company, Declared { filename, mime }).await?;
+    let mut pace = Pace::begins();
     loop {
-        let step = match timeout(STALLED, field.next()).await {
+        let step = match timeout_at(pace.until, field.next()).await {
+            Err(_) if pace.goes_on() => continue,
             Err(_) => Err(too_slow()),
             Ok(None) => return Ok(intake.finish().await?),
             Ok(Some(Err(error))) => Err(broken(&error)),
-            Ok(Some(Ok(bytes))) => intake.write(&bytes).await.map_err(Problem::from),
+            Ok(Some(Ok(bytes))) => {
+                pace.came += bytes.len();
+                intake.write(&bytes).await.map_err(Problem::from)
+            }
         };
         if let Err(problem) = step {
             intake.discard().await;
             return Err(problem);
         }
+    }
+}
+
+/// How fast a file comes.
+struct Pace {
+    until: Instant,
+    /// Since the last time it was looked at.
+    came: usize,
+}
+
+impl Pace {
+    fn begins() -> Self {
+        Self { until: Instant::now() + STALLED, came: 0 }
+    }
+
+    /// Whether enough came by the time that was set; then there is another.
+    fn goes_on(&mut self) -> bool {
+        let enough = self.came >= LEAST;
+        *self = Self::begins();
+        enough
     }
 }
 
@@ -156,4 +184,39 @@ fn broken(error: &MultipartError) -> Problem {
 
 pub fn not_parts() -> Problem {
     Problem::new(Kind::UnsupportedMediaType, "Send Content-Type: multipart/form-data with the parts key and file.")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+    use actix_web::web::Bytes;
+
+    use super::*;
+    use crate::library::Who;
+
+    /// A file of which so many bytes come every 15 s, for four minutes.
+    fn dripping(bytes: usize) -> Multipart {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=b"));
+        let head = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n";
+        let pieces =
+            std::iter::once(head.to_owned()).chain((0..16).map(move |_| "x".repeat(bytes))).chain(["\r\n--b--\r\n".into()]);
+        let stream = futures_util::stream::iter(pieces).then(|piece| async move {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            Ok::<_, PayloadError>(Bytes::from(piece))
+        });
+        Multipart::new(&headers, Box::pin(stream))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_drips_in_gives_its_place_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::open(folder.path(), Who::Serve, None).unwrap();
+        let came = read(dripping(64 * 1024), (&library, CompanyNo(1))).await;
+        assert!(came.is_ok_and(|upload| upload.file.is_some()), "slow and steady comes in");
+        let begun = Instant::now();
+        let came = read(dripping(100), (&library, CompanyNo(1))).await;
+        assert_eq!(came.err().map(|problem| problem.code()), Some(Kind::RequestTimeout.code()));
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
 }

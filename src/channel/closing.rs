@@ -40,7 +40,7 @@ pub fn given_up() -> Sent {
 /// What is known of one that was begun: nobody waits for more.
 pub fn found(found: Found) -> Found {
     match found {
-        Found::Unprovable { .. } | Found::Later { .. } | Found::Absent => Found::Done(unconfirmed()),
+        Found::Unprovable { .. } | Found::Awaited { .. } | Found::Later { .. } | Found::Absent => Found::Done(unconfirmed()),
         done @ Found::Done(_) => done,
     }
 }

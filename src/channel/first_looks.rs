@@ -8,13 +8,15 @@ use crate::room::{CallKey, Timestamp};
 /// More messages than this are never looked for at once: each is one room's.
 const MOST: usize = 10_000;
 
-/// By effect and part.
+/// By effect and part, and when that was started: one that is sent again is another message.
+type Message = (CallKey, u32, Timestamp);
+
 #[derive(Default)]
-pub struct FirstLooks(DashMap<(CallKey, u32), Timestamp, ahash::RandomState>);
+pub struct FirstLooks(DashMap<Message, Timestamp, ahash::RandomState>);
 
 impl FirstLooks {
     /// `now`, if this is the first.
-    pub fn since(&self, message: (CallKey, u32), now: Timestamp) -> Timestamp {
+    pub fn since(&self, message: Message, now: Timestamp) -> Timestamp {
         if self.0.len() >= MOST {
             self.0.clear();
         }
@@ -22,7 +24,7 @@ impl FirstLooks {
     }
 
     /// It is looked for no more.
-    pub fn forget(&self, message: (CallKey, u32)) {
+    pub fn forget(&self, message: Message) {
         self.0.remove(&message);
     }
 }

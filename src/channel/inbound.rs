@@ -227,7 +227,7 @@ fn status(body: &Map<String, Value>) -> Option<DeliveryWord> {
     };
     let of_bot = !matches!(text(body, "participant_type"), Some("customer"));
     let message_id = text(body, "id").filter(|id| of_bot && id.len() <= RoomId::MAX_BYTES)?.to_owned();
-    Some(DeliveryWord { effect: None, attempt: 0, message_id, step })
+    Some(DeliveryWord { effect: None, attempt: 0, message_id, step, older: None })
 }
 
 fn responsibility(body: &Map<String, Value>, of: &str) -> Webhook {

@@ -107,7 +107,7 @@ impl Sourced {
         let wish = Wish { url: source.url.clone(), http: false, hosts: source.hosts.clone(), max_bytes: most };
         let mut incoming = self.fetcher.open(company, &wish).await.map_err(|why| unfetched(why, source))?;
         let filename = source.filename.clone().unwrap_or_else(|| incoming.filename.clone());
-        let mut intake = self.library.take(Declared { filename, mime: incoming.mime.clone() }).await.map_err(unkept)?;
+        let mut intake = self.library.take(company, Declared { filename, mime: incoming.mime.clone() }).await.map_err(unkept)?;
         loop {
             let stop = match incoming.next().await {
                 Ok(None) => break,

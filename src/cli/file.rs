@@ -10,8 +10,8 @@ use clap::{ArgAction, Subcommand};
 use super::output::time_text;
 use super::{Context, Exit, Failure, Outcome, StoreFlags, company};
 use crate::library::{Declared, Kept, Library, Ready};
-use crate::room::FileKey;
 use crate::room::channel_limits::megabytes;
+use crate::room::{CompanyNo, FileKey};
 use crate::store::{FileChange, FileRow, Must, NewBytes};
 
 const BLOCK: usize = 256 * 1024;
@@ -62,7 +62,7 @@ pub async fn run(context: &Context, command: FileCommand) -> Outcome {
             let library = context.library_beside(&flags)?;
             let store = context.store_beside(&flags)?;
             let row = company::find(&store, &company).await?;
-            let ready = read(context, &library, &path).await?;
+            let ready = read(context, &library, row.no, &path).await?;
             let Kept { sha256, size, format, filename, place } = ready.keep(row.no, key.as_str()).await?;
             let bytes = Some(NewBytes { sha256, size, format, filename });
             let change = FileChange { bytes, description, for_agents };
@@ -99,7 +99,7 @@ fn key_of(text: &str) -> Result<FileKey, Failure> {
     FileKey::new(text).map_err(|_| Failure::usage(format!("{text:?} cannot be a file's key: 1 to 64 of A-Z a-z 0-9 . _ -")))
 }
 
-async fn read(context: &Context, library: &Library, path: &PathBuf) -> Result<Ready, Failure> {
+async fn read(context: &Context, library: &Library, company: CompanyNo, path: &PathBuf) -> Result<Ready, Failure> {
     let cannot = |error: std::io::Error| {
         let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
         Failure::new(exit, format!("{} cannot be read: {error}", path.display()))
@@ -110,7 +110,7 @@ async fn read(context: &Context, library: &Library, path: &PathBuf) -> Result<Re
         return Err(Failure::usage(format!("{} is not a file", path.display())));
     }
     let filename = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut intake = library.take(Declared { filename, mime: String::new() }).await?;
+    let mut intake = library.take(company, Declared { filename, mime: String::new() }).await?;
     let bar = context.output.shows(metadata.len(), "{bar:30} {percent}% {bytes} {elapsed}");
     let mut block = vec![0; BLOCK];
     loop {

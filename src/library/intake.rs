@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::blobs::{Draft, Whole};
 use super::filename::harmless;
 use super::location::{Place, Wash};
+use super::ole;
 use super::refused::Refused;
 use super::scan::{Scan, Verdict};
-use super::sniff::{Declared, HEAD, Look, first_look, in_ole, in_zip, ole_directory};
+use super::sniff::{Declared, HEAD, Look, first_look, in_zip};
+use crate::actors::outside;
 use crate::room::channel_limits::largest;
 use crate::room::{CompanyNo, Format};
 
@@ -28,11 +28,11 @@ pub struct Intake {
     wash: Option<Wash>,
     received: u64,
     max_bytes: u64,
-    _place: OwnedSemaphorePermit,
+    _place: outside::Place,
 }
 
 impl Intake {
-    pub(super) fn new(draft: Draft, declared: Declared, scan: Option<Arc<dyn Scan>>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(draft: Draft, declared: Declared, scan: Option<Arc<dyn Scan>>, place: outside::Place) -> Self {
         let max_bytes = Format::ALL.iter().map(|format| largest(*format)).max().unwrap_or(0);
         Self { draft, declared, scan, head: vec![], look: None, wash: None, received: 0, max_bytes, _place: place }
     }
@@ -143,10 +143,7 @@ async fn judged(
     let told = match look {
         Some(Look::Is(format)) => Ok(format),
         Some(Look::Zip) => in_zip(head, &whole.part(whole.size.saturating_sub(ZIP_END), ZIP_END).await?),
-        _ => match ole_directory(head) {
-            Some((at, length)) => in_ole(&whole.part(at, length).await?),
-            None => Err("something no channel takes"),
-        },
+        _ => ole::told(whole, head).await?,
     };
     let format = told.map_err(|what| refusal(declared, what))?;
     let max_bytes = largest(format);

@@ -1,13 +1,13 @@
 //! Takes the place a picture was made at out of it, while it streams through: EXIF's GPS entries and XMP that speaks of GPS, in
-//! JPEG, PNG and WebP. What it does not understand it passes on byte for byte, and says so; it never touches pixels, and never
-//! holds more than one segment. Pure.
+//! JPEG, PNG and WebP. Metadata that makes no sense to us, or is too large to be looked into, may hold one and goes as a whole. It
+//! never touches pixels, and never holds more than one segment. Pure.
 //!
 //! Maker's notes and films are left as they are.
 
 use super::exif::{self, Cut};
 use crate::room::Format;
 
-/// Larger pieces of metadata are passed on unread.
+/// Larger pieces of metadata are left out unread.
 const MAX_HELD: usize = 1 << 20;
 const XMP_JPEG: &[u8] = b"http://ns.adobe.com/";
 
@@ -16,9 +16,8 @@ const XMP_JPEG: &[u8] = b"http://ns.adobe.com/";
 pub enum Place {
     /// There was none, or the format is none that is looked into.
     Nowhere,
+    /// It is gone, or what may have held one.
     Removed,
-    /// There is metadata that makes no sense to us: it is kept as it is.
-    NotUnderstood,
 }
 
 impl Place {
@@ -26,7 +25,6 @@ impl Place {
         match self {
             Self::Nowhere => "none",
             Self::Removed => "removed",
-            Self::NotUnderstood => "not_understood",
         }
     }
 }
@@ -52,15 +50,31 @@ enum Next {
     More,
     /// So many go on as they are, also those still to come.
     Pass(u64, Stand),
+    /// So many are left out, also those still to come.
+    Lose(u64, Stand),
     /// So many are needed at once, to look inside.
     Whole(usize, Stand),
 }
+
+/// What happens to the bytes that are passing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    On,
+    /// Left out.
+    Nowhere,
+    /// As so many zeros: in a RIFF file the sizes before them are written already.
+    Blank,
+}
+
+/// Of a piece of a RIFF file that means nothing.
+const NOTHING: &[u8; 4] = b"JUNK";
 
 /// One picture on its way.
 pub struct Wash {
     stand: Stand,
     held: Vec<u8>,
     passing: u64,
+    how: Passing,
     place: Place,
 }
 
@@ -72,7 +86,7 @@ impl Wash {
             Format::Webp => Stand::WebpStart,
             _ => Stand::Rest,
         };
-        Self { stand, held: vec![], passing: 0, place: Place::Nowhere }
+        Self { stand, held: vec![], passing: 0, how: Passing::On, place: Place::Nowhere }
     }
 
     /// The next bytes; what may go on is added to `out`.
@@ -82,7 +96,7 @@ impl Wash {
             return;
         }
         let direct = usize::try_from(self.passing).unwrap_or(usize::MAX).min(bytes.len());
-        out.extend_from_slice(&bytes[..direct]);
+        self.passes(&bytes[..direct], out);
         self.passing -= direct as u64;
         self.held.extend_from_slice(&bytes[direct..]);
         let held = std::mem::take(&mut self.held);
@@ -94,8 +108,14 @@ impl Wash {
                 Next::Whole(size, _) if size > rest.len() => break,
                 Next::Pass(size, stand) => {
                     let now = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
-                    (self.stand, self.passing) = (stand, size - now as u64);
+                    (self.stand, self.passing, self.how) = (stand, size - now as u64, Passing::On);
                     out.extend_from_slice(&rest[..now]);
+                    now
+                }
+                Next::Lose(size, stand) => {
+                    let now = usize::try_from(size).unwrap_or(usize::MAX).min(rest.len());
+                    self.loses(&rest[..now], out);
+                    (self.stand, self.passing) = (stand, size - now as u64);
                     now
                 }
                 Next::Whole(size, stand) => {
@@ -110,6 +130,27 @@ impl Wash {
             }
         }
         self.held = held[at..].to_vec();
+    }
+
+    fn passes(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self.how {
+            Passing::On => out.extend_from_slice(bytes),
+            Passing::Nowhere => {}
+            Passing::Blank => out.resize(out.len() + bytes.len(), 0),
+        }
+    }
+
+    /// The beginning of a piece that nobody looks into; the rest of it goes the same way.
+    fn loses(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        self.place = Place::Removed;
+        if self.stand != Stand::WebpChunk {
+            self.how = Passing::Nowhere;
+            return;
+        }
+        self.how = Passing::Blank;
+        out.extend_from_slice(NOTHING);
+        out.extend_from_slice(&piece[4..8]);
+        self.passes(&piece[8..], out);
     }
 
     /// The end: what was held back goes on as it is.
@@ -153,8 +194,8 @@ impl Wash {
         match cut {
             Cut::Nothing => {}
             Cut::Done => self.place = Place::Removed,
-            Cut::NotUnderstood if self.place == Place::Nowhere => self.place = Place::NotUnderstood,
-            Cut::NotUnderstood => {}
+            // Wherever it stands in there, it goes with all the rest.
+            Cut::NotUnderstood => return self.loses(&piece, out),
         }
         out.append(&mut piece);
     }
@@ -196,6 +237,7 @@ fn png_chunk(bytes: &[u8]) -> Next {
     let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize + 12;
     match &head[4..8] {
         b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt" if size <= MAX_HELD => Next::Whole(size, Stand::PngChunk),
+        b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt" => Next::Lose(size as u64, Stand::PngChunk),
         b"IEND" => Next::Pass(size as u64, Stand::Rest),
         _ => Next::Pass(size as u64, Stand::PngChunk),
     }
@@ -207,6 +249,7 @@ fn webp_chunk(bytes: &[u8]) -> Next {
     let size = 8 + size + size % 2;
     match &head[..4] {
         b"EXIF" | b"XMP " if size <= MAX_HELD => Next::Whole(size, Stand::WebpChunk),
+        b"EXIF" | b"XMP " => Next::Lose(size as u64, Stand::WebpChunk),
         _ => Next::Pass(size as u64, Stand::WebpChunk),
     }
 }

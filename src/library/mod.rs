@@ -9,6 +9,7 @@ mod filename;
 mod intake;
 mod links;
 mod location;
+mod ole;
 mod refused;
 mod scan;
 mod sniff;
@@ -17,8 +18,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::Semaphore;
 
 pub use blobs::{Aside, Pieces, Who};
 pub use intake::{Intake, Kept, Ready};
@@ -30,7 +29,7 @@ pub use sniff::Declared;
 
 use futures_util::StreamExt;
 
-use crate::actors::outside::{self, Files, OutsideFuture};
+use crate::actors::outside::{self, Bounds, Files, OutsideFuture, Places};
 use crate::room::CompanyNo;
 use blobs::Blobs;
 
@@ -38,24 +37,24 @@ use blobs::Blobs;
 mod tests;
 
 /// Files on their way in, in one process.
-pub const MAX_UPLOADS: usize = 64;
+const UPLOADS: Bounds = Bounds { of_all: 64, of_one: 16, kept: 16 };
 
 /// The folder of files.
 pub struct Library {
     blobs: Blobs,
     scan: Option<Arc<dyn Scan>>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Library {
     /// Makes the folder when it is missing.
     pub fn open(folder: &Path, who: Who, scan: Option<Arc<dyn Scan>>) -> Result<Self, Refused> {
-        Ok(Self { blobs: Blobs::open(folder, who)?, scan, places: Arc::new(Semaphore::new(MAX_UPLOADS)) })
+        Ok(Self { blobs: Blobs::open(folder, who)?, scan, places: Places::new(UPLOADS) })
     }
 
-    /// Begins to take a file.
-    pub async fn take(&self, declared: Declared) -> Result<Intake, Refused> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refused::Busy)?;
+    /// Begins to take a file of a company's.
+    pub async fn take(&self, company: CompanyNo, declared: Declared) -> Result<Intake, Refused> {
+        let place = self.places.take(company).ok_or(Refused::Busy)?;
         Ok(Intake::new(self.blobs.begin().await?, declared, self.scan.clone(), place))
     }
 

@@ -194,35 +194,6 @@ fn names_after<'a>(bytes: &'a [u8], mark: &[u8], length_at: usize, name_at: usiz
         .collect()
 }
 
-/// Where the directory of an OLE2 file stands, from its head: (offset, bytes to read). `None`: the head makes no sense.
-pub fn ole_directory(head: &[u8]) -> Option<(u64, u64)> {
-    let shift = u16::from_le_bytes(head.get(30..32)?.try_into().ok()?);
-    let sector = u32::from_le_bytes(head.get(48..52)?.try_into().ok()?);
-    let size = match shift {
-        9 => 512_u64,
-        12 => 4_096,
-        _ => return None,
-    };
-    Some(((u64::from(sector) + 1) * size, size))
-}
-
-/// An old office document, by the streams its directory names.
-pub fn in_ole(directory: &[u8]) -> Result<Format, &'static str> {
-    let has = |name: &str| {
-        let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        directory.windows(wide.len()).any(|window| window == wide)
-    };
-    if has("WordDocument") {
-        Ok(Format::Doc)
-    } else if has("Workbook") {
-        Ok(Format::Xls)
-    } else if has("PowerPoint Document") {
-        Ok(Format::Ppt)
-    } else {
-        Err("something no channel takes")
-    }
-}
-
 #[cfg(test)]
 #[path = "tests/sniff.rs"]
 mod tests;

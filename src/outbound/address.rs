@@ -38,6 +38,20 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// What `encoded` text stands for; as it is, where it stands for no text.
+pub fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, more @ ..] = rest {
+        let pair = more.get(..2).filter(|_| *first == b'%').and_then(|pair| std::str::from_utf8(pair).ok());
+        let digits = pair.filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &more[2..] } else { more };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +69,10 @@ mod tests {
     #[test]
     fn text_is_encoded_byte_by_byte() {
         assert_eq!(encoded("a b&c=ü/+62"), "a%20b%26c%3D%C3%BC%2F%2B62");
+        for text in ["a b&c=ü/+62", "100%", "%", "%4", "%zz", "INV 7.pdf"] {
+            assert_eq!(decoded(&encoded(text)), text);
+        }
+        assert_eq!((decoded("INV%207.pdf").as_str(), decoded("100%.pdf").as_str()), ("INV 7.pdf", "100%.pdf"));
+        assert_eq!(decoded("caf%E9.pdf"), "caf%E9.pdf", "no text");
     }
 }

@@ -71,7 +71,7 @@ pub fn prepare(client: &Client, host: &str, request: Request) -> Result<reqwest:
         value.set_sensitive(true);
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
     }
-    let mut builder = client.request(method, url).timeout(request.timeout).headers(headers);
+    let mut builder = client.request(method, url).timeout(request.whole_time()).headers(headers);
     builder = match request.body {
         Some(Body::Bytes(content_type, bytes)) => builder.header(CONTENT_TYPE, content_type).body(bytes),
         // With its length: a body in chunks is more than some servers take.

@@ -7,20 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Client, Response, Url};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::address::decoded;
 use super::reach::{Blocked, Gate, LookUp, Reach, System};
+use crate::actors::outside::{Bounds, Place, Places};
 use crate::room::CompanyNo;
 
 /// A file's host may send on so often.
 const MAX_REDIRECTS: usize = 3;
-/// Files on their way in from addresses, of one company and of all.
-const AT_ONCE: usize = 4;
-const AT_ONCE_OF_ALL: usize = 32;
+/// Files on their way in from addresses.
+const AT_ONCE: Bounds = Bounds { of_all: 32, of_one: 4, kept: 12 };
 
 /// How long things may take (room-ops.md 4.3).
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +79,7 @@ pub struct Fetcher {
     client: Client,
     reach: Arc<Reach>,
     times: Times,
-    all: Arc<Semaphore>,
-    companies: DashMap<CompanyNo, Arc<Semaphore>, ahash::RandomState>,
+    places: Places,
     /// Leaves forms and ports alone, so that a test sees what the address alone is worth.
     #[cfg(test)]
     only_addresses: bool,
@@ -96,13 +94,11 @@ impl Fetcher {
     pub(super) fn with(reach: Reach, names: Arc<dyn LookUp>, times: Times) -> Result<Self, String> {
         let reach = Arc::new(reach);
         let client = super::client::build_for_files(Gate { reach: reach.clone(), names }, times.connect)?;
-        let all = Arc::new(Semaphore::new(AT_ONCE_OF_ALL));
         Ok(Self {
             client,
             reach,
             times,
-            all,
-            companies: DashMap::default(),
+            places: Places::new(AT_ONCE),
             #[cfg(test)]
             only_addresses: false,
         })
@@ -123,9 +119,7 @@ impl Fetcher {
 
     /// The beginning of the answer, when it is one of a file. Waits for nobody's place: who finds none comes again.
     pub async fn open(&self, company: CompanyNo, wish: &Wish) -> Result<Incoming, NotFetched> {
-        let own = Arc::clone(&self.companies.entry(company).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
-        let place = |places: Arc<Semaphore>| places.try_acquire_owned().map_err(|_| NotFetched::Busy);
-        let places = [place(own)?, place(self.all.clone())?];
+        let place = self.places.take(company).ok_or(NotFetched::Busy)?;
         let until = Instant::now() + self.times.total;
         let mut url = super::reach::read(&wish.url)?;
         self.judge(&url, wish.http)?;
@@ -143,20 +137,13 @@ impl Fetcher {
                     }
                     url = next;
                 }
-                None => return self.begun(response, &url, wish.max_bytes, until, places),
+                None => return self.begun(response, &url, wish.max_bytes, until, place),
             }
         }
         Err(NotFetched::Redirects)
     }
 
-    fn begun(
-        &self,
-        response: Response,
-        url: &Url,
-        max_bytes: u64,
-        until: Instant,
-        places: [OwnedSemaphorePermit; 2],
-    ) -> Result<Incoming, NotFetched> {
+    fn begun(&self, response: Response, url: &Url, max_bytes: u64, until: Instant, place: Place) -> Result<Incoming, NotFetched> {
         if response.status().as_u16() != 200 {
             return Err(NotFetched::Answered(response.status().as_u16()));
         }
@@ -168,8 +155,8 @@ impl Fetcher {
             return Err(NotFetched::TooLarge(max_bytes));
         }
         let mime = text(response.headers(), CONTENT_TYPE).unwrap_or_default().to_owned();
-        let filename = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default().to_owned();
-        Ok(Incoming { response, mime, filename, received: 0, max_bytes, stalled: self.times.stalled, until, _places: places })
+        let filename = url.path_segments().and_then(|mut segments| segments.next_back()).map(decoded).unwrap_or_default();
+        Ok(Incoming { response, mime, filename, received: 0, max_bytes, stalled: self.times.stalled, until, _place: place })
     }
 }
 
@@ -211,13 +198,13 @@ pub struct Incoming {
     response: Response,
     /// What its host says it is.
     pub mime: String,
-    /// The last part of its address, as it stands there.
+    /// The last part of its address, as people read it; not made harmless.
     pub filename: String,
     received: u64,
     max_bytes: u64,
     stalled: Duration,
     until: Instant,
-    _places: [OwnedSemaphorePermit; 2],
+    _place: Place,
 }
 
 impl Incoming {

@@ -19,6 +19,8 @@ use super::wire::{Ask, Budget, Class, Door};
 const AT_ONCE: u32 = 16;
 /// Of one class: slow reads leave places for writes.
 const AT_ONCE_OF_CLASS: u32 = 12;
+/// Uploads may take minutes: they leave places for all else.
+const UPLOADS_AT_ONCE: u32 = 8;
 
 /// Who goes first; the smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,12 +129,12 @@ pub struct Line {
     pub bucket: TokenBucket,
     pub gates: Gates,
     retries: RetryBudget,
-    circuits: [Circuit; 3],
+    circuits: [Circuit; Class::COUNT],
     /// By rank, then by arrival.
     queue: VecDeque<Waiter>,
     next_id: u64,
     /// Granted and not over, by class.
-    out: [u32; 3],
+    out: [u32; Class::COUNT],
     /// The bucket has reserved one for whoever is first.
     reserved: bool,
     pub throttled: u64,
@@ -140,7 +142,7 @@ pub struct Line {
     pub repeats: u64,
     pub attempts: BTreeMap<&'static str, u64>,
     /// When each class was last asked for, to tell the host in use from a former one.
-    pub asked_at: [i64; 3],
+    pub asked_at: [i64; Class::COUNT],
 }
 
 impl Line {
@@ -149,15 +151,15 @@ impl Line {
             bucket: TokenBucket::new(budget, now),
             gates: Gates::new(),
             retries: RetryBudget::new(budget, now),
-            circuits: [Circuit::new(), Circuit::new(), Circuit::new()],
+            circuits: std::array::from_fn(|_| Circuit::new()),
             queue: VecDeque::new(),
             next_id: 0,
-            out: [0; 3],
+            out: [0; Class::COUNT],
             reserved: false,
             throttled: 0,
             repeats: 0,
             attempts: BTreeMap::new(),
-            asked_at: [i64::MIN; 3],
+            asked_at: [i64::MIN; Class::COUNT],
         }
     }
 
@@ -192,11 +194,12 @@ impl Line {
 
     /// Whether there is a place on the wire.
     fn has_place(&self, class: Class) -> bool {
-        class == Class::Token || self.out[class as usize] < AT_ONCE_OF_CLASS && self.out.iter().sum::<u32>() < AT_ONCE
+        let most = if class == Class::Upload { UPLOADS_AT_ONCE } else { AT_ONCE_OF_CLASS };
+        class == Class::Token || self.out[class as usize] < most && self.out.iter().sum::<u32>() < AT_ONCE
     }
 
     /// When the way of a waiter is free, as far as anybody can tell; a repeat's may not be before its budget allows it.
-    fn way_of(&self, ways: &[[Way; 3]], waiter: &Waiter, now: i64) -> Way {
+    fn way_of(&self, ways: &[[Way; Class::COUNT]], waiter: &Waiter, now: i64) -> Way {
         let Waiter { class, ask, door, .. } = *waiter;
         let may_at = if ask == Ask::Again { self.retries.may_at(now) } else { now };
         match ways[door][class as usize] {
@@ -212,7 +215,7 @@ impl Line {
     /// and the first repeat, wait for their time, everybody else for the bell.
     pub fn step(&mut self, id: u64, now: i64) -> Step {
         let of_door = |door: Place| Class::ALL.map(|class| self.way(class, door, now));
-        let ways: Vec<[Way; 3]> = (0..self.gates.len()).map(of_door).collect();
+        let ways: Vec<[Way; Class::COUNT]> = (0..self.gates.len()).map(of_door).collect();
         let is_free = |waiter: &Waiter| self.way_of(&ways, waiter, now) == Way::Free;
         let next = self.queue.iter().position(is_free);
         if let Some(place) = next

@@ -14,7 +14,7 @@ use super::wire::{Budget, Class};
 pub fn of(lanes: &[Arc<Lane>]) -> LineView {
     let mut view = LineView { bucket_capacity: Budget::default().burst, token: "untried", ..LineView::default() };
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
-    let mut latest: [Option<(i64, CircuitView)>; 3] = [None, None, None];
+    let mut latest: [Option<(i64, CircuitView)>; Class::COUNT] = Default::default();
     let mut in_use = None;
     for lane in lanes {
         let now = lane.now();
@@ -38,7 +38,8 @@ pub fn of(lanes: &[Arc<Lane>]) -> LineView {
                 *known = Some((common(asked_at), shown));
             }
         }
-        let asked_at = line.asked_at[Class::Read as usize].max(line.asked_at[Class::Write as usize]);
+        let asked = [Class::Read, Class::Write, Class::Upload].map(|class| line.asked_at[class as usize]);
+        let asked_at = asked.into_iter().max().unwrap_or(i64::MIN);
         if in_use.is_none_or(|at| at <= common(asked_at)) {
             in_use = Some(common(asked_at));
             view.bucket_level = line.bucket.level(now);

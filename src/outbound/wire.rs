@@ -52,16 +52,20 @@ pub enum Class {
     Write,
     /// The token endpoint; it is what mends refused credentials, so it does not wait for them.
     Token,
+    /// A write with a file in it: one that a slow line did not bring through says nothing of the others.
+    Upload,
 }
 
 impl Class {
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Token];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Token, Self::Upload];
+    pub const COUNT: usize = Self::ALL.len();
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
             Self::Token => "token",
+            Self::Upload => "upload",
         }
     }
 }
@@ -101,10 +105,21 @@ pub struct Request {
     pub url: String,
     pub headers: Vec<(&'static str, Secret)>,
     pub body: Option<Body>,
-    /// For the whole attempt, from the first byte of the connection to the last of the answer.
+    /// For the attempt, from the first byte of the connection to the last of the answer, beside the way of its own body.
     pub timeout: Duration,
     /// Whether it changes anything over there.
     pub writes: bool,
+}
+
+/// A slow line still brings so many bytes in a millisecond (1.6 Mbit/s).
+const SLOWEST_BYTES_PER_MS: u64 = 200;
+
+impl Request {
+    /// For the whole attempt: a larger body may take longer to be sent.
+    pub fn whole_time(&self) -> Duration {
+        let length = self.body.as_ref().map_or(0, Body::len);
+        self.timeout + Duration::from_millis(length / SLOWEST_BYTES_PER_MS)
+    }
 }
 
 impl fmt::Debug for Request {

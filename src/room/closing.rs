@@ -116,6 +116,7 @@ mod tests {
             stranded: false,
             doubtful: false,
             retries: 0,
+            send_again: false,
             edited: None,
         }
     }

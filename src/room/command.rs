@@ -91,6 +91,7 @@ pub enum Command {
     RetryEffect {
         call_id: CallId,
         reason: String,
+        send_again: bool,
     },
     /// A person says how a dead letter ended.
     SettleEffect {
@@ -254,7 +255,7 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             deliveries::submitted(room, call_id, (*attempt, hands_to.as_ref()), ground)?
         }
         Command::DeliveryTold(word) => deliveries::heard(room, word, ground),
-        Command::RetryEffect { call_id, reason } => room.dead_letter(call_id)?.retried(reason),
+        Command::RetryEffect { call_id, reason, send_again } => room.dead_letter(call_id)?.retried(reason, *send_again)?,
         Command::TakeOver { agent, how: TakenBy::Assignment, .. } if hand_over::is_our_own_doing(room, agent) => vec![],
         Command::TakeOver { agent, agent_name, how } => hand_over::take_over(room, agent, agent_name, *how)?,
         Command::GiveBack { of, reason } => hand_over::give_back(room, of.as_ref(), reason.as_deref(), ground.company)?,

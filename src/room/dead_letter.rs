@@ -69,15 +69,20 @@ impl DeadLetter<'_> {
         }
     }
 
-    /// The facts of another try.
-    pub fn retried(&self, reason: &str) -> Vec<Fact> {
+    /// The facts of another try. `Err`: it is nothing that is sent again; a record is found or made, whichever it takes.
+    pub fn retried(&self, reason: &str, send_again: bool) -> Result<Vec<Fact>, Refusal> {
+        let is_file = matches!(self, Self::Effect(effect) if effect.plan.kind == EffectKind::Attachment);
+        if send_again && !is_file {
+            let message = "Only a file is sent again like this. Leave `send_again` out: what is tried again is looked up first.";
+            return Err(Refusal::new("argument_invalid", Next::FixAndRetry, message));
+        }
         let (call_id, name, reason) = (self.call_id().clone(), self.name().to_owned(), reason.to_owned());
         let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), beside: vec![] };
         let again = match self {
-            Self::Effect(_) => Fact::EffectRetried { call_id, name, reason },
+            Self::Effect(_) => Fact::EffectRetried { call_id, name, reason, send_again },
             Self::Poisoned(_) => Fact::CallRetried { call_id, name, reason },
         };
-        vec![again, parked]
+        Ok(vec![again, parked])
     }
 
     /// How it ended, as a person states it. `record`: its id out there, where it made or changed one.

@@ -4,7 +4,7 @@ use super::closing;
 use super::command::Command;
 use super::company::Ground;
 use super::delivery::{Delivery, DeliveryWord, Prepared, Stage, Step, accepted_later, not_delivered};
-use super::effect::{EffectKind, OpenEffect, SentFile};
+use super::effect::{EffectKind, OpenEffect, Outside, SentFile};
 use super::event::Fact;
 use super::hand_over;
 use super::ids::{AgentId, CallId, Timestamp};
@@ -68,17 +68,30 @@ pub fn submitted(
 pub fn heard(room: &Room, word: &DeliveryWord, ground: &Ground<'_>) -> Vec<Fact> {
     let Some(outside) = &room.outside else { return vec![] };
     let Some(delivery) = outside.deliveries.iter().rev().find(|one| one.is_meant(word, ground.company.no)) else {
+        if let Some(older) = forgotten(outside, word, ground) {
+            return vec![Fact::DeliveryMoved { call_id: Some(older.call_id.clone()), word: word.clone() }];
+        }
         // It may be of a message whose answer is still on its way.
         let awaited = word.effect.is_none() && outside.is_under_way(EffectKind::Attachment);
-        let new = !outside.early.contains(word);
-        return if awaited && new { vec![Fact::DeliveryMoved { call_id: None, word: word.clone() }] } else { vec![] };
+        let word = DeliveryWord { older: None, ..word.clone() };
+        let new = !outside.early.contains(&word);
+        return if awaited && new { vec![Fact::DeliveryMoved { call_id: None, word }] } else { vec![] };
     };
     if !delivery.moves(&word.step) {
         return vec![];
     }
     let call_id = delivery.call_id.clone();
     let sent = room.effect(&call_id).filter(|effect| effect.stranded).and_then(|effect| sent(effect, delivery, word, ground));
-    sent.into_iter().chain([Fact::DeliveryMoved { call_id: Some(call_id), word: word.clone() }]).collect()
+    let word = DeliveryWord { older: None, ..word.clone() };
+    sent.into_iter().chain([Fact::DeliveryMoved { call_id: Some(call_id), word }]).collect()
+}
+
+/// What the channel gave up of which the room knows nothing more; that others went on in their lives is not worth a place of newer
+/// ones.
+fn forgotten<'a>(outside: &Outside, word: &'a DeliveryWord, ground: &Ground<'_>) -> Option<&'a Delivery> {
+    let older = word.older.as_deref().filter(|older| older.is_meant(word, ground.company.no))?;
+    let known = outside.deliveries.iter().any(|one| one.call_id == older.call_id);
+    (!known && matches!(word.step, Step::Failed(_))).then_some(older)
 }
 
 /// That the file of a call that was given up is there after all; of one that was never fetched the room does not know what it is.
@@ -139,9 +152,15 @@ impl Room {
 
     pub(super) fn delivery_begins(&mut self, delivery: Delivery) {
         let deliveries = &mut self.outside.get_or_insert_default().deliveries;
+        let now = delivery.at;
         deliveries.push(delivery);
-        let surplus = deliveries.len().saturating_sub(Delivery::MOST);
-        deliveries.drain(..surplus);
+        make_room(deliveries, now);
+    }
+
+    /// The channel speaks of one that was forgotten: it is older than all that are known.
+    fn delivery_is_recalled(&mut self, older: &Delivery, at: Timestamp) {
+        let deliveries = &mut self.outside.get_or_insert_default().deliveries;
+        deliveries.insert(0, Delivery { at, ..older.clone() });
     }
 
     /// Another try has a life of its own.
@@ -202,10 +221,16 @@ impl Room {
             early.drain(..surplus);
             return;
         };
+        if let Some(older) = word.older.as_ref().filter(|_| self.delivery(call_id).is_none()) {
+            self.delivery_is_recalled(older, at);
+        }
         if let Some(delivery) = self.delivery(call_id).filter(|delivery| delivery.takes(word)) {
             delivery.hear(&word.step);
             delivery.message_id.get_or_insert_with(|| word.message_id.clone());
             delivery.at = at;
+        }
+        if let Some(outside) = &mut self.outside {
+            make_room(&mut outside.deliveries, at);
         }
     }
 
@@ -214,5 +239,13 @@ impl Room {
         if let Some(outside) = &mut self.outside {
             outside.deliveries.retain(|delivery| delivery.call_id != *call_id || delivery.reached >= Stage::Accepted);
         }
+    }
+}
+
+/// The oldest go first; what failed lately stays as long as there is any other, because the model is yet to be told.
+fn make_room(deliveries: &mut Vec<Delivery>, now: Timestamp) {
+    while deliveries.len() > Delivery::MOST {
+        let goes = deliveries.iter().position(|one| one.failed.is_none() || now.ms_since(one.at) >= NOTICED_MS);
+        deliveries.remove(goes.unwrap_or_default());
     }
 }

@@ -106,6 +106,9 @@ pub struct DeliveryWord {
     pub message_id: String,
     #[serde(flatten)]
     pub step: Step,
+    /// What it is of, as the store still knows it: for a room that does not remember it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<Box<Delivery>>,
 }
 
 /// A file on its way, or on the customer's side.
@@ -130,7 +133,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// More of them are not remembered in a room, oldest first; they stay in its journal.
+    /// More of them are not remembered in a room, oldest first but for what failed lately; they stay in its journal and in the
+    /// outbox.
     pub const MOST: usize = 20;
 
     pub fn of(call_id: &CallId, file: &SentFile, reached: Stage, at: Timestamp) -> Self {

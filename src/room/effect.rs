@@ -216,6 +216,9 @@ pub struct OpenEffect {
     /// How often a person had it tried again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u32,
+    /// At the last time they decided that it is sent again where nobody can tell whether it arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub send_again: bool,
     /// What a person changed its call's arguments to when they said yes; they count instead of those in its row, also when it is
     /// tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]

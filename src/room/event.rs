@@ -311,6 +311,9 @@ pub enum Fact {
         call_id: CallId,
         name: String,
         reason: String,
+        /// Also where nobody can tell whether an earlier try of it arrived.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        send_again: bool,
     },
     /// A person had a call tried again whose decision had failed inside.
     CallRetried {

@@ -258,6 +258,7 @@ impl Room {
                     stranded: false,
                     doubtful: false,
                     retries: 0,
+                    send_again: false,
                     edited: self.parked.iter().find(|parked| parked.call_id == *call_id).and_then(|parked| parked.edited.clone()),
                 };
                 if let Some(delivery) = Delivery::asked(call_id, plan, event.at) {
@@ -266,10 +267,10 @@ impl Room {
                 self.outside.get_or_insert_default().effects.push(effect);
             }
             Fact::EffectDoubted { call_id, .. } => self.effects_of(call_id).for_each(|effect| effect.doubtful = true),
-            Fact::EffectRetried { call_id, .. } => {
+            Fact::EffectRetried { call_id, send_again, .. } => {
                 self.delivery_begins_again(call_id, event.at);
                 for effect in self.effects_of(call_id) {
-                    (effect.stranded, effect.doubtful) = (false, false);
+                    (effect.stranded, effect.doubtful, effect.send_again) = (false, false, *send_again);
                     effect.retries += 1;
                     (effect.since, effect.seq) = (event.at, event.seq);
                 }

@@ -127,6 +127,8 @@ pub enum Came {
     Absent(Timestamp),
     /// From `LookUp`: it cannot be told whether what is there is ours.
     Unprovable,
+    /// From `LookUp`: nobody can tell, and a person has decided that it is sent once more.
+    Again,
 }
 
 /// One effect under way.
@@ -200,6 +202,11 @@ impl Carriage {
         Limit { begin_by: until, until }
     }
 
+    /// Nothing of what may have been done can still land: what comes behind need not wait until it is known.
+    pub fn may_be_passed(&self, now: Timestamp) -> bool {
+        matches!(self.phase, Phase::Doubtful { absent_after, .. } if now >= absent_after)
+    }
+
     /// A request was made for it.
     pub fn begins(&mut self) {
         self.begun = true;
@@ -248,6 +255,11 @@ impl Carriage {
                 Phase::Doubtful { absent_after, .. } => self.not_before = absent_after,
                 _ => {}
             },
+            Came::Again => {
+                // It stays in doubt until this one is done: what came of the earlier one is as little known as before.
+                self.attempts += 1;
+                self.phase = Phase::Planning;
+            }
             Came::Unprovable => match &mut self.phase {
                 // To say it again harms nobody.
                 Phase::Doubtful { rule: Rule::Absolute, absent_after, .. } if now >= *absent_after => {

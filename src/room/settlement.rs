@@ -93,6 +93,18 @@ impl Settlement {
         self.prefaced("The company's closing message was sent to the customer already, and then the conversation was not closed.")
     }
 
+    /// Said of what a person had sent again and that was not, after an earlier try that may have reached the customer: it is as
+    /// little known as before.
+    #[must_use]
+    pub fn of_a_second_sending(self) -> Self {
+        let nothing = [CallStatus::Refused, CallStatus::Failed, CallStatus::Expired, CallStatus::Dead, CallStatus::Cancelled];
+        if !nothing.contains(&self.status) {
+            return self;
+        }
+        let told = self.prefaced("It may have reached the customer before, and was not sent again now. Of this last try:");
+        Self { status: CallStatus::Unresolved, ..told }
+    }
+
     fn prefaced(mut self, preface: &str) -> Self {
         let Ok(mut body) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&self.body) else { return self };
         let Some(serde_json::Value::String(message)) = body.get_mut("error").and_then(|error| error.get_mut("message")) else {

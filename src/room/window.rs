@@ -13,24 +13,25 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// What leaves in the last minute may arrive after it.
 const MARGIN_MS: i64 = 60_000;
 
-/// How long a channel takes our messages after the customer's last one; `None`: always. Qontak is asked itself, because it knows
-/// of messages that we never heard of.
+/// How long a channel takes our messages after the customer's last one; `None`: always.
 const fn open_ms(channel: Channel) -> Option<i64> {
     match channel {
-        Channel::WhatsappCloud | Channel::Instagram | Channel::Messenger => Some(DAY_MS - MARGIN_MS),
-        Channel::Qontak | Channel::Telegram | Channel::Line | Channel::Email | Channel::WebChat => None,
+        Channel::Qontak | Channel::WhatsappCloud | Channel::Instagram | Channel::Messenger => Some(DAY_MS - MARGIN_MS),
+        Channel::Telegram | Channel::Line | Channel::Email | Channel::WebChat => None,
     }
 }
 
 /// `None`: the customer may be written to.
 pub fn closed(room: &Room, ground: &Ground<'_>) -> Option<Refusal> {
-    let open_ms = ground.company.sends_through(room).and_then(open_ms)?;
+    let channel = ground.company.sends_through(room)?;
+    let open_ms = open_ms(channel)?;
     let wrote_at = room.customer_wrote_at;
     if wrote_at > Timestamp(0) && ground.now < wrote_at.plus_ms(open_ms) {
         return None;
     }
-    // A room from before this was kept: they did write, nobody knows when. The channel says it.
-    if wrote_at == Timestamp(0) && room.last_inbound_seq > 0 {
+    // A room from before this was kept, or one in Qontak's inbox of which we heard only later: they did write, nobody here knows
+    // when. The channel says it.
+    if wrote_at == Timestamp(0) && (room.last_inbound_seq > 0 || channel == Channel::Qontak) {
         return None;
     }
     let since = if wrote_at > Timestamp(0) {
@@ -78,7 +79,11 @@ mod tests {
         assert_eq!(at(&before, &company, 0), None, "not known is not closed");
         // A room that lives here has no window.
         assert_eq!(at(&Room { channel: "web_chat".into(), ..room.clone() }, &company, 2 * DAY_MS), None);
+        // By what Qontak's webhooks told; what it did not tell it is asked itself.
         company.channel = ChannelKind::Qontak;
-        assert_eq!(at(&room, &company, 2 * DAY_MS), None);
+        let there = Room { channel: "wa_cloud".into(), ..room.clone() };
+        assert_eq!(at(&there, &company, DAY_MS - MARGIN_MS - 1), None);
+        assert_eq!(at(&there, &company, DAY_MS - MARGIN_MS).map(|refusal| refusal.code), Some("window_closed"));
+        assert_eq!(at(&Room { customer_wrote_at: Timestamp(0), ..there }, &company, 2 * DAY_MS), None);
     }
 }

@@ -8,10 +8,12 @@ use super::channel_memory::{forget_echoes, old_echoes};
 use super::directory::Writer;
 use super::gather::{Bounds, Desk};
 use super::inbox_rows::{self, Write};
+use super::sent;
 use super::url::{StoreError, describe};
 use super::workers::Workers;
 use crate::actors::inbox::{Done, Inbox, InboxRow, Letter};
 use crate::actors::outside::OutsideFuture;
+use crate::room::delivery::{Delivery, DeliveryWord};
 use crate::room::{RoomAddress, Timestamp};
 
 const BOUNDS: Bounds = Bounds { waiting: 8_192, per_group: 256 };
@@ -63,6 +65,11 @@ impl Inbox for StoredInbox {
     fn known<'a>(&'a self, room: &'a RoomAddress) -> OutsideFuture<'a, Option<String>> {
         let room = room.clone();
         Box::pin(async move { self.readers.run(move |conn| inbox_rows::known(conn, &room)).await.map_err(told) })
+    }
+
+    fn sent<'a>(&'a self, room: &'a RoomAddress, word: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
+        let (room, word) = (room.clone(), word.clone());
+        Box::pin(async move { self.readers.run(move |conn| sent::find(conn, &room, &word)).await.map_err(told) })
     }
 
     fn done(&self, done: Done) -> OutsideFuture<'_, ()> {

@@ -40,6 +40,7 @@ mod rows;
 mod schema;
 mod seal;
 mod secrets;
+mod sent;
 mod statements;
 mod url;
 mod vault;

@@ -82,7 +82,7 @@ impl Scene {
 
     /// It happens within some looks of the clock.
     async fn happens(&self, what: &str, room: u64, fits: impl Fn(&RoomEvent) -> bool) {
-        for _ in 0..1_000 {
+        for _ in 0..LOOKS {
             if self.find(room, &fits) {
                 return;
             }
@@ -95,6 +95,9 @@ impl Scene {
 fn by_timer(event: &RoomEvent, kind: &str) -> bool {
     matches!(event.cause, Cause::Timer(of) if of == kind)
 }
+
+/// Half a minute of looking, for a machine that is busy.
+const LOOKS: usize = 6_000;
 
 const BARRIER: u64 = 0;
 const APPROVAL: u64 = 1;
@@ -138,7 +141,7 @@ pub fn play() {
                 let events = scene.store.events(&world::address(IDLE));
                 events.iter().filter(|event| matches!(event.fact, Fact::AgentAssigned { .. })).count() >= people
             };
-            for _ in 0..1_000 {
+            for _ in 0..LOOKS {
                 if has_been_given() {
                     break;
                 }

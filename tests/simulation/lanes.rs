@@ -94,7 +94,8 @@ async fn client_life(router: RoomRouter, seed: u64, room: u64) {
 /// Whatever nobody knows the end of is tried again, once, by a person.
 async fn people_retry(router: &RoomRouter, store: &MemoryStore) {
     for row in store.calls().into_iter().filter(|row| row.answer.status == CallStatus::Unresolved) {
-        let retry = Command::RetryEffect { call_id: row.call.call_id.clone(), reason: "Look once more.".into() };
+        let retry =
+            Command::RetryEffect { call_id: row.call.call_id.clone(), reason: "Look once more.".into(), send_again: false };
         for _ in 0..50 {
             let told = router.command(row.room.clone(), retry.clone(), caller(), Cause::Request("req".into())).await;
             if matches!(told, CommandOutcome::Done { .. } | CommandOutcome::Refused(_)) {

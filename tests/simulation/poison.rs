@@ -72,7 +72,7 @@ impl Scene {
     }
 
     async fn retry(&self, n: u64) -> bool {
-        self.told(Command::RetryEffect { call_id: id(n), reason: "It is mended.".into() }).await
+        self.told(Command::RetryEffect { call_id: id(n), reason: "It is mended.".into(), send_again: false }).await
     }
 
     fn tagged(&self, tag: &str) -> usize {

@@ -17,12 +17,12 @@ on_both_databases!(
     what_was_answered_stays_answered_when_the_last_file_is_gone,
 );
 
-on_sqlite_alone!(a_room_that_lives_here_shows_the_file);
+on_sqlite_alone!(a_room_that_lives_here_shows_the_file, outside_the_day_nothing_is_sent);
 
-const ROOM: &str = "7b000000-0000-4000-8000-0000000000aa";
-const SENDING: &str = "POST /api/open/v1/messages/whatsapp/bot";
+pub const ROOM: &str = "7b000000-0000-4000-8000-0000000000aa";
+pub const SENDING: &str = "POST /api/open/v1/messages/whatsapp/bot";
 
-fn sends(file: &str) -> Call {
+pub fn sends(file: &str) -> Call {
     calls("send_attachment", json!({ "attachment": file }))
 }
 
@@ -34,6 +34,11 @@ fn a_conversation(world: &mut World) -> Room {
 /// The same, with the webhook's path.
 fn a_conversation_with_path(world: &mut World) -> (Room, String) {
     let path = world.has_a_channel();
+    (a_conversation_in(world), path)
+}
+
+/// The same, in a channel that is set already.
+pub fn a_conversation_in(world: &World) -> Room {
     assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(40_000, 1)).http < 300);
     assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
     world.crm().conversation(ROOM, "6281200000009");
@@ -43,16 +48,16 @@ fn a_conversation_with_path(world: &mut World) -> (Room, String) {
     // The library is the company's, and a running server follows within a second.
     let robot = world.ai_agent().room(ROOM);
     eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
-    (robot, path)
+    robot
 }
 
 /// Files that were sent there, in order.
-fn arrived(world: &World) -> Vec<Value> {
+pub fn arrived(world: &World) -> Vec<Value> {
     let messages = world.crm().records("messages");
     messages.into_iter().filter(|message| message["room_id"] == ROOM && message["file"].is_object()).collect()
 }
 
-fn ends(room: &Room, call_id: &str) -> Answer {
+pub fn ends(room: &Room, call_id: &str) -> Answer {
     eventually("the call ends", || {
         let call = room.door.call(call_id);
         let open = ["accepted", "running", "parked", "scheduled", "unknown"];
@@ -189,6 +194,46 @@ pub fn a_kill_in_the_middle_of_sending_ends_by_the_echo(world: &mut World) {
     let (files, told) = (arrived(world), room.facts("attachment_sent"));
     assert_eq!((files.len(), told.len()), (1, 1), "nothing is sent again");
     assert_eq!(told[0]["message_id"], files[0]["id"]);
+}
+
+/// A customer's message as the channel tells of it, written so long ago.
+fn wrote(room: &str, ago_s: i64) -> Value {
+    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(ago_s);
+    let about = json!({"id": room, "channel": "wa_cloud", "account_uniq_id": "6281200000031", "name": "Budi"});
+    json!({
+        "id": format!("in-{room}"), "type": "text", "room_id": room, "text": "hello", "participant_type": "customer",
+        "sender_id": "6281200000031", "status": "created", "created_at": at.to_string(), "room": about,
+        "webhook_event": "message_interaction", "data_event": "receive_message_from_customer",
+    })
+}
+
+/// By what the channel told of the customer, whatever it would still take.
+pub fn outside_the_day_nothing_is_sent(world: &mut World) {
+    let (_, path) = a_conversation_with_path(world);
+    let day = 24 * 3_600;
+    for (n, ago_s, sent) in [(1, day - 30, false), (2, day - 300, true)] {
+        let id = format!("7b000000-0000-4000-8000-00000000010{n}");
+        world.crm().conversation(&id, "6281200000031");
+        assert_eq!(world.outside().send("POST", &path, Some(&wrote(&id, ago_s))).http, 200);
+        let room = world.admin().room(&id);
+        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        let robot = world.ai_agent().room(&id);
+        let answer = robot.gets(sends("map").id(&format!("w{n}")));
+        let there = world
+            .crm()
+            .records("messages")
+            .iter()
+            .any(|message| message["room_id"] == id.as_str() && message["file"].is_object());
+        if sent {
+            assert_eq!((answer.result()["status"].as_str(), there), (Some("accepted"), true), "{answer:?}");
+            continue;
+        }
+        assert_eq!((answer.code(), there), ("window_closed", false), "{answer:?}");
+        assert!(room.facts("attachment_submitting").is_empty());
+        world.crm().customer_says(&id, "are you there?");
+        eventually("that is heard", || (room.facts("message_received").len() == 2).then_some(()));
+        assert_eq!(robot.gets(sends("map").id("again")).result()["status"], "accepted", "it opens when the customer writes");
+    }
 }
 
 pub fn what_cannot_be_sent_is_said(world: &mut World) {

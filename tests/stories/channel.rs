@@ -10,6 +10,7 @@ on_both_databases!(
     what_an_ai_agent_does_happens_there,
     what_people_do_by_a_button_happens_there,
     nothing_is_started_once_a_person_has_it,
+    a_person_who_is_chosen_there_meanwhile_has_it,
     a_kill_between_coming_and_leaving_is_gone_on_from,
     a_resolve_counts_when_the_channel_says_so_by_itself,
     who_is_chosen_is_said_with_the_reason,
@@ -144,6 +145,26 @@ pub fn nothing_is_started_once_a_person_has_it(world: &mut World) {
     // Tags go on.
     assert_eq!(ai_agent.gets(create_tag(&["vip"])).result()["added"], json!(["vip"]));
     assert_eq!(writes(world), ["POST /tags"]);
+}
+
+pub fn a_person_who_is_chosen_there_meanwhile_has_it(world: &mut World) {
+    world.has_a_channel();
+    let (ai_agent, room) = a_conversation(world);
+    world.crm().holds("POST /api/open/v1/rooms/{id}/tags");
+    let tagging = ai_agent.door.begins(ai_agent.getting(&[create_tag(&["vip"])]));
+    world.crm().is_at_it();
+    // Decided, and behind the tag on its way: Raka is not of that division.
+    let assigning = ai_agent.door.begins(ai_agent.getting(&[assign_to_division("BILLING")]));
+    eventually("somebody is asked for", || (room.now()["control"] == "queue").then_some(()));
+    world.crm().is_given_to(ROOM, RAKA);
+    eventually("he has it", || (room.now()["assignee"] == RAKA).then_some(()));
+    world.crm().lets_go();
+    assert_eq!(tagging.answer().expect("an answer").statuses(), ["succeeded"]);
+    assert_eq!(assigning.answer().expect("an answer").code(), "human_in_control");
+    // The first is how he was given it there; nobody was sent in, or out, by us.
+    let expected = vec![format!("POST /agents/{RAKA}"), "POST /tags".to_owned()];
+    assert_eq!((&there(world)["agent_ids"], writes(world)), (&json!([RAKA]), expected));
+    assert_eq!((&room.now()["assignee"], room.facts("room_taken").len()), (&json!(RAKA), 1));
 }
 
 pub fn a_kill_between_coming_and_leaving_is_gone_on_from(world: &mut World) {

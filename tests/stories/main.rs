@@ -4,8 +4,9 @@
 //! On PostgreSQL too, when the machine has its server programs or `BELLHOP_TEST_POSTGRES` names one. The long kill story:
 //! `BELLHOP_KILLS=60 BELLHOP_CALLS=20000 cargo test --test stories lost_or_doubled`; the one with a CRM that has every
 //! fault at once: `BELLHOP_CRM_KILLS=30 BELLHOP_CRM_CALLS=20000 cargo test --test stories crm_kills`; the one with webhooks:
-//! `BELLHOP_WEBHOOKS=100000 cargo test --test stories twice_and_shuffled`; files on WhatsApp: `BELLHOP_FILES=2000
-//! BELLHOP_FILE_KILLS=30 cargo test --test stories attachment_kills`.
+//! `BELLHOP_WEBHOOKS=100000 cargo test --test stories twice_and_shuffled`; files on WhatsApp and in
+//! Qontak's chat: `BELLHOP_FILES=2000 BELLHOP_FILE_KILLS=30 cargo test --test stories attachment_kills` (`…on_whatsapp`,
+//! `…in_the_chat` for one of them).
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -38,6 +39,7 @@ mod crowd;
 mod demo;
 mod dialect;
 mod directory;
+mod doubtful_files;
 mod events_feed;
 mod fetched;
 mod files;
@@ -53,12 +55,14 @@ mod links;
 mod log;
 mod memory;
 mod messages;
+mod older_files;
 mod on_disk_first;
 mod people_decide;
 mod refused_token;
 mod replay;
 mod resolve;
 mod settings;
+mod slow_line;
 mod snooze;
 mod sources;
 mod start;

@@ -21,7 +21,7 @@ const MOST_KIB_OF_FEW: u64 = 40 * 1024;
 pub fn files_in_flight_are_not_in_memory(world: &mut World) {
     let many = std::env::var("BELLHOP_FILES").ok().map(|text| text.parse::<usize>().unwrap());
     let (rooms, bytes, most) = many.map_or((12, 4_000_000, MOST_KIB_OF_FEW), |rooms| (rooms, 16_000_000, MOST_KIB));
-    world.has_a_channel_with(&[], &[], &["--attempt-timeout-ms", "60000"]);
+    world.has_a_channel();
     let files: Vec<Vec<u8>> = (0..DIFFERENT).map(|n| pdf(bytes, u32::try_from(n).unwrap())).collect();
     let before = world.server().memory_peak_kib();
     for (n, file) in files.iter().enumerate() {

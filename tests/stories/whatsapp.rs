@@ -7,7 +7,7 @@ use crate::world::call::Answer;
 use crate::world::file::{pdf, png, sha256};
 use crate::world::file_host::{FileHost, answered, bare};
 use crate::world::whatsapp::{APP_SECRET, MEDIA, MESSAGES, PHONE, TOKEN};
-use crate::world::{Call, Room, World, calls, eventually};
+use crate::world::{Call, Room, World, calls, eventually, resolve};
 
 on_both_databases!(
     the_very_picture_reaches_the_customer,
@@ -15,6 +15,7 @@ on_both_databases!(
     where_the_channel_keeps_silent_nothing_is_sent_again,
     a_files_journey_is_seen,
     a_file_made_on_request_goes_the_whole_way,
+    a_reaction_opens_nothing_and_holds_nothing_up,
 );
 
 on_sqlite_alone!(
@@ -341,6 +342,29 @@ pub fn who_does_not_sign_tells_us_nothing(world: &mut World) {
     assert_eq!(outside.get(&path.replace("whatsapp_cloud", "qontak")).http, 404);
     let room = format!("/v1/rooms/wa-{PHONE}-{BUDI}");
     assert_eq!(world.admin().get(&room).http, 404, "nothing was heard");
+}
+
+pub fn a_reaction_opens_nothing_and_holds_nothing_up(world: &mut World) {
+    let path = world.has_whatsapp();
+    let robot = world.customer_on_whatsapp(RINA);
+    let room = world.admin().room(&robot.id);
+    let heard = |many: usize| eventually("it is heard", || (room.facts("message_received").len() == many).then_some(()));
+    let reacts = |id: &str| {
+        let reaction = json!({"message_id": "wamid.any", "emoji": "\u{1f44d}"});
+        let at = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().to_string();
+        let said = json!({"from": RINA, "id": id, "timestamp": at, "type": "reaction", "reaction": reaction});
+        assert_eq!(world.outside().tells_signed(&path, &said), 200);
+    };
+    let seen = room.now()["last_inbound_seq"].as_i64().unwrap();
+    reacts("wamid.r1");
+    heard(2);
+    assert_eq!(robot.gets_having_seen(seen, resolve("answered").id("c1")).result()["changed"], true);
+    reacts("wamid.r2");
+    heard(3);
+    assert_eq!((&room.now()["status"], &room.now()["last_inbound_seq"]), (&json!("resolved"), &json!(seen)));
+    world.crm().customer_writes(RINA, "one more question, please", 0);
+    eventually("a word opens it", || (room.now()["status"] != "resolved").then_some(()));
+    assert_eq!(room.facts("room_reopened").len(), 1);
 }
 
 pub fn operators_and_the_doctor_see_the_number(world: &mut World) {

@@ -33,6 +33,7 @@ impl<D, S> Lane<'_, D, S> {
         if let Some(row) = self.parts.iter_mut().find(|row| row.part.no == no) {
             row.done = Some(done);
         }
+        self.sends_again = false;
         Some(Came::Done)
     }
 

@@ -114,6 +114,7 @@ fn job() -> EffectJob {
         epoch: 1,
         since: Timestamp(0),
         retries: 0,
+        send_again: false,
         link: None,
     }
 }

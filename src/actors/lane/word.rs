@@ -17,6 +17,10 @@ pub enum Word {
     Prepared(Stage, Option<Arc<SentFile>>),
     /// A message with its file, or a part of its resolve, is about to leave; or somebody (whom it names) is about to be let in.
     Submit(Option<AgentId>),
+    /// To its lane, not to its room: it only waits to be told whether it was taken, and others may pass.
+    Aside,
+    /// To its lane: it goes on, when it is its turn.
+    Back,
 }
 
 /// What the room says to it.

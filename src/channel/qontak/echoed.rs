@@ -14,10 +14,10 @@ use super::QontakChannel;
 use super::part::{Deed, Left};
 use crate::outbound::{Step, Stop};
 
-/// An echo comes so long after its message, at most …
-const LATEST_ECHO_MS: i64 = 5_000;
-/// … and is looked for so often.
+/// An echo is looked for again after this time …
 const LOOK_AGAIN_MS: i64 = 200;
+/// … then ever less often, but not more seldom than this.
+const LONGEST_LOOK_MS: i64 = 5_000;
 /// The channel's clock may be behind ours by this much.
 const MOST_BEHIND_MS: i64 = 5_000;
 
@@ -42,19 +42,19 @@ impl QontakChannel {
 
     /// Whether it told of this message, started at `started_at`. "Absent" is never said: who tells nothing says nothing.
     pub(super) async fn echoed(&self, job: &EffectJob, part: &Part, deed: &Deed, started_at: Timestamp) -> Step<Found> {
-        let message = (job.key, part.no);
+        let message = (job.key, part.no, started_at);
         let found = self.echo_of(job, deed, started_at).await?;
-        if let Found::Later { .. } = &found {
+        if let Found::Awaited { why, .. } = &found {
             let now = self.clock.now();
-            let since = self.first_looks.since(message, now);
-            let grace_ms = self.session(job.address.company).await?.access.options.grace_ms;
-            if now.ms_since(since) < grace_ms.saturating_add(LATEST_ECHO_MS) {
-                return Ok(found);
+            let waited_ms = now.ms_since(self.first_looks.since(message, now));
+            if waited_ms < self.session(job.address.company).await?.access.options.echo_wait_ms {
+                let after_ms = (waited_ms / 8).clamp(LOOK_AGAIN_MS, LONGEST_LOOK_MS);
+                return Ok(Found::Awaited { after_ms, why: why.clone() });
             }
         }
         self.first_looks.forget(message);
         Ok(match found {
-            Found::Later { .. } => unprovable("the channel told of no such message, and shows nobody which it took"),
+            Found::Awaited { .. } => unprovable("the channel told of no such message, and shows nobody which it took"),
             found => found,
         })
     }
@@ -73,18 +73,23 @@ impl QontakChannel {
             let claims = hearsay.outbox.claims(address.company, deed.name(), &echo.id, &name, job.key);
             let claims = claims.await.map_err(Stop::store)?;
             if claims.iter().any(|claim| claim.record.is_none()) {
-                return Ok(unprovable("the message may be another call's"));
+                // Which may know of it soon by its own answer.
+                return Ok(awaited("the message may be another call's"));
             }
             if !claims.iter().any(|claim| claim.record.as_deref() == Some(&echo.id)) {
                 ours.push(echo);
             }
         }
         Ok(match ours.as_slice() {
-            [] => Found::Later { after_ms: LOOK_AGAIN_MS, why: "the channel did not tell of the message yet".into() },
+            [] => awaited("the channel did not tell of the message yet"),
             [echo] => Found::Done(Left::Said { message: echo.id.clone() }.done_in(&address.room)),
             _ => unprovable("the channel told of several such messages"),
         })
     }
+}
+
+fn awaited(why: &str) -> Found {
+    Found::Awaited { after_ms: LOOK_AGAIN_MS, why: why.into() }
 }
 
 fn unprovable(why: &str) -> Found {

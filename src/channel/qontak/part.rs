@@ -12,7 +12,7 @@ use crate::room::{AgentId, Because, RoomId, SentFile};
 use super::attach::MESSAGES;
 use super::rooms;
 use crate::channel::echo;
-use crate::outbound::{encoded, told_name};
+use crate::outbound::{Class, encoded, told_name};
 
 /// A person as they stand there, and who they are in our own directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,11 @@ impl Deed {
             Self::File { .. } => "file",
             Self::Link { .. } => "link",
         }
+    }
+
+    /// Of the request that does it.
+    pub const fn class(&self) -> Class {
+        if matches!(self, Self::File { .. }) { Class::Upload } else { Class::Write }
     }
 
     /// Said twice it stands there twice.

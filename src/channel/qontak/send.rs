@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::actors::outside::{EffectJob, Part, Permit, Sent};
-use crate::outbound::{Ask, CREDENTIALS_MS, Class, Outcome, Slot, Stop, backoff_at, sort};
+use crate::outbound::{Ask, CREDENTIALS_MS, Outcome, Slot, Stop, backoff_at, sort};
 use crate::room::{Next, Refusal};
 
 use super::QontakChannel;
@@ -27,8 +27,8 @@ struct Leave {
 impl QontakChannel {
     /// A slot of the company's; without a channel none is needed, because nothing will be sent.
     pub(super) async fn slot_for(&self, job: &EffectJob, part: &Part, attempt: u32) -> Result<Permit, Arc<str>> {
-        let company = job.address.company;
-        let at = (Class::Write, doors::of_deed(&Deed::of(part)?));
+        let (company, deed) = (job.address.company, Deed::of(part)?);
+        let at = (deed.class(), doors::of_deed(&deed));
         loop {
             let session = match self.session(company).await {
                 Ok(session) => session,
@@ -69,7 +69,7 @@ impl QontakChannel {
         };
         let reply = self.outbound.send(slot, request).await;
         let door = doors::of_deed(&deed);
-        self.hear_inside(company, &session, (Class::Write, door), &reply);
+        self.hear_inside(company, &session, (deed.class(), door), &reply);
         let sorted = sort(reply, true, |body| envelope::judged(body, |data| is_complete(&deed, data)));
         Ok(match sorted {
             Outcome::Success { body } => match envelope::data(&body) {

@@ -256,6 +256,7 @@ impl Scene {
             epoch: 1,
             since: WallClock.now(),
             retries: 0,
+            send_again: false,
             link: None,
         }
     }

@@ -136,7 +136,7 @@ fn status(status: &Value) -> Option<DeliveryWord> {
         _ => return None,
     };
     let message_id = text(status, "id").unwrap_or_default().to_owned();
-    Some(DeliveryWord { effect: Some(reference.effect), attempt: reference.retries, message_id, step })
+    Some(DeliveryWord { effect: Some(reference.effect), attempt: reference.retries, message_id, step, older: None })
 }
 
 fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {

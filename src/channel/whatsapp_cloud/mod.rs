@@ -82,8 +82,8 @@ impl Counterpart for WhatsappCloud {
         Box::pin(self.send_part(job, part, permit))
     }
 
-    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, _: Timestamp) -> OutsideFuture<'a, Found> {
-        Box::pin(self.find(job, part))
+    fn look_up<'a>(&'a self, job: &'a EffectJob, part: &'a Part, started_at: Timestamp) -> OutsideFuture<'a, Found> {
+        Box::pin(self.find(job, part, started_at))
     }
 
     /// A part is only named when its file lies there.

@@ -2,7 +2,6 @@
 //! they got. Meta keeps media for 30 days; an id is used for 25.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::actors::inbox::UploadedMedia;
 use crate::actors::outside::EffectJob;
@@ -15,8 +14,6 @@ use super::session::Session;
 
 /// An id older than this is not used any more: 25 days.
 const GOOD_FOR_MS: i64 = 25 * 86_400_000;
-/// A slow line still brings so many bytes in a millisecond.
-const SLOWEST_BYTES_PER_MS: u64 = 200;
 
 /// Held by whoever uploads a file; others wait here.
 pub type Gate = Arc<tokio::sync::Mutex<()>>;
@@ -49,10 +46,9 @@ impl WhatsappCloud {
 
     async fn uploaded(&self, job: &EffectJob, session: &Session, file: &SentFile) -> Step<String> {
         let company = job.address.company;
-        let slot = self.outbound.slot(company, &session.api.host, Class::Write).await;
+        let slot = self.outbound.slot(company, &session.api.host, Class::Upload).await;
         let path = format!("/{}/media", session.account);
-        let mut request = self.request(session, "POST", &path, Some(self.form(job, file).await?));
-        request.timeout += Duration::from_millis(file.size / SLOWEST_BYTES_PER_MS);
+        let request = self.request(session, "POST", &path, Some(self.form(job, file).await?));
         let reply = self.outbound.send(slot, request).await;
         let complete = |body: &[u8]| if envelope::media_id(body).is_some() { Inner::Complete } else { Inner::Unreadable };
         // It reaches nobody: what may have been uploaded is uploaded again.

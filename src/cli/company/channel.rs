@@ -74,6 +74,9 @@ pub struct SetArgs {
     dialect: DialectName,
     #[command(flatten)]
     budget: BudgetArgs,
+    /// So long a message in Qontak's chat whose answer was lost is looked for among what the chat tells [default: 600000]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i64).range(0..=600_000))]
+    echo_wait_ms: Option<i64>,
     /// Make the webhook's address anew; the old one ends
     #[arg(long)]
     new_secret: bool,
@@ -107,7 +110,12 @@ fn read(args: &SetArgs) -> Result<NewChannel, Failure> {
             let graph = Some(args.base_url.clone().unwrap_or_else(|| GRAPH.to_owned()));
             (ChannelKind::WhatsappCloud, args.budget.checked_over(whatsapp_options(args)?)?, given(&graph, "--base-url")?)
         }
-        _ => (ChannelKind::Qontak, args.budget.checked()?, given(&args.base_url, "--base-url")?),
+        _ => {
+            let usual = ChannelOptions::default();
+            let echo_wait_ms = args.echo_wait_ms.unwrap_or(usual.echo_wait_ms);
+            let options = args.budget.checked_over(ChannelOptions { echo_wait_ms, ..usual })?;
+            (ChannelKind::Qontak, options, given(&args.base_url, "--base-url")?)
+        }
     };
     Ok(NewChannel {
         kind,
@@ -245,7 +253,7 @@ mod tests {
         let parses = |line: &str| Cli::try_parse_from(line.split_whitespace()).is_ok();
         let set = "bellhop company channel set acme --kind qontak --base-url http://127.0.0.1:9090 --token-file F \
                    --bot-token-file F --public-url http://127.0.0.1:8080 --database-url sqlite:b.db";
-        let more = "--dialect gateway --per-second 2.5 --per-minute 50 --burst 1 --grace-ms 0 --attempt-timeout-ms 500 --new-secret --json";
+        let more = "--dialect gateway --per-second 2.5 --per-minute 50 --burst 1 --grace-ms 0 --attempt-timeout-ms 500 --echo-wait-ms 0 --new-secret --json";
         for line in [
             set,
             &format!("{set} {more}"),

@@ -35,7 +35,7 @@ fn quick() -> CrmOptions {
 /// A small picture in the library, as `bellhop file add` would put it there.
 async fn put_picture(config: &Config, store: &Store, company: CompanyNo) -> Result<(), Failure> {
     let library = open_library(config, Who::Command)?;
-    let mut intake = library.take(Declared { filename: "shop.png".into(), mime: String::new() }).await?;
+    let mut intake = library.take(company, Declared { filename: "shop.png".into(), mime: String::new() }).await?;
     intake.write(picture::PNG).await?;
     let Kept { sha256, size, format, filename, .. } = intake.finish().await?.keep(company, PICTURE_KEY).await?;
     let bytes = Some(NewBytes { sha256, size, format, filename });

@@ -266,6 +266,7 @@ impl Scene {
             epoch: 1,
             since: self.clock.now(),
             retries: 0,
+            send_again: false,
             link: None,
         }
     }

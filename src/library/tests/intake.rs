@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use super::*;
 use crate::library::blobs::Pieces;
-use crate::library::tests::{docx, entry, jpeg, jpeg_with, png, segment, tiff};
+use crate::library::tests::{docx, entry, jpeg, jpeg_with, ole, png, segment, tiff};
 use crate::library::{Library, Who};
 
 const ACME: CompanyNo = CompanyNo(1);
@@ -22,7 +22,7 @@ impl Scan for Says {
 async fn sent(folder: &Path, scan: Option<Verdict>, filename: &str, bytes: &[u8]) -> Result<Kept, Refused> {
     let scan = scan.map(|verdict| Arc::new(Says(verdict)) as Arc<dyn Scan>);
     let library = Library::open(folder, Who::Serve, scan).unwrap();
-    let mut intake = library.take(Declared { filename: filename.into(), mime: String::new() }).await?;
+    let mut intake = library.take(ACME, Declared { filename: filename.into(), mime: String::new() }).await?;
     for piece in bytes.chunks(if bytes.len() > 1_000_000 { 64 * 1024 } else { 1_000 }) {
         if let Err(refused) = intake.write(piece).await {
             intake.discard().await;
@@ -30,6 +30,21 @@ async fn sent(folder: &Path, scan: Option<Verdict>, filename: &str, bytes: &[u8]
         }
     }
     intake.finish().await?.keep(ACME, "the-key").await
+}
+
+/// As a presentation says that it has some.
+fn ppt_macros() -> Vec<u8> {
+    let head = [0x1F, 0, 0xFF, 3, 0x14, 0, 0, 0, 2, 0, 0, 4, 0x0C, 0, 0, 0];
+    [&head[..], &9_u32.to_le_bytes(), &1_u32.to_le_bytes(), &2_u32.to_le_bytes()].concat()
+}
+
+/// A directory whose last piece leads back to its first.
+fn endless_ole() -> Vec<u8> {
+    let mut file = ole(&["WordDocument"]);
+    let directory = u32::from_le_bytes(file[48..52].try_into().unwrap());
+    let entry = 512 + 4 * directory as usize;
+    file[entry..entry + 4].copy_from_slice(&directory.to_le_bytes());
+    file
 }
 
 fn files_left(folder: &Path) -> usize {
@@ -57,12 +72,11 @@ async fn a_file_is_kept_as_what_it_is() {
         assert_eq!((kept.format, kept.filename.as_str(), kept.size), (format, kept_as, bytes.len() as u64));
         assert_eq!((kept.sha256, kept.place), (sha256(&bytes), Place::Nowhere), "{filename}");
     }
-    let mut ole = vec![0; 3_000];
-    ole[..8].copy_from_slice(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]);
-    (ole[30], ole[48]) = (9, 3);
-    let name: Vec<u8> = "WordDocument".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    ole[2_100..2_100 + name.len()].copy_from_slice(&name);
-    assert_eq!(sent(folder.path(), None, "old.doc", &ole).await.unwrap().format, Format::Doc);
+    // Its main stream stands far behind, in the last piece of a directory that lies about.
+    for (streams, format) in [("WordDocument", Format::Doc), ("Workbook", Format::Xls), ("PowerPoint Document", Format::Ppt)] {
+        let names: Vec<&str> = std::iter::repeat_n("Table", 14).chain([streams]).collect();
+        assert_eq!(sent(folder.path(), None, "old.doc", &ole(&names)).await.unwrap().format, format);
+    }
 }
 
 #[tokio::test]
@@ -95,6 +109,10 @@ async fn a_refusal_has_its_word_and_leaves_nothing() {
         ("setup.exe", b"MZ\x90\0\x03\0\0\0".to_vec(), "unsupported_type"),
         ("all.zip", zip, "unsupported_type"),
         ("letter.txt", hidden, "type_mismatch"),
+        ("old.doc", ole(&["WordDocument", "Macros", "VBA"]), "type_mismatch"),
+        ("old.xls", ole(&["Workbook", "_vba_project_cur"]), "type_mismatch"),
+        ("old.ppt", [ole(&["PowerPoint Document"]), ppt_macros()].concat(), "type_mismatch"),
+        ("endless.doc", endless_ole(), "type_mismatch"),
         ("photo.jpg", large, "too_large"),
     ] {
         let refused = sent(folder.path(), None, filename, &bytes).await.unwrap_err();
@@ -115,7 +133,7 @@ async fn a_refusal_has_its_word_and_leaves_nothing() {
 async fn what_is_too_large_is_refused_while_it_comes() {
     let folder = tempfile::tempdir().unwrap();
     let library = Library::open(folder.path(), Who::Serve, None).unwrap();
-    let mut intake = library.take(Declared { filename: "a.wav".into(), mime: String::new() }).await.unwrap();
+    let mut intake = library.take(ACME, Declared { filename: "a.wav".into(), mime: String::new() }).await.unwrap();
     intake.write(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0").await.unwrap();
     let block = vec![0; 1_000_000];
     for _ in 0..49 {
@@ -129,10 +147,11 @@ async fn so_many_at_once_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let library = Library::open(folder.path(), Who::Serve, None).unwrap();
     let mut under_way = vec![];
-    for _ in 0..crate::library::MAX_UPLOADS {
-        under_way.push(library.take(Declared::default()).await.unwrap());
+    while let Ok(intake) = library.take(ACME, Declared::default()).await {
+        under_way.push(intake);
     }
-    assert_eq!(library.take(Declared::default()).await.err(), Some(Refused::Busy));
+    assert_eq!((under_way.len(), library.take(ACME, Declared::default()).await.err()), (16, Some(Refused::Busy)));
+    assert!(library.take(CompanyNo(2), Declared::default()).await.is_ok(), "one company's uploads are not in another's way");
     under_way.pop();
-    assert!(library.take(Declared::default()).await.is_ok());
+    assert!(library.take(ACME, Declared::default()).await.is_ok());
 }

@@ -90,3 +90,35 @@ pub fn tiff(little: bool, gps: bool) -> Vec<u8> {
     let directory = [&short(count)[..], &first.concat(), &long(0x7777)].concat();
     [&head[..], &long(8), &directory, if gps { &place } else { &[] }, b"TAIL"].concat()
 }
+
+/// An old office document with these streams: its directory in pieces of four, each behind the next one in the file.
+pub fn ole(names: &[&str]) -> Vec<u8> {
+    let entry = |name: &str, kind: u8| {
+        let mut entry = vec![0; 128];
+        let wide: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        entry[..wide.len()].copy_from_slice(&wide);
+        entry[64] = u8::try_from(wide.len() + 2).unwrap();
+        entry[66] = kind;
+        entry
+    };
+    let all: Vec<Vec<u8>> = [entry("Root Entry", 5)].into_iter().chain(names.iter().map(|name| entry(name, 2))).collect();
+    let mut pieces: Vec<Vec<u8>> = all.chunks(4).map(<[Vec<u8>]>::concat).collect();
+    pieces.iter_mut().for_each(|piece| piece.resize(512, 0));
+    // Sector 0 is the table of sectors; the directory's first piece is the last sector.
+    let last = u32::try_from(pieces.len()).unwrap();
+    let mut table = vec![0xFF; 512];
+    for sector in 1..=last {
+        let next = if sector == 1 { 0xFFFF_FFFE } else { sector - 1 };
+        let at = 4 * sector as usize;
+        table[at..at + 4].copy_from_slice(&u32::to_le_bytes(next));
+    }
+    let mut head = vec![0; 512];
+    head[..8].copy_from_slice(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]);
+    (head[30], head[44]) = (9, 1);
+    head[48..52].copy_from_slice(&last.to_le_bytes());
+    head[68..72].copy_from_slice(&0xFFFF_FFFE_u32.to_le_bytes());
+    head[76..].fill(0xFF);
+    head[76..80].fill(0);
+    pieces.reverse();
+    [head, table, pieces.concat()].concat()
+}

@@ -292,7 +292,7 @@ async fn a_company_waits_for_its_own_files_alone() {
         |path: &str| Wish { url: format!("http://good.test:{}{path}", hosts.port), http: true, hosts: vec![], max_bytes: 10 };
     let ok = wish("/ok");
     let mut held = vec![];
-    for _ in 0..AT_ONCE {
+    for _ in 0..AT_ONCE.of_one {
         held.push(fetcher.open(ACME, &ok).await.unwrap());
     }
     assert_eq!(fetcher.open(ACME, &ok).await.err(), Some(NotFetched::Busy));

@@ -89,6 +89,24 @@ fn a_broken_class_lets_the_others_pass() {
 }
 
 #[test]
+fn uploads_that_are_lost_stop_no_other_write_and_leave_places() {
+    let mut line = Line::new(Budget { per_second: 1_000.0, per_minute: 60_000.0, burst: 50 }, 0);
+    line.bucket.starts_with(50);
+    break_circuit(&mut line, Class::Upload, 0);
+    let (upload, write) = (join(&mut line, Class::Upload), join(&mut line, Class::Write));
+    assert_eq!(until(&mut line, upload, 0), Some(5 * S));
+    assert!(go(&mut line, write, 0).is_some(), "an assignment goes on");
+    let probe = go(&mut line, upload, 5 * S).unwrap();
+    line.sent(5 * S);
+    line.landed(probe, &shown("success", 200, 5 * S), 5 * S);
+    let uploads: Vec<u64> = (0..12).map(|_| join(&mut line, Class::Upload)).collect();
+    let under_way = uploads.iter().filter(|id| go(&mut line, **id, 5 * S).is_some()).count();
+    assert_eq!(under_way, 8);
+    let read = join(&mut line, Class::Read);
+    assert!(go(&mut line, read, 5 * S).is_some(), "and a reading too");
+}
+
+#[test]
 fn refused_credentials_stop_all_but_the_token_endpoint() {
     let mut line = line();
     let write = join(&mut line, Class::Write);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::room::deliveries::{heard, known_better, late, prepared, submitted};
-use crate::room::delivery::{DeliveryWord, Failure, Prepared, Stage, Step};
+use crate::room::delivery::{Delivery, DeliveryWord, Failure, Prepared, Stage, Step};
 use crate::room::effect::{EffectKind, EffectPlan};
 use crate::room::source::Source;
 
@@ -76,7 +76,7 @@ fn a_file_goes_only_forward_until_its_message() {
 }
 
 fn word(attempt: u32, message_id: &str, step: Step) -> DeliveryWord {
-    DeliveryWord { effect: Some(CallKey::of(CompanyNo(1), &call())), attempt, message_id: message_id.into(), step }
+    DeliveryWord { effect: Some(CallKey::of(CompanyNo(1), &call())), attempt, message_id: message_id.into(), step, older: None }
 }
 
 fn failed() -> Step {
@@ -130,7 +130,12 @@ fn what_failed_was_not_sent_though_its_answer_was_lost() {
 fn after_a_fruitless_retry_the_first_message_counts() {
     let mut scene = fetched();
     strands(&mut scene);
-    scene.happens(Fact::EffectRetried { call_id: call(), name: "send_attachment".into(), reason: "again".into() });
+    scene.happens(Fact::EffectRetried {
+        call_id: call(),
+        name: "send_attachment".into(),
+        reason: "again".into(),
+        send_again: false,
+    });
     assert_eq!(is_told(&mut scene, &word(0, "wamid.1", failed())), 0, "it says nothing of the try under way");
     assert_eq!(is_told(&mut scene, &word(2, "wamid.3", Step::Sent)), 0, "there is no such try");
     strands(&mut scene);
@@ -147,4 +152,103 @@ fn who_was_given_up_waits_for_nothing_more() {
     assert_eq!(is_told(&mut scene, &unknown), 1);
     strands(&mut scene);
     assert_eq!(is_told(&mut scene, &DeliveryWord { message_id: "a third".into(), ..unknown }), 0);
+}
+
+/// A room in which so many other files were sent since its first one was, which it does not remember.
+fn after_many() -> (Scene, Delivery) {
+    let mut scene = Scene::open();
+    for n in 0..=Delivery::MOST {
+        let (call_id, file) = (CallId::trusted(&format!("s{n}")), Arc::new(invoice()));
+        let (message_id, result) = (Some(format!("m{n}")), "{}".into());
+        scene.happens(Fact::AttachmentSent { call_id, file, caption: None, message_id, result });
+    }
+    let first = Delivery {
+        message_id: Some("m0".into()),
+        ..Delivery::of(&CallId::trusted("s0"), &invoice(), Stage::Accepted, Timestamp(0))
+    };
+    assert!(deliveries(&scene).iter().all(|one| one.call_id != first.call_id));
+    (scene, first)
+}
+
+fn deliveries(scene: &Scene) -> &[Delivery] {
+    &scene.room.outside.as_ref().unwrap().deliveries
+}
+
+#[test]
+fn what_failed_long_after_others_were_sent_is_told_all_the_same() {
+    let (mut scene, first) = after_many();
+    let of = |step: Step| DeliveryWord { effect: None, older: Some(Box::new(first.clone())), ..word(0, "m0", step) };
+    assert_eq!(is_told(&mut scene, &of(Step::Read)), 0, "that it went on is no news worth a newer one");
+    assert_eq!(is_told(&mut scene, &DeliveryWord { older: None, ..of(failed()) }), 0, "whose it is nobody knows");
+    assert_eq!(
+        is_told(&mut scene, &DeliveryWord { message_id: "m9".into(), ..of(failed()) }),
+        1,
+        "a known one is judged as ever"
+    );
+    assert_eq!(is_told(&mut scene, &of(failed())), 1);
+    assert_eq!(is_told(&mut scene, &of(failed())), 0, "once");
+    let known = deliveries(&scene);
+    assert_eq!((known.len(), known[0].call_id.as_str(), known[0].status()), (Delivery::MOST, "s0", "failed"));
+    // What comes after takes the places of those that say nothing more.
+    for n in 0..Delivery::MOST + 5 {
+        let (call_id, file) = (CallId::trusted(&format!("t{n}")), Arc::new(SentFile { attachment: "map".into(), ..invoice() }));
+        scene.happens(Fact::AttachmentSent {
+            call_id,
+            file,
+            caption: None,
+            message_id: Some(format!("n{n}")),
+            result: "{}".into(),
+        });
+    }
+    let failed: Vec<&str> =
+        deliveries(&scene).iter().filter(|one| one.failed.is_some()).map(|one| one.call_id.as_str()).collect();
+    assert_eq!((deliveries(&scene).len(), failed), (Delivery::MOST, vec!["s0", "s9"]));
+    assert_eq!(crate::room::deliveries::notices(&scene.room).len(), 1, "of one file one word");
+}
+
+/// All orders of `left` behind `done`.
+fn orders(done: &[Step], left: &[Step], all: &mut Vec<Vec<Step>>) {
+    if left.is_empty() {
+        all.push(done.to_vec());
+    }
+    for at in 0..left.len() {
+        let (mut done, mut left) = (done.to_vec(), left.to_vec());
+        done.push(left.remove(at));
+        orders(&done, &left, all);
+    }
+}
+
+#[test]
+fn any_order_of_a_channels_words_leaves_the_same_also_before_the_answer() {
+    let words = [Step::Sent, Step::Delivered, Step::Read, failed()];
+    for picked in 0..1_u32 << words.len() {
+        let some: Vec<Step> =
+            words.iter().enumerate().filter(|(at, _)| picked & (1 << at) != 0).map(|(_, step)| step.clone()).collect();
+        let mut all = vec![];
+        orders(&[], &some, &mut all);
+        let mut ends: Vec<Delivery> = vec![];
+        for order in all {
+            // The channel names its message by its own id alone, which the room learns with the answer.
+            for answer_at in 0..=order.len() {
+                let mut scene = to_fetch();
+                is_prepared(&mut scene, 0, Stage::Scanned, Some(invoice()));
+                leaves(&mut scene, 0);
+                for at in 0..=order.len() {
+                    if at == answer_at {
+                        let (file, message_id, result) = (Arc::new(invoice()), Some("m1".to_owned()), "{}".into());
+                        scene.happens(Fact::AttachmentSent { call_id: call(), file, caption: None, message_id, result });
+                    }
+                    if let Some(step) = order.get(at) {
+                        is_told(&mut scene, &DeliveryWord { effect: None, ..word(0, "m1", step.clone()) });
+                    }
+                }
+                assert!(scene.room.outside.as_ref().unwrap().early.is_empty(), "{order:?} around {answer_at}");
+                ends.push(Delivery { at: Timestamp(0), ..deliveries(&scene)[0].clone() });
+            }
+        }
+        assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{some:?}: {ends:?}");
+        let farthest = some.iter().filter(|step| !matches!(step, Step::Failed(_))).count();
+        assert_eq!(ends[0].failed.is_some(), some.contains(&failed()));
+        assert!(farthest == 0 || ends[0].reached > Stage::Accepted, "{some:?}");
+    }
 }

@@ -24,6 +24,7 @@ pub fn job(company: i64, id: &str, retries: u32) -> EffectJob {
         epoch: 1,
         since: Timestamp(1),
         retries,
+        send_again: false,
         link: None,
     }
 }

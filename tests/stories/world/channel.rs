@@ -57,13 +57,11 @@ impl World {
     pub fn is_told_the_channel_by(&self, company: &str, token: &str, more: &[&str]) -> String {
         let file = self.token_file("chat-token", token);
         let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
-        let words = ["company", "channel", "set", company, "--kind", "qontak", "--base-url", &base, "--token-file", &file];
-        let words = [
-            &words[..],
-            &["--public-url", &public, "--per-second", "500", "--per-minute", "30000", "--burst", "500", "--grace-ms", "300"],
-            more,
-        ]
-        .concat();
+        let words = ["company", "channel", "set", company, "--kind", "qontak", "--token-file", &file, "--public-url", &public];
+        let usual = [["--base-url", base.as_str()], ["--per-second", "500"], ["--per-minute", "30000"], ["--burst", "500"]];
+        let patience = [["--grace-ms", "300"], ["--echo-wait-ms", "5000"]];
+        let usual = usual.into_iter().chain(patience).filter(|[flag, _]| !more.contains(flag)).flatten();
+        let words: Vec<&str> = words.into_iter().chain(usual).chain(more.iter().copied()).collect();
         let set = self.command(&words);
         let path = set["webhook_url"].as_str().unwrap().strip_prefix(&public).unwrap().to_owned();
         for name in ["chat-token", "bot-token"] {

@@ -17,6 +17,7 @@ pub mod port;
 pub mod postgres;
 pub mod program;
 pub mod skip;
+pub mod slow_line;
 pub mod small_disk;
 pub mod told;
 pub mod whatsapp;

@@ -112,6 +112,6 @@ fn what_a_person_allowed_is_what_is_tried_again() {
     let call_id = CallId::trusted("t1");
     let settlement = Settlement::outcome_unknown();
     scene.tell(Command::EffectSettled { call_id: call_id.clone(), settlement }).unwrap();
-    scene.tell(Command::RetryEffect { call_id, reason: "look again".into() }).unwrap();
+    scene.tell(Command::RetryEffect { call_id, reason: "look again".into(), send_again: false }).unwrap();
     assert_eq!(&*reread(row, &scene.room).unwrap().call.arguments, r#"{"tags":["gold"]}"#);
 }
