@@ -122,11 +122,12 @@ pub fn a_person_who_comes_first_hears_no_goodbye(world: &mut World) {
     let (robot, room) = a_conversation(world, ROOM);
     let ana = world.admin().an_agent("Ana", 5, &[]);
     // Between the call's decision and its first word to the channel lies this look.
-    world.crm().has_exactly(&json!({"route": "GET /api/open/v1/rooms/{id}", "fault": "slow", "rate": 1.0, "ms": 1_500}));
+    world.crm().holds("GET /api/open/v1/rooms/{id}");
     let under_way = robot.door.begins(robot.getting(&[resolve("answered").id("r1")]));
     world.crm().is_at_it();
     let taken = room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana})));
     assert_eq!((taken.http, &taken.body["changed"]), (200, &json!(true)), "{taken:?}");
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!(answer.code(), "human_in_control", "{answer:?}");
     assert_eq!((said(world, ROOM).len(), is_resolved_there(world, ROOM)), (0, false));
