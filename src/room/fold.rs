@@ -77,13 +77,13 @@ impl Room {
             }
             Fact::ConversationResolved { reason_code, note, handled_by, .. } => {
                 self.lifecycle = Lifecycle::Resolved { at: event.at };
-                self.resolution = Some(Resolution {
+                self.resolution = Some(Box::new(Resolution {
                     reason_code: reason_code.clone(),
                     note: note.clone(),
                     by: event.by.to_text(),
                     at: event.at,
                     handled_by: handled_by.clone(),
-                });
+                }));
                 (self.reassigning, self.typing_until, self.resolved_there) = (None, None, false);
                 self.move_control(Control::Nobody);
             }
@@ -100,8 +100,9 @@ impl Room {
                 };
                 self.assignment = *assignment;
                 let (target, but) = (target.clone(), but.clone());
-                let wanted =
-                    Wanted { target, since: event.at, assignment: *assignment, but, there: *there, counted, begun: None };
+                let since = event.at;
+                let wanted = Wanted { target, since, assignment: *assignment, but, there: *there, counted, begun: None };
+                let wanted = Box::new(wanted);
                 if wanted.but.is_some()
                     && !leaves
                     && let Some(staffed) = &mut self.staffed

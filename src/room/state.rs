@@ -134,7 +134,7 @@ pub struct Begun {
 pub enum Control {
     Bot,
     /// Waits for the roster to find a person.
-    Queue(Wanted),
+    Queue(Box<Wanted>),
     Person {
         agent: AgentId,
         assignment: u64,
@@ -225,7 +225,7 @@ pub struct Room {
     pub control: Control,
     /// Held by a person while another is looked for: the old one keeps the room until the new one has a place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reassigning: Option<Wanted>,
+    pub reassigning: Option<Box<Wanted>>,
     pub channel: String,
     #[serde(with = "shared")]
     pub customer: Arc<Customer>,
@@ -234,7 +234,7 @@ pub struct Room {
     /// Number of the last assignment asked for; key of the roster's slot.
     pub assignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<Resolution>,
+    pub resolution: Option<Box<Resolution>>,
     /// It is over in the channel's own inbox, and here it is not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resolved_there: bool,
@@ -331,7 +331,7 @@ impl Room {
     pub fn awaited(&self) -> Option<&Wanted> {
         match &self.control {
             Control::Queue(wanted) => Some(wanted),
-            _ => self.reassigning.as_ref(),
+            _ => self.reassigning.as_deref(),
         }
     }
 

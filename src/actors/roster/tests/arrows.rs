@@ -239,7 +239,7 @@ fn an_offer_of_a_roster_that_died_is_taken_and_its_place_is_not_given_again() {
     // Room 0 has waited longest, and the new roster hears of it first.
     let wanted = play.rooms[1].wanted().cloned().unwrap();
     let longer = crate::room::Wanted { since: NOW.plus_ms(-60_000), ..wanted };
-    play.rooms[0].control = Control::Queue(longer);
+    play.rooms[0].control = Control::Queue(Box::new(longer));
     play.dies(Death::Roster);
     play.everything_is_said();
     assert_eq!(play.held(), [1]);
