@@ -233,7 +233,7 @@ pub fn not_delivered(failure: &Failure) -> super::refusal::Refusal {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::room) mod tests {
     use super::*;
 
     fn delivery(reached: Stage) -> Delivery {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     /// All orders of `left` after `done`.
-    fn orders(done: &[Step], left: &[Step], all: &mut Vec<Vec<Step>>) {
+    pub(in crate::room) fn orders(done: &[Step], left: &[Step], all: &mut Vec<Vec<Step>>) {
         if left.is_empty() {
             all.push(done.to_vec());
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::room::deliveries::{heard, known_better, late, prepared, submitted};
+use crate::room::delivery::tests::orders;
 use crate::room::delivery::{Delivery, DeliveryWord, Failure, Prepared, Stage, Step};
 use crate::room::effect::{EffectKind, EffectPlan};
 use crate::room::source::Source;
@@ -204,18 +205,6 @@ fn what_failed_long_after_others_were_sent_is_told_all_the_same() {
         deliveries(&scene).iter().filter(|one| one.failed.is_some()).map(|one| one.call_id.as_str()).collect();
     assert_eq!((deliveries(&scene).len(), failed), (Delivery::MOST, vec!["s0", "s9"]));
     assert_eq!(crate::room::deliveries::notices(&scene.room).len(), 1, "of one file one word");
-}
-
-/// All orders of `left` behind `done`.
-fn orders(done: &[Step], left: &[Step], all: &mut Vec<Vec<Step>>) {
-    if left.is_empty() {
-        all.push(done.to_vec());
-    }
-    for at in 0..left.len() {
-        let (mut done, mut left) = (done.to_vec(), left.to_vec());
-        done.push(left.remove(at));
-        orders(&done, &left, all);
-    }
 }
 
 #[test]

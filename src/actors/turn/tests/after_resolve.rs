@@ -193,16 +193,3 @@ fn a_goodbye_that_the_channel_would_not_take_is_left_out() {
     let left_out = serde_json::json!({"status": "not_sent", "why": "window_closed"});
     assert_eq!((scene.is_resolved(), &body(&scene, "r1")["result"]["closing_message"]), (true, &left_out));
 }
-
-#[test]
-fn what_a_resolve_waits_for_is_not_refused_because_of_it() {
-    let mut scene = with_files();
-    scene.company.settings.people.typing_hold_s = 5;
-    scene.tell(Command::Typing { agent: None }).unwrap();
-    scene.post(&[sends("s1", FILE), RESOLVE]);
-    assert_eq!((scene.answer("s1").0, scene.answer("r1").0), (CallStatus::Parked, CallStatus::Parked));
-    scene.now = scene.now.plus_ms(5_000);
-    scene.tell(Command::TypingOver).unwrap();
-    assert_eq!((scene.answer("s1"), sent(&scene)), ((CallStatus::Succeeded, String::new()), 1));
-    assert!(scene.is_resolved());
-}
