@@ -17,7 +17,7 @@ fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
     let mut words = under.iter().copied().chain([program.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLHOP_") || name == "RUST_LOG") {
+    for (name, _) in std::env::vars().filter(|(name, _)| ["BELLHOP_", "AWS_", "RUST_LOG"].iter().any(|start| name.starts_with(start))) {
         command.env_remove(name);
     }
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
