@@ -17,11 +17,16 @@ fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
     let mut words = under.iter().copied().chain([program.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words);
+    without_our_surroundings(&mut command);
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What is said to the stories is not said to the program: it would take `BELLHOP_KILLS` for a setting.
+pub fn without_our_surroundings(command: &mut Command) {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLHOP_") || name == "RUST_LOG") {
         command.env_remove(name);
     }
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
 }
 
 pub fn bellhop(folder: &Path, arguments: &[&str]) -> Command {
