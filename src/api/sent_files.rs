@@ -151,7 +151,11 @@ pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
         if file.fetched {
             return Err(Problem::not_found());
         }
-        tracing::error!(event = "library.lost", sha256 = file.sha256, "the bytes of a file that was sent are not where they were kept");
+        tracing::error!(
+            event = "library.lost",
+            sha256 = file.sha256,
+            "the bytes of a file that was sent are not where they were kept"
+        );
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };
     let mut response = HttpResponseBuilder::new(if part.is_some() { problem::PARTIAL_CONTENT } else { problem::OK });

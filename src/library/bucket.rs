@@ -159,7 +159,8 @@ impl CredentialProvider for KeySource {
             return self.read().map(Arc::new).map_err(failed);
         }
         let keys = Self(self.0.clone());
-        let read = tokio::task::spawn_blocking(move || keys.read()).await.unwrap_or_else(|_| Err("the keys were not read".into()));
+        let read =
+            tokio::task::spawn_blocking(move || keys.read()).await.unwrap_or_else(|_| Err("the keys were not read".into()));
         read.map(Arc::new).map_err(failed)
     }
 }

@@ -6,7 +6,8 @@ fn error(status: u16, body: &str) -> object_store::Error {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
     struct Text(String);
-    let text = format!("Error performing PUT http://minio:9000/acme/x in 1ms - Server returned non-2xx status code: {status} X: {body}");
+    let text =
+        format!("Error performing PUT http://minio:9000/acme/x in 1ms - Server returned non-2xx status code: {status} X: {body}");
     object_store::Error::Generic { store: "S3", source: Box::new(Text(text)) }
 }
 

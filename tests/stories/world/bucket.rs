@@ -225,7 +225,8 @@ impl Request {
         let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let names: Vec<&str> = part("SignedHeaders").split(';').collect();
         let headers: String = names.iter().map(|name| format!("{name}:{}\n", self.header(name))).collect();
-        let whole = [&self.method, &self.path, &query.join("&"), &headers, &names.join(";"), &of_body].map(String::as_str).join("\n");
+        let whole =
+            [&self.method, &self.path, &query.join("&"), &headers, &names.join(";"), &of_body].map(String::as_str).join("\n");
         let text = format!(
             "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
             self.header("x-amz-date"),
