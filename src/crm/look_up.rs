@@ -15,6 +15,7 @@ use super::contact::{CONTACT, Contact, visitors};
 use super::dates;
 use super::desk::MOST_PER_PAGE;
 use super::handle::Handle;
+use super::order::{DISORDER_US, Order};
 use super::record::{self, Record};
 use super::reference;
 use super::sheet::Sheet;
@@ -23,8 +24,6 @@ use crate::outbound::{Step, Stop};
 
 /// A record this much older than the start, by the CRM's own clock, cannot be ours: its servers differ.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
-/// A list in order of time may be out of it by so much: what is made at once is not listed in the order of its milliseconds.
-const DISORDER_US: i64 = 10_000_000;
 /// A record that may bear our reference is looked for so much further back: no clock is to be believed more than the mark.
 const MARKED_US: i64 = 3_600_000_000;
 /// Full pages that are read before it is given up …
@@ -49,32 +48,6 @@ struct Search<'a> {
     alike: Vec<Record>,
     /// Rows that do not show what would tell: each must be read by itself.
     unclear: Vec<i64>,
-}
-
-/// Whether a list has its newest first, as far as it was seen: nobody promises that it has (qontak-api.md section 5, 15).
-#[derive(Default)]
-struct Order {
-    last: Option<i64>,
-    lowest: i64,
-    falls: bool,
-    rises: bool,
-}
-
-impl Order {
-    fn see(&mut self, at: i64) {
-        let lowest = if let Some(last) = self.last.replace(at) {
-            self.falls |= at < last;
-            self.rises |= at > self.lowest.saturating_add(DISORDER_US);
-            self.lowest.min(at)
-        } else {
-            at
-        };
-        self.lowest = lowest;
-    }
-
-    fn newest_first(&self) -> bool {
-        self.falls && !self.rises
-    }
 }
 
 impl Search<'_> {
