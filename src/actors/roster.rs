@@ -2,7 +2,7 @@
 //! never a counter. Not stored: made again from the rooms themselves, and the room is right whenever the two differ.
 //!
 //! A room asks (`reserve`), is offered a person, commits, and says so (`confirm`), or says that it does not want them any more
-//! (`release`). What may be lost on the way, and why no place is given twice:
+//! (`release`), or that it may not have them any more and asks on (`decline`). What may be lost on the way, and why no place is given twice:
 //!
 //! | Lost | Then |
 //! |---|---|
@@ -178,6 +178,32 @@ impl Roster {
         self.drain(now)
     }
 
+    /// The room asks on, and may not have this person, whom it was offered: they are gone, or may hold less than when they were
+    /// chosen.
+    pub fn decline(&mut self, ask: Ask, agent: &AgentId, now: Timestamp) -> Vec<Word> {
+        let offered =
+            |place: &mut person::Place| place.offered.take_if(|offered| offered.ask.assignment == ask.assignment).is_some();
+        let person = self.people.get_mut(agent);
+        let known = person.is_some_and(|person| {
+            let was_offered = person.places.get_mut(&ask.room).is_some_and(offered);
+            person.tidy(&ask.room);
+            was_offered
+        });
+        if !known {
+            return self.reserve(ask, now);
+        }
+        let room = ask.room.clone();
+        let chosen = self.choose(&ask, &self.closed(now), now);
+        self.queue.put(ask);
+        // The room reads a newer directory; what it says is on its way here. Until then they would only be offered again.
+        if chosen.is_some_and(|(chosen, _)| chosen == *agent) {
+            return vec![];
+        }
+        let mut words = self.drain(now);
+        words.extend(self.told_place(&room, now));
+        words
+    }
+
     /// What time alone brings: offers without an answer, people who stay away, divisions that open.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Word> {
         let mut words = self.repeat_offers(now);
@@ -230,8 +256,7 @@ impl Roster {
         if self.queue.len() == 0 {
             return vec![];
         }
-        let closed: HashSet<DivisionId> =
-            self.divisions.iter().filter(|division| !division.is_open(now)).map(|division| division.id.clone()).collect();
+        let closed = self.closed(now);
         let mut words = vec![];
         // Whoever comes behind a room that cannot be served waits too, even with less weight: nobody is overtaken.
         let mut blocked: HashSet<AssignTarget> = HashSet::new();
@@ -245,6 +270,11 @@ impl Roster {
             }
         }
         words
+    }
+
+    /// Divisions outside of their hours.
+    fn closed(&self, now: Timestamp) -> HashSet<DivisionId> {
+        self.divisions.iter().filter(|division| !division.is_open(now)).map(|division| division.id.clone()).collect()
     }
 
     fn offer(&mut self, ask: Ask, agent: AgentId, because: Because, now: Timestamp) -> Option<Word> {

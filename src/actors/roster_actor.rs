@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture, fut::ActorFutureExt};
 
-use crate::room::{AgentId, Because, Cause, Command, Company, CompanyNo, Room, RoomAddress, RoomId};
+use crate::room::{AgentId, Because, Cause, Command, CompanyNo, Room, RoomAddress, RoomId};
 
 use super::faults::FaultPoint;
 use super::ports::HeldRoom;
@@ -31,7 +31,13 @@ pub enum RosterWord {
         room: RoomId,
         assignment: u64,
     },
-    Directory(Arc<Company>),
+    /// The room may not have this person, whom it was offered; it asks on.
+    Decline {
+        ask: Ask,
+        agent: AgentId,
+    },
+    /// The company's people changed: as they are when this is heard, for two changes may be told in either order.
+    Directory,
     /// Somebody's console is open.
     Seen(AgentId),
 }
@@ -89,10 +95,7 @@ impl RosterActor {
             for ((room, assignment), (agent, because)) in left {
                 self.roster.recall_offer(&room, &agent, assignment, because, router.clock.now());
             }
-            // Not a made-up one: people whom it does not name would be taken for removed.
-            if let Some(company) = router.companies.get(self.company) {
-                self.hear(RosterWord::Directory(company));
-            }
+            self.hear(RosterWord::Directory);
         }
         for word in unheard {
             self.hear(word);
@@ -117,7 +120,15 @@ impl RosterActor {
                 self.answered(&room, assignment);
                 (self.roster.release(&room, assignment, now), "released")
             }
-            RosterWord::Directory(company) => (self.roster.directory(&company, now), "directory_read"),
+            RosterWord::Decline { ask, agent } => {
+                self.answered(&ask.room, ask.assignment);
+                (self.roster.decline(ask, &agent, now), "declined")
+            }
+            // Not a made-up one: people whom it does not name would be taken for removed.
+            RosterWord::Directory => match router.companies.get(self.company) {
+                Some(company) => (self.roster.directory(&company, now), "directory_read"),
+                None => return,
+            },
             RosterWord::Seen(agent) => (self.roster.seen(&agent, now), "console_heard"),
         };
         faults.strike(FaultPoint::Roster(heard));

@@ -59,10 +59,15 @@ impl Rosters {
         self.say(router, room.company, RosterWord::Release { room: room.room.clone(), assignment });
     }
 
+    /// The room asked for somebody, and may not have whom it was offered.
+    pub fn decline(&self, router: &Arc<Inner>, room: &RoomAddress, ask: Ask, agent: AgentId) {
+        self.say(router, room.company, RosterWord::Decline { ask, agent });
+    }
+
     /// The company's people changed. A roster that is not there yet will read them when it starts.
-    pub fn directory(&self, router: &Arc<Inner>, company: &Arc<Company>) {
+    pub fn directory(&self, router: &Arc<Inner>, company: &Company) {
         if self.0.contains_key(&company.no) || !company.agents.is_empty() {
-            self.say(router, company.no, RosterWord::Directory(company.clone()));
+            self.say(router, company.no, RosterWord::Directory);
         }
     }
 

@@ -217,7 +217,8 @@ impl RoomRouter {
 
     /// Something in the company's directory changed: read it again and let its roster know.
     pub async fn company_changed(&self, company: CompanyNo) -> Result<Arc<Company>, Arc<str>> {
-        let view = self.0.companies.set(self.0.memory.company(company).await?);
+        let reading = self.0.companies.reading();
+        let view = self.0.companies.set(self.0.memory.company(company).await?, reading);
         self.0.rosters.directory(&self.0, &view);
         Ok(view)
     }

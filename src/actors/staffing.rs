@@ -7,12 +7,13 @@ use super::room_actor::{Memory, RoomActor, Work};
 use super::roster::{Ask, Holding};
 
 impl RoomActor {
-    /// Every offer is confirmed or given back, even one that changed nothing.
+    /// Every offer is confirmed or given back, even one that changed nothing. One of somebody whom the room may not have any
+    /// more is declined: the room waits on.
     pub(super) fn answer_offer(&self, work: &Work) {
         let Memory::Loaded { room, .. } = &self.memory else { return };
         let Work::Command(tell) = work else { return };
-        let assignment = match (&*tell.command, Holding::of(room)) {
-            (Command::Offer { assignment, .. }, _) => assignment,
+        let (assignment, agent) = match (&*tell.command, Holding::of(room)) {
+            (Command::Offer { assignment, agent, .. }, _) => (assignment, agent),
             // Whoever is woken says how it stands.
             (Command::Nudge, Some(holding)) => return self.inner.rosters.confirm(&self.inner, &self.address, holding),
             _ => return,
@@ -22,7 +23,10 @@ impl RoomActor {
             Some(holding) if holding.assignment == *assignment => {
                 self.inner.rosters.confirm(&self.inner, &self.address, holding);
             }
-            _ => self.inner.rosters.release(&self.inner, &self.address, *assignment),
+            _ => match self.asks(room).filter(|ask| ask.assignment == *assignment) {
+                Some(ask) => self.inner.rosters.decline(&self.inner, &self.address, ask, agent.clone()),
+                None => self.inner.rosters.release(&self.inner, &self.address, *assignment),
+            },
         }
     }
 

@@ -263,7 +263,7 @@ pub async fn content(visit: Visit) -> Answer {
     };
     let row = row.ok_or_else(Problem::not_found)?;
     let Some(pieces) = visit.api.library.read(company, &row.sha256).await? else {
-        tracing::error!(event = "library.lost", file = %key, version = row.version, "the bytes of a file are not in its folder");
+        tracing::error!(event = "library.lost", file = %key, version = row.version, "the bytes of a file are not where they were kept");
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };
     let mut response = HttpResponseBuilder::new(problem::OK);

@@ -327,9 +327,9 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let kind = Kind::ALL.iter().copied().find(|kind| kind.code() == refused.code()).unwrap_or(Kind::StorageUnavailable);
         match &refused {
-            Refused::Storage(why) | Refused::ScanUnavailable(why) => {
-                tracing::error!(why, code = refused.code(), "a file could not be kept");
-                Self::new(kind, "Nothing was kept. Ask again in a moment.")
+            Refused::Storage(why) | Refused::BadSetting(why) | Refused::ScanUnavailable(why) => {
+                tracing::error!(why, code = refused.code(), "a file could not be kept or read");
+                Self::new(kind, "Files cannot be kept or read now; nothing was kept. Ask again in a moment.")
             }
             _ => Self::new(kind, refused.to_string()),
         }

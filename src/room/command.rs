@@ -7,6 +7,7 @@ use super::delivery::{DeliveryWord, Prepared};
 use super::event::{Customer, Fact, TakenBy, Writer};
 use super::hand_over::{self, Resolving};
 use super::ids::{AgentId, CallId, Timestamp};
+use super::offered::{self, Offered};
 use super::refusal::{Next, Refusal};
 use super::settlement::Settlement;
 use super::state::{Control, Lifecycle, Room};
@@ -230,13 +231,10 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             Lifecycle::Snoozed { until } if until <= ground.now => vec![Fact::RoomWoken],
             _ => vec![],
         },
-        Command::Offer { agent, agent_name, assignment, because } => match room.wanted() {
-            Some(wanted) if wanted.assignment == *assignment => {
-                let (agent_id, agent_name) = (agent.clone(), agent_name.clone());
-                vec![Fact::AgentAssigned { agent_id, agent_name, assignment: *assignment, because: because.clone() }]
-            }
-            _ => vec![],
-        },
+        Command::Offer { agent, agent_name, assignment, because } => {
+            let offered = Offered { agent, agent_name, assignment: *assignment, because: because.as_ref() };
+            offered::taken(room, offered, ground.company)
+        }
         Command::EffectSettled { call_id, settlement } => match room.effect(call_id) {
             Some(effect) if !effect.stranded => settled::settled(room, effect, settlement, ground),
             _ => vec![],

@@ -21,6 +21,7 @@ pub mod hours;
 pub mod ids;
 pub mod link;
 pub mod media;
+mod offered;
 pub mod outbox;
 pub mod parked;
 pub mod policy;

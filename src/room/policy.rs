@@ -156,6 +156,13 @@ pub struct People {
     pub approval_expires_s: u32,
 }
 
+impl People {
+    /// How many places a room of this channel takes.
+    pub fn weight(&self, channel: &str) -> u32 {
+        self.channel_weights.get(channel).copied().unwrap_or(1)
+    }
+}
+
 impl Default for People {
     fn default() -> Self {
         Self {

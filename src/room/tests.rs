@@ -2,6 +2,7 @@
 
 mod again;
 mod deliveries;
+mod offers;
 mod people;
 mod there;
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use bellhop::actors::ports::{NewCall, StoredAnswer};
-use bellhop::actors::roster::{Ask, Holding, Roster, Word};
+use bellhop::actors::roster::Roster;
 use bellhop::actors::turn::barrier::is_resolve;
 use bellhop::actors::turn::{OpenCalls, Turn};
 use bellhop::catalog::{Admitted, Has};
@@ -13,42 +13,46 @@ use bellhop::room::{
     Writer,
 };
 
+use super::between::Said;
 use super::dice::Dice;
 use super::events::{check_events, check_journal};
 use super::others::{a_person_acts, the_channel_tells};
-use super::world::{self, AGENTS, CAPACITY};
+use super::world;
 
 const ROOMS: u64 = 8;
 const STEPS: u64 = 60;
 
 /// One room with what the store would hold of it.
-struct Kept {
-    address: RoomAddress,
-    room: Room,
-    journal: Vec<RoomEvent>,
+pub struct Kept {
+    pub address: RoomAddress,
+    pub room: Room,
+    pub journal: Vec<RoomEvent>,
     calls: HashMap<CallKey, (Admitted, StoredAnswer)>,
     open: OpenCalls,
 }
 
-enum Said {
-    ToRoom(Word),
-    Reserve(u64),
-    Confirm(u64, Holding),
-    Release(u64, u64),
-}
-
-struct Play {
-    dice: Dice,
-    now: Timestamp,
-    company: Company,
-    rooms: Vec<Kept>,
-    roster: Roster,
-    said: Vec<Said>,
+pub struct Play {
+    pub dice: Dice,
+    pub now: Timestamp,
+    pub company: Company,
+    pub rooms: Vec<Kept>,
+    pub roster: Roster,
+    pub said: Vec<Said>,
     messages: u64,
-    takeovers: usize,
+    pub takeovers: usize,
+    pub told: Told,
 }
 
-pub fn play(seed: u64) {
+/// What came about in a play, lest it show nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// Assignments that the roster made.
+    pub assigned: usize,
+    /// Its offers of somebody who could not have the room any more.
+    pub declined: usize,
+}
+
+pub fn play(seed: u64) -> Told {
     let mut dice = Dice::new(seed);
     let mut company = world::company();
     // In half of the plays a tag's first letters are known to the company already.
@@ -70,6 +74,7 @@ pub fn play(seed: u64) {
         said: vec![],
         messages: 0,
         takeovers: 0,
+        told: Told::default(),
         company,
     };
     let _ = play.roster.directory(&play.company, play.now);
@@ -88,13 +93,14 @@ pub fn play(seed: u64) {
     for _ in 0..STEPS {
         // Time may stand still or jump; the ground's promise is only that it is not before the room's last event.
         play.now = Timestamp(play.now.0 + (play.dice.roll(3) * 700_000) as i64);
-        match play.dice.roll(8) {
+        match play.dice.roll(9) {
             0..=3 => {
                 let room = play.dice.roll(ROOMS);
                 play.step(room, false);
             }
             4 | 5 => play.carry_word(),
             6 => play.forget_and_reload(),
+            7 => play.the_people_change(),
             _ => play.roster_dies_sometimes(),
         }
         play.check_roster();
@@ -103,6 +109,8 @@ pub fn play(seed: u64) {
         play.carry_word();
     }
     play.check_agreement();
+    let assigned = |kept: &Kept| kept.journal.iter().filter(|event| matches!(event.fact, Fact::AgentAssigned { .. })).count();
+    Told { assigned: play.rooms.iter().map(assigned).sum(), ..play.told }
 }
 
 impl Play {
@@ -142,7 +150,7 @@ impl Play {
         self.take(index, &works);
     }
 
-    fn take(&mut self, index: u64, works: &[Work]) {
+    pub fn take(&mut self, index: u64, works: &[Work]) {
         let lands = !self.dice.rarely(4);
         let kept = &mut self.rooms[index as usize];
         let before = kept.room.clone();
@@ -150,7 +158,9 @@ impl Play {
         let ground = Ground { now: self.now.max(before.last_event_at), company: &self.company, approved: false };
         let mut turn = Turn::begin(&kept.address, &kept.room, ground, &kept.open, &condemned);
         let mut by_key: HashMap<CallKey, Admitted> = HashMap::new();
-        let mut offers: Vec<u64> = vec![];
+        let mut offers: Vec<(u64, AgentId)> = vec![];
+        // What each of its events may be done for.
+        let mut causes: Vec<Cause> = vec![];
         for work in works {
             match work {
                 Work::Post(calls) => {
@@ -170,8 +180,9 @@ impl Play {
                     let webhook = matches!(**command, Command::Heard { .. } | Command::TakeOver { how: TakenBy::Assignment, .. });
                     let cause = if webhook { Cause::Webhook(7) } else { Cause::Request("req".into()) };
                     let _ = turn.command(command, &By::System, &cause);
-                    if let Command::Offer { assignment, .. } = &**command {
-                        offers.push(*assignment);
+                    causes.push(cause);
+                    if let Command::Offer { assignment, agent, .. } = &**command {
+                        offers.push((*assignment, agent.clone()));
                     }
                 }
             }
@@ -180,7 +191,7 @@ impl Play {
         let ask = turn.ask_roster;
         let Turn { room, events, new_calls, ended_calls, opened, .. } = turn;
         let known: Vec<&Admitted> = by_key.values().chain(kept.calls.values().map(|(admitted, _)| admitted)).collect();
-        check_events(&before, &room, &events, &new_calls, &known, &self.company);
+        check_events(&before, &room, (&events, &causes), &new_calls, &known, &self.company);
         if !lands {
             return;
         }
@@ -212,92 +223,6 @@ impl Play {
         self.tell_roster(index, &before, ask, &offers);
     }
 
-    /// What the shell says after a commit, in any order and sometimes twice.
-    fn tell_roster(&mut self, index: u64, before: &Room, ask: bool, offers: &[u64]) {
-        let after = &self.rooms[index as usize].room;
-        let (held, holding) = (Holding::of(before), Holding::of(after));
-        let number = |holding: &Option<Holding>| holding.as_ref().map(|holding| holding.assignment);
-        let (was, is) = (number(&held), number(&holding));
-        let mut said = vec![];
-        if after.wanted().is_some() && (ask || after.wanted() != before.wanted()) {
-            said.push(Said::Reserve(index));
-        }
-        if let Some(holding) = holding.clone().filter(|_| holding != held) {
-            said.push(Said::Confirm(index, holding));
-        }
-        if let Some(assignment) = was.filter(|_| was != is) {
-            said.push(Said::Release(index, assignment));
-        }
-        if let Some(wanted) = before.wanted()
-            && after.wanted().is_none_or(|now| now.assignment != wanted.assignment)
-            && is != Some(wanted.assignment)
-        {
-            said.push(Said::Release(index, wanted.assignment));
-        }
-        for assignment in offers {
-            said.push(match &holding {
-                Some(holding) if holding.assignment == *assignment => Said::Confirm(index, holding.clone()),
-                _ => Said::Release(index, *assignment),
-            });
-        }
-        self.said.extend(said);
-    }
-
-    fn carry_word(&mut self) {
-        if self.said.is_empty() {
-            return;
-        }
-        // Words of one room to the roster keep their order, as messages of one actor do; different rooms overtake.
-        let pick = self.dice.roll(self.said.len() as u64) as usize;
-        let room = self.room_of(&self.said[pick]);
-        let first = self.said.iter().position(|said| self.room_of(said) == room).unwrap_or(pick);
-        let words = match self.said.remove(first) {
-            Said::ToRoom(word) => return self.hear(word),
-            Said::Reserve(room) => {
-                let kept = &self.rooms[room as usize];
-                let Some(ask) = Ask::of(&kept.address.room, &kept.room) else { return };
-                self.roster.reserve(ask, self.now)
-            }
-            Said::Confirm(room, holding) => self.roster.confirm(&self.rooms[room as usize].address.room, &holding, self.now),
-            Said::Release(room, assignment) => self.roster.release(&self.rooms[room as usize].address.room, assignment, self.now),
-        };
-        self.said.extend(words.into_iter().map(Said::ToRoom));
-    }
-
-    fn room_of(&self, said: &Said) -> (bool, usize) {
-        let find = |id: &bellhop::room::RoomId| self.rooms.iter().position(|kept| kept.address.room == *id).unwrap_or(0);
-        match said {
-            Said::ToRoom(Word::Offer { room, .. } | Word::QueuedAt { room, .. } | Word::Requeue { room, .. }) => {
-                (true, find(room))
-            }
-            Said::Reserve(room) | Said::Confirm(room, ..) | Said::Release(room, _) => (false, *room as usize),
-        }
-    }
-
-    fn hear(&mut self, word: Word) {
-        let (room, command) = match word {
-            Word::Offer { room, assignment, agent, agent_name, because } => {
-                (room, Command::Offer { agent, agent_name, assignment, because: Some(because) })
-            }
-            Word::QueuedAt { room, assignment, position, opens_at } => {
-                (room, Command::QueuedAt { assignment, position, opens_at })
-            }
-            Word::Requeue { room, agent, why } => (room, Command::Requeue { agent, why }),
-        };
-        let index = self.rooms.iter().position(|kept| kept.address.room == room).expect("a room of this play") as u64;
-        let offer = matches!(command, Command::Offer { .. });
-        let before = self.rooms[index as usize].journal.len();
-        let said = self.said.len();
-        self.take(index, &[Work::tell(command)]);
-        if offer && self.rooms[index as usize].journal.len() == before && self.said.len() == said {
-            // The step got lost and the room said nothing: the roster makes the offer again after a while.
-            let later = self.now.plus_ms(bellhop::actors::roster::OFFER_REPEAT_MS);
-            self.now = later;
-            let words = self.roster.repeat_offers(later);
-            self.said.extend(words.into_iter().map(Said::ToRoom));
-        }
-    }
-
     /// The process dies: what is in memory is made again from the journal.
     fn forget_and_reload(&mut self) {
         for kept in &mut self.rooms {
@@ -311,69 +236,15 @@ impl Play {
             assert_eq!(kept.room, room, "a snapshot says all of a room");
         }
     }
-
-    fn roster_dies_sometimes(&mut self) {
-        if !self.dice.rarely(3) {
-            return;
-        }
-        // With the roster die the words on the way to it. Its own may lie in the rooms' mailboxes; its offers are kept for the
-        // next one, until they were answered. Only with the whole process do all of them die.
-        let process = self.dice.rarely(3);
-        self.said.retain(|said| !process && matches!(said, Said::ToRoom(_)));
-        self.roster = Roster::default();
-        for kept in &self.rooms {
-            self.roster.recall(&kept.address.room, &kept.room);
-        }
-        for said in &self.said {
-            if let Said::ToRoom(Word::Offer { room, assignment, agent, because, .. }) = said {
-                self.roster.recall_offer(room, agent, *assignment, because.clone(), self.now);
-            }
-        }
-        let words = self.roster.directory(&self.company, self.now);
-        self.said.extend(words.into_iter().map(Said::ToRoom));
-        for index in 0..self.rooms.len() {
-            if self.rooms[index].room.wanted().is_some() {
-                self.said.push(Said::Reserve(index as u64));
-            }
-        }
-    }
-
-    fn check_roster(&self) {
-        for n in 0..AGENTS {
-            let agent = AgentId::trusted(&format!("agt_{n}"));
-            // Whoever takes a conversation may hold more; what the roster gives never leads there.
-            let most = CAPACITY as usize + self.takeovers;
-            assert!(self.roster.load(&agent) <= most, "I3: an agent holds more than the capacity");
-            let held = self.rooms.iter().filter(|kept| given_to(kept) == Some(&agent)).count();
-            assert!(held <= CAPACITY as usize, "I3: the rooms say that an agent was given more than the capacity");
-        }
-    }
-
-    /// When everything was said, the rooms and the roster agree (room-ops I2).
-    fn check_agreement(&self) {
-        for n in 0..AGENTS {
-            let agent = AgentId::trusted(&format!("agt_{n}"));
-            let held = self.rooms.iter().filter(|kept| kept.room.assignee() == Some(&agent)).count();
-            assert_eq!(self.roster.load(&agent), held, "I2: slots are exactly the rooms held");
-        }
-        let waiting = self.rooms.iter().filter(|kept| kept.room.wanted().is_some()).count();
-        assert_eq!(self.roster.waiting(), waiting, "I2: who waits is in the queue");
-    }
 }
 
-/// Who has the room because the roster gave it to them.
-fn given_to(kept: &Kept) -> Option<&AgentId> {
-    let came = kept.journal.iter().rev().find(|event| matches!(event.fact, Fact::AgentAssigned { .. } | Fact::RoomTaken { .. }));
-    kept.room.assignee().filter(|_| came.is_some_and(|event| matches!(event.fact, Fact::AgentAssigned { .. })))
-}
-
-enum Work {
+pub enum Work {
     Post(Vec<Admitted>),
     Tell(Box<Command>),
 }
 
 impl Work {
-    fn tell(command: Command) -> Self {
+    pub fn tell(command: Command) -> Self {
         Self::Tell(Box::new(command))
     }
 }

@@ -4,7 +4,7 @@
 use bellhop::actors::ports::NewCall;
 use bellhop::catalog::Admitted;
 use bellhop::room::{
-    AssignTarget, CallId, CallStatus, Cause, Company, Control, Fact, Goodbye, Lifecycle, Room, RoomEvent, Seen, Wanted,
+    AssignTarget, CallId, CallStatus, Cause, Company, Control, Fact, Goodbye, Lifecycle, Presence, Room, RoomEvent, Seen, Wanted,
 };
 
 /// What the caller of this event's call had seen.
@@ -42,9 +42,10 @@ fn is_fenced(room: &Room, event: &RoomEvent, calls: &[&Admitted]) {
     }
 }
 
-/// I4: whoever is given a room is among those who were asked for. The company of a play never changes.
+/// I4, I3: whoever the roster gives a room is, at its commit, among those who were asked for, there, and may hold as many as they
+/// were chosen for.
 fn is_eligible(wanted: Option<&Wanted>, event: &RoomEvent, company: &Company) {
-    let Fact::AgentAssigned { agent_id, assignment, .. } = &event.fact else { return };
+    let Fact::AgentAssigned { agent_id, assignment, because, .. } = &event.fact else { return };
     let wanted = wanted.filter(|wanted| wanted.assignment == *assignment).expect("I4: an assignment that somebody asked for");
     let agent = company.agent(agent_id).expect("I4: somebody of this company");
     match &wanted.target {
@@ -52,6 +53,25 @@ fn is_eligible(wanted: Option<&Wanted>, event: &RoomEvent, company: &Company) {
         AssignTarget::Division { division } => assert!(agent.divisions.contains(division), "I4: of that division: {event:?}"),
         AssignTarget::Auto => {}
     }
+    assert_eq!(agent.status, Presence::Online, "I4: available at the commit: {event:?}");
+    let chosen = because.as_ref().and_then(|because| because.candidates.first()).expect("the roster says why");
+    assert!(chosen.load < agent.capacity, "I3: as many as they may hold at the commit: {event:?}");
+}
+
+/// I12: a change is done by somebody and for something, and this is one of the calls or commands that were there: its own
+/// call's, if it is a call's.
+fn is_somebodys(event: &RoomEvent, (causes, calls): (&[Cause], &[&Admitted])) {
+    assert!(!event.by.to_text().is_empty() && !event.cause.id().is_empty(), "I12: who and why: {event:?}");
+    let own = |admitted: &&Admitted| Cause::Call(admitted.call.call_id.clone()) == event.cause;
+    let call = calls.iter().find(|admitted| own(admitted));
+    assert!(call.is_some() || causes.contains(&event.cause), "I12: done for nothing that was asked: {event:?}");
+    let of = match &event.fact {
+        Fact::CallAnswered { call_id, .. } | Fact::CallParked { call_id, .. } => Some(call_id),
+        _ => None,
+    };
+    let ended = matches!(event.fact, Fact::CallAnswered { .. }) && causes.contains(&event.cause);
+    let names_itself = of.is_none_or(|call_id| Cause::Call(call_id.clone()) == event.cause);
+    assert!(names_itself || ended, "I12: the doing of another call: {event:?}");
 }
 
 /// I7: a resolved room takes notes and hears its customer; nothing else happens in it.
@@ -82,7 +102,7 @@ fn is_one_owners(room: &Room) {
 pub fn check_events(
     before: &Room,
     after: &Room,
-    events: &[RoomEvent],
+    (events, causes): (&[RoomEvent], &[Cause]),
     new_calls: &[NewCall],
     calls: &[&Admitted],
     company: &Company,
@@ -91,7 +111,7 @@ pub fn check_events(
     for (n, event) in events.iter().enumerate() {
         assert_eq!(event.seq, before.version + 1 + n as i64, "I5: the journal has no gap");
         assert!(event.at >= folded.last_event_at, "I5: time does not go back in a room");
-        assert!(!event.by.to_text().is_empty() && !event.cause.id().is_empty(), "I12: who and why");
+        is_somebodys(event, (causes, calls));
         let (epoch, control, assignment) = (folded.epoch, folded.control.clone(), folded.assignment);
         is_fenced(&folded, event, calls);
         is_over(&folded, event);

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod actors;
+mod between;
 mod clockwork;
 mod core;
 mod crm_world;
@@ -45,7 +46,16 @@ fn run(name: &str, count: u64, one: impl Fn(u64)) {
 
 #[test]
 fn the_pure_core_keeps_its_invariants() {
-    run("core", seeds("BELLHOP_SEEDS", 2_000), core::play);
+    let (count, assigned, declined) = (seeds("BELLHOP_SEEDS", 2_000), AtomicUsize::new(0), AtomicUsize::new(0));
+    run("core", count, |seed| {
+        let told = core::play(seed);
+        assigned.fetch_add(told.assigned, Ordering::Relaxed);
+        declined.fetch_add(told.declined, Ordering::Relaxed);
+    });
+    let (assigned, declined) = (assigned.into_inner(), declined.into_inner());
+    eprintln!("{assigned} assignments, {declined} offers of somebody who was gone by then");
+    let enough = usize::try_from(count / 10).unwrap_or(usize::MAX);
+    assert!(assigned >= enough && declined >= enough, "too little happened to show anything");
 }
 
 /// Panics that the simulations ask for are not worth a line each.

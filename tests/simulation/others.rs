@@ -1,9 +1,26 @@
 //! What everybody but the AI agent does to a room: people with their buttons, and the channel with its webhooks.
 
-use bellhop::room::{AgentId, Command, Moves, TakenBy, Writer};
+use bellhop::room::{AgentId, Command, Company, DivisionId, Moves, Presence, TakenBy, Writer};
 
 use super::dice::Dice;
-use super::world::AGENTS;
+use super::world::{self, AGENTS, CAPACITY};
+
+/// Somebody comes, goes, is removed or there again, changes division, or may hold more or less than before.
+pub fn the_staff_changes(dice: &mut Dice, company: &mut Company) {
+    let somebody = world::company().agents.remove(usize::try_from(dice.roll(AGENTS)).expect("few"));
+    let Some(place) = company.agents.iter().position(|agent| agent.id == somebody.id) else {
+        return company.agents.push(somebody);
+    };
+    let agent = &mut company.agents[place];
+    match dice.roll(6) {
+        0 => drop(company.agents.remove(place)),
+        1 => agent.divisions = vec![DivisionId::trusted(&format!("div_{}", dice.roll(2)))],
+        2 => agent.capacity = u32::try_from(dice.roll(u64::from(CAPACITY) + 1)).expect("few"),
+        _ if agent.status != Presence::Online => *agent = somebody,
+        3 => agent.status = Presence::Away,
+        _ => agent.status = Presence::Offline,
+    }
+}
 
 pub fn a_person_acts(dice: &mut Dice, messages: &mut u64, takeovers: &mut usize) -> Command {
     let agent = AgentId::trusted(&format!("agt_{}", dice.roll(AGENTS)));

@@ -62,7 +62,8 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
     let id = dice.roll(ids);
     // What an id means is fixed by the id in nine of ten cases.
     let mut meaning = Dice::new(if dice.rarely(10) { dice.next() } else { id });
-    let (name, arguments) = match meaning.roll(8) {
+    let (name, arguments) = match meaning.roll(9) {
+        8 => ("assign_agent", format!(r#"{{"mode":"agent","agent":"Agent {}"}}"#, meaning.roll(AGENTS))),
         6 | 7 => {
             let file = ["brochure", "map"][meaning.roll(2) as usize];
             ("send_attachment", format!(r#"{{"attachment":"{file}","repeat":{}}}"#, meaning.rarely(2)))

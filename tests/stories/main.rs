@@ -22,6 +22,7 @@ mod attachments;
 mod bad_files;
 mod bad_input;
 mod broken_disk;
+mod bucket;
 mod calls;
 mod channel;
 mod channel_inbound;

@@ -86,13 +86,8 @@ impl Place {
 
     /// A snoozed room weighs nothing; when it wakes, its person may for once have too much.
     fn weight(&self, policy: &People) -> u32 {
-        if self.snoozed { 0 } else { weight(policy, &self.channel) }
+        if self.snoozed { 0 } else { policy.weight(&self.channel) }
     }
-}
-
-/// How many places a room of this channel takes.
-pub(super) fn weight(policy: &People, channel: &str) -> u32 {
-    policy.channel_weights.get(channel).copied().unwrap_or(1)
 }
 
 impl Person {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::room::{AgentId, AssignStrategy, AssignTarget, Because, Candidacy, DivisionId, Timestamp};
 
-use super::person::{Person, weight};
+use super::person::Person;
 use super::{Ask, Roster};
 
 /// How many of those who had room are named with a choice.
@@ -47,7 +47,7 @@ impl Roster {
 
     /// Whether anybody could take it if they had nothing else.
     pub(super) fn could_ever(&self, ask: &Ask) -> bool {
-        let weight = weight(&self.policy, &ask.channel);
+        let weight = self.policy.weight(&ask.channel);
         let wanted = |id: &AgentId, person: &Person| match &ask.target {
             AssignTarget::Agent { agent } => agent == id,
             AssignTarget::Auto => true,
@@ -84,7 +84,7 @@ impl Roster {
         wanted: impl Fn(&AgentId, &Person) -> bool,
     ) -> Option<(AgentId, Because)> {
         let named = matches!(ask.target, AssignTarget::Agent { .. });
-        let weight = weight(&self.policy, &ask.channel);
+        let weight = self.policy.weight(&ask.channel);
         let there = |(id, person): &(&AgentId, &Person)| {
             let asked_again = !ask.rests || person.online_since > ask.since;
             person.known && person.is_there(now) && wanted(id, person) && asked_again && !(spare && ask.but.as_ref() == Some(*id))

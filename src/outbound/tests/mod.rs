@@ -6,6 +6,7 @@ mod bucket;
 mod headers;
 mod line;
 mod outcome;
+mod own_stream;
 mod peer;
 mod pressure;
 mod retries;

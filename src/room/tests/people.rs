@@ -58,6 +58,9 @@ fn who_answers_the_customer_takes_the_conversation() {
 fn a_silent_person_loses_the_room_three_times_and_then_it_waits() {
     let mut scene = held_by_ana();
     scene.company.settings.people.idle_reassign_s = 60;
+    let others = (2..5).map(|n| Agent { id: AgentId::trusted(&format!("agt_{n}")), ..scene.company.agents[0].clone() });
+    let others: Vec<Agent> = others.collect();
+    scene.company.agents.extend(others);
     for turn in 0..hand_over::MOST_IDLE_MOVES {
         scene.says(Writer::Customer, "hello?");
         scene.now = scene.now.plus_ms(59_000);

@@ -113,3 +113,28 @@ fn whose_console_was_closed_is_given_nothing_new() {
     assert_eq!(offers(&words), [(room(2), agent(0))], "and she is back");
     assert_eq!(scene.roster.seen(&agent(9), scene.now), vec![], "nobody");
 }
+
+/// The room reads a newer directory than the roster has heard of.
+#[test]
+fn a_room_that_may_not_have_whom_it_was_offered_asks_on_in_its_place() {
+    let mut scene = Scene::with(&[1, 1]);
+    assert_eq!(offers(&scene.asks(1)), [(room(1), agent(0))]);
+    let words = scene.roster.decline(ask(1, AssignTarget::Auto), &agent(0), scene.now);
+    assert_eq!(offers(&words), [(room(1), agent(1))], "there is somebody else");
+    assert_eq!(scene.loads(), [0, 1]);
+    assert_eq!(offers(&scene.roster.decline(ask(1, AssignTarget::Auto), &agent(0), scene.now)), [(room(1), agent(1))], "twice");
+
+    let mut scene = Scene::with(&[1]);
+    assert_eq!(offers(&scene.asks(1)), [(room(1), agent(0))]);
+    assert_eq!(
+        scene.roster.decline(ask(1, AssignTarget::Auto), &agent(0), scene.now),
+        [],
+        "no other, and nobody asks in circles"
+    );
+    assert_eq!((scene.loads(), scene.roster.waiting()), (vec![0], 1));
+    scene.person(0).status = Presence::Offline;
+    assert_eq!(offers(&scene.directory()), []);
+    assert_eq!(position(&scene.asks(2)), Some(2), "behind it");
+    scene.person(0).status = Presence::Online;
+    assert_eq!(offers(&scene.directory()), [(room(1), agent(0))]);
+}
