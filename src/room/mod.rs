@@ -51,7 +51,7 @@ pub use ids::{
 };
 pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
-pub use parked::{Barrier, ParkedCall, ParkedOn, Stood};
+pub use parked::{Barrier, ParkedCall, ParkedOn, Stood, ToolMark};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use published::{DraftTool, Published, Shelf, Tool};
 pub use refusal::{Candidate, Next, Refusal};
