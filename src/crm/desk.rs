@@ -32,6 +32,8 @@ pub struct Shelved {
 pub const MOST_PER_PAGE: i64 = 100;
 /// What is asked for where that many make too long an answer. Each divides the one before: no row is passed over.
 const FEWER: [i64; 2] = [20, 4];
+/// So long it is remembered that rows are long.
+const ROWS_ARE_LONG_MS: i64 = 10 * 60_000;
 
 /// Most customers whose contact is remembered.
 const MOST_CONTACTS: usize = 4_096;
@@ -50,8 +52,8 @@ pub struct Desk {
     pub unproven: AtomicI64,
     /// Until then (microseconds) records are made without our reference: the CRM refused one because of it.
     unmarked_until: AtomicI64,
-    /// Rows a page that are asked for; 0: as many as there may be.
-    per_page: AtomicI64,
+    /// Rows a page that are asked for, and until when: of long ones fewer.
+    per_page: Mutex<Option<(i64, Timestamp)>>,
     /// By how many microseconds the CRM's clock was ahead of ours when it spoke last.
     their_clock: Mutex<Option<i64>>,
     /// Until then (microseconds) no early refresh is tried again.
@@ -97,16 +99,18 @@ impl Desk {
         now.0 < self.unmarked_until.load(Ordering::Acquire)
     }
 
-    pub fn per_page(&self) -> i64 {
-        Some(self.per_page.load(Ordering::Acquire)).filter(|rows| *rows > 0).unwrap_or(MOST_PER_PAGE)
+    pub fn per_page(&self, now: Timestamp) -> i64 {
+        whole(&self.per_page).filter(|(_, until)| now < *until).map_or(MOST_PER_PAGE, |(rows, _)| rows)
     }
 
-    /// So many made too long an answer. `false`: fewer cannot be asked for.
-    pub fn asks_for_fewer(&self, than: i64) -> bool {
-        let fewer = FEWER.into_iter().find(|rows| *rows < than);
+    /// So many rows make too long an answer: for a while fewer are asked for, so many. `None`: fewer cannot be.
+    pub fn asks_for_fewer(&self, than: i64, now: Timestamp) -> Option<i64> {
+        let fewer = FEWER.into_iter().find(|rows| *rows < than)?;
+        let mut held = whole(&self.per_page);
         // Whoever was quicker may have gone further down already.
-        self.per_page.store(fewer.map_or(than, |rows| rows.min(self.per_page())), Ordering::Release);
-        fewer.is_some()
+        let fewest = held.filter(|(_, until)| now < *until).map_or(fewer, |(rows, _)| rows.min(fewer));
+        *held = Some((fewest, now.plus_ms(ROWS_ARE_LONG_MS)));
+        Some(fewest)
     }
 
     /// The CRM's clock is this much ahead of ours (behind, where negative).

@@ -13,7 +13,9 @@ use super::QontakCrm;
 use super::answer;
 use super::contact::{CONTACT, Contact, visitors};
 use super::dates;
+use super::desk::MOST_PER_PAGE;
 use super::handle::Handle;
+use super::order::{DISORDER_US, Order};
 use super::record::{self, Record};
 use super::reference;
 use super::sheet::Sheet;
@@ -22,12 +24,12 @@ use crate::outbound::{Step, Stop};
 
 /// A record this much older than the start, by the CRM's own clock, cannot be ours: its servers differ.
 const CLOCKS_DIFFER_MS: i64 = 60_000;
-/// A list in order of time may be out of it by so much: what is made at once is not listed in the order of its milliseconds.
-const DISORDER_US: i64 = 10_000_000;
 /// A record that may bear our reference is looked for so much further back: no clock is to be believed more than the mark.
 const MARKED_US: i64 = 3_600_000_000;
-/// Pages that are read before it is given up.
+/// Full pages that are read before it is given up …
 const PAGES: i64 = 30;
+/// … and of a list that has its newest first, where an end is in sight.
+const PAGES_IN_ORDER: i64 = 100;
 /// More records than this that look alike are not told apart.
 const MOST_ALIKE: usize = 8;
 
@@ -48,33 +50,12 @@ struct Search<'a> {
     unclear: Vec<i64>,
 }
 
-/// Whether a list has its newest first, as far as it was seen: nobody promises that it has (qontak-api.md section 5, 15).
-#[derive(Default)]
-struct Order {
-    last: Option<i64>,
-    lowest: i64,
-    falls: bool,
-    rises: bool,
-}
-
-impl Order {
-    fn see(&mut self, at: i64) {
-        let lowest = if let Some(last) = self.last.replace(at) {
-            self.falls |= at < last;
-            self.rises |= at > self.lowest.saturating_add(DISORDER_US);
-            self.lowest.min(at)
-        } else {
-            at
-        };
-        self.lowest = lowest;
-    }
-
-    fn newest_first(&self) -> bool {
-        self.falls && !self.rises
-    }
-}
-
 impl Search<'_> {
+    /// Whether so many rows of one list are worth looking at.
+    fn goes_on(&self, rows: i64) -> bool {
+        rows <= PAGES * MOST_PER_PAGE || self.order.newest_first()
+    }
+
     /// Looks at one row of a list. `false`: nothing after it can be ours.
     fn look_at(&mut self, row: &Record) -> bool {
         let created = created(row);
@@ -173,23 +154,16 @@ impl QontakCrm {
         let (order, hits, alike, unclear) = (Order::default(), vec![], vec![], vec![]);
         let (contact, since) = (written.contact, i64::MAX);
         let mut search = Search { part, contact, since, last: None, order, hits, alike, unclear };
-        // Each page's answer has told the CRM's time by then.
-        let mut take = |row: &Record| {
-            let (since, known) = self.since(company, started_at);
-            search.since = since;
-            search.last = if part.reference.is_some() { known.then_some(since - MARKED_US) } else { Some(since) };
-            search.look_at(row)
-        };
         let path = match contact.filter(|_| !sheet.is_ticket()) {
             Some(contact) => format!("/deals?contact_ids={contact}"),
             None => format!("/{}", sheet.plural),
         };
-        let mut whole = self.scan(company, &path, PAGES, &mut take).await?.is_whole()?;
+        let mut whole = self.look_through(company, &path, &mut search, started_at).await?;
         if let (false, false, Some(name)) = (whole, sheet.is_ticket(), written.view.get("name").and_then(|name| name.as_str())) {
             // Too many to see them all: a filter by name is the narrowest there is.
             let joint = if path.contains('?') { '&' } else { '?' };
             let path = format!("{path}{joint}name={}", encoded(name));
-            whole = self.scan(company, &path, PAGES, &mut take).await?.is_whole()?;
+            whole = self.look_through(company, &path, &mut search, started_at).await?;
         }
         if search.hits.len() + search.unclear.len() > MOST_ALIKE {
             return Ok(unprovable("too many records look like it"));
@@ -210,6 +184,22 @@ impl QontakCrm {
             [] => self.unclaimed(job, part, &distinct(alike), whole, judged).await,
             _ => Ok(unprovable("more than one record bears our reference")),
         }
+    }
+
+    /// Whether all of this list that could be ours was seen.
+    async fn look_through(&self, company: CompanyNo, path: &str, search: &mut Search<'_>, started_at: Timestamp) -> Step<bool> {
+        let (mut rows, mut endless) = (0, false);
+        let take = |row: &Record| {
+            // Each page's answer has told the CRM's time by then.
+            let (since, known) = self.since(company, started_at);
+            search.since = since;
+            search.last = if search.part.reference.is_some() { known.then_some(since - MARKED_US) } else { Some(since) };
+            rows += 1;
+            endless = !search.goes_on(rows);
+            !endless && search.look_at(row)
+        };
+        let whole = self.scan(company, path, PAGES_IN_ORDER, take).await?.is_whole()?;
+        Ok(whole && !endless)
     }
 
     async fn find_contact(&self, job: &EffectJob, part: &Part, started_at: Timestamp) -> Step<Found> {
@@ -332,6 +322,19 @@ mod tests {
         assert_eq!(looked_at(&part(), &[10, 20, 90, 110, 120]), 5, "oldest first: all of it");
         assert_eq!(looked_at(&part(), &[110, 85, 85, 130]), 1);
         assert_eq!(looked_at(&part(), &[90, 120, 80, 110]), 4, "no order at all");
+    }
+
+    #[test]
+    fn a_long_list_is_looked_through_only_if_it_has_its_newest_first() {
+        let long = PAGES * MOST_PER_PAGE + 1;
+        for (created, goes_on) in
+            [(&[120, 110, 100][..], true), (&[100, 110, 120], false), (&[120, 100, 120], false), (&[], false)]
+        {
+            let part = part();
+            let mut search = search(&part);
+            created.iter().for_each(|second| search.order.see(second * 1_000_000));
+            assert_eq!((search.goes_on(long - 1), search.goes_on(long)), (true, goes_on), "{created:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod draft;
 mod envelope;
 mod handle;
 mod look_up;
+mod order;
 mod permit;
 mod plan;
 mod record;

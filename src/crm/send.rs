@@ -16,6 +16,7 @@ use super::permit::Leave;
 use super::record;
 use super::refusals;
 use super::sheet::Sheet;
+use super::wire;
 use super::written::{Outcome, Written};
 
 impl QontakCrm {
@@ -36,7 +37,7 @@ impl QontakCrm {
         };
         let request = self.request(&session, written.method(), &written.path, Some(written.body.get()));
         let reply = self.outbound.send(slot, request).await;
-        self.hear_inside(company, &session, Class::Write, &reply);
+        self.hear_inside(company, &session, Class::Write, &reply, wire::inside(&reply).as_ref());
         let creates = written.record.is_none();
         let sorted = sort(reply, true, |body| complete_write(body, creates));
         if !matches!(sorted, Sorted::Credentials { .. } | Sorted::NotDone { .. }) {

@@ -74,13 +74,14 @@ impl QontakCrm {
             let slot = self.outbound.slot_as(company, &session.api.host, Class::Read, Ask::of(repeats)).await;
             let request = self.request(&session, "GET", path, None);
             let reply = self.outbound.send(slot, request).await;
-            self.hear_inside(company, &session, Class::Read, &reply);
-            let outcome = sort(reply, false, complete_read);
+            let envelope = inside(&reply);
+            self.hear_inside(company, &session, Class::Read, &reply, envelope.as_ref());
+            let outcome = sort(reply, false, |_| complete_read(envelope.as_ref()));
             if !matches!(outcome, Outcome::Credentials { .. } | Outcome::NotDone { .. }) {
                 self.accepted(company);
             }
             let (after_ms, why) = match outcome {
-                Outcome::Success { body } => match Envelope::parse(&body) {
+                Outcome::Success { .. } => match envelope {
                     Some(envelope) => {
                         if let Some(at) = envelope.said_at() {
                             self.desk(company).heard_clock(at - self.clock.now().0);
@@ -111,7 +112,8 @@ impl QontakCrm {
     }
 
     /// Reads a list page by page, until `take` has enough (`false`), the list ends, or as many rows as `most` full pages hold were
-    /// seen.
+    /// seen. A page that is too long is asked for once more before it is asked for in shorter ones: one answer of nonsense is no
+    /// reason to read everything in crumbs.
     pub(super) async fn scan(
         &self,
         company: CompanyNo,
@@ -121,14 +123,26 @@ impl QontakCrm {
     ) -> Step<Scanned> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let (desk, mut seen) = (self.desk(company), 0);
+        // Within one list it only ever shrinks, to a part of what it was: no row is passed over.
+        let mut per_page = desk.per_page(self.clock.now());
+        let mut was_too_long = false;
         while seen < most * MOST_PER_PAGE {
-            let per_page = desk.per_page();
             let asked = format!("{path}{joint}page={}&per_page={per_page}", seen / per_page + 1);
             let envelope = match self.read(company, &asked).await? {
-                // Rows may be long: asked for fewer, the CRM gives a shorter answer.
-                Reading::TooLong if desk.asks_for_fewer(per_page) => continue,
+                Reading::TooLong if !was_too_long => {
+                    was_too_long = true;
+                    continue;
+                }
+                Reading::TooLong => {
+                    // Rows are long: asked for fewer, the CRM gives a shorter answer.
+                    let fewer = desk.asks_for_fewer(per_page, self.clock.now());
+                    per_page = fewer.ok_or_else(|| Stop::later(LONGEST_WAIT_MS, "an answer was too long"))?;
+                    was_too_long = false;
+                    continue;
+                }
                 reading => reading.found()?,
             };
+            was_too_long = false;
             let Some(envelope) = envelope else {
                 // Behind a full page it may be how the list ends, and may not.
                 return Ok(if seen == 0 { Scanned::Nowhere } else { Scanned::Partly });
@@ -169,19 +183,31 @@ impl QontakCrm {
     }
 
     /// A 200 may carry a 429 or a 401 (qontak-api.md 1.3): bucket, circuit and gate must hear of it.
-    pub(super) fn hear_inside(&self, company: CompanyNo, session: &Session, class: Class, reply: &Reply) {
+    pub(super) fn hear_inside(
+        &self,
+        company: CompanyNo,
+        session: &Session,
+        class: Class,
+        reply: &Reply,
+        inside: Option<&Envelope>,
+    ) {
         let Reply::Answered(answer) = reply else { return };
-        if !(200..300).contains(&answer.status) {
-            return;
-        }
-        if let Some(status) = Envelope::parse(&answer.body).and_then(|envelope| envelope.inner_status()).filter(|s| *s >= 300) {
+        if let Some(status) = inside.and_then(Envelope::inner_status).filter(|status| *status >= 300) {
             self.outbound.said_inside(company, &session.api.host, class, status, answer.retry_after_ms);
         }
     }
 }
 
-fn complete_read(body: &[u8]) -> Inner {
-    match Envelope::parse(body) {
+/// What a 2xx holds, taken apart once: a page of a list is long.
+pub fn inside(reply: &Reply) -> Option<Envelope> {
+    match reply {
+        Reply::Answered(answer) if (200..300).contains(&answer.status) => Envelope::parse(&answer.body),
+        _ => None,
+    }
+}
+
+fn complete_read(envelope: Option<&Envelope>) -> Inner {
+    match envelope {
         None => Inner::Unreadable,
         Some(envelope) => match envelope.inner_status() {
             Some(status) if status >= 300 => Inner::Status(status),

@@ -111,6 +111,7 @@ pub fn what_takes_long_shows_it_on_a_terminal(world: &mut World) {
     let words: Vec<String> = [program::path()].into_iter().chain(add).map(|word| format!("'{word}'")).collect();
     let mut terminal = Command::new("script");
     terminal.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]).current_dir(world.folder());
+    program::without_our_surroundings(&mut terminal);
     terminal.stdin(Stdio::null()).env("TERM", "xterm");
     let seen = match ends(terminal) {
         Ok(seen) => seen,

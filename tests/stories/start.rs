@@ -92,6 +92,7 @@ pub fn a_file_that_cannot_be_written_is_said(world: &mut World) {
         modes(folder, 0o444);
         let listen = format!("127.0.0.1:{}", port::free());
         let mut command = Command::new(&program);
+        program::without_our_surroundings(&mut command);
         command.current_dir(theirs.path()).args(["serve", "--listen", &listen, "--database-url", &url]);
         command.args(["--secret-key-file", &secret.display().to_string()]).args(more);
         if root {

@@ -7,6 +7,7 @@ mod gates;
 mod headers;
 mod line;
 mod outcome;
+mod own_stream;
 mod peer;
 mod pressure;
 mod retries;
