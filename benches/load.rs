@@ -15,6 +15,8 @@
 mod ceiling;
 #[path = "load/generator.rs"]
 mod generator;
+#[path = "load/pace.rs"]
+mod pace;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/subject.rs"]

@@ -221,9 +221,9 @@ const CHANNEL_HEAD_START: u32 = 3;
 pub fn build_outside(
     store: &Store,
     clock: &Arc<dyn Clock>,
+    outbound: Outbound,
     files: Option<Arc<Library>>,
-) -> Result<(QontakCrm, Channels), StoreError> {
-    let outbound = Outbound::new().map_err(StoreError::Invalid)?;
+) -> (QontakCrm, Channels) {
     let (vault, clock) = (store.vault(), clock.clone());
     let mut qontak = QontakChannel::new(outbound.apart(CHANNEL_HEAD_START), vault.clone(), store.memory(), clock.clone());
     let beside = outbound.apart_where(CHANNEL_HEAD_START, Forbidden::Body);
@@ -233,7 +233,7 @@ pub fn build_outside(
         whatsapp = whatsapp.with_files(files);
     }
     let channels = Channels::new(qontak, whatsapp, vault.clone());
-    Ok((QontakCrm::new(outbound, vault, store.outbox(), clock, store.reference_key()), channels))
+    (QontakCrm::new(outbound, vault, store.outbox(), clock, store.reference_key()), channels)
 }
 
 /// Everything that knows how rooms come to threads.
@@ -243,7 +243,7 @@ fn build_router(
     clock: Arc<dyn Clock>,
     files: &Files,
 ) -> Result<(RoomRouter, Threads, Arc<Channels>, QontakCrm), StoreError> {
-    let (crm, channel) = build_outside(store, &clock, Some(files.library.clone()))?;
+    let (crm, channel) = build_outside(store, &clock, files.outbound.clone(), Some(files.library.clone()));
     let channel = Arc::new(channel);
     let sourced = Sourced::new(files.sourced(channel.clone(), store, &clock));
     let threads = Threads::new(config.workers);

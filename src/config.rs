@@ -1,5 +1,5 @@
 //! One tree of settings: a flag wins over the environment, the environment over the file, the file over the default.
-//! The only file that reads the environment; nothing else may name `std::env`. It never prints a secret: there is none in it.
+//! The only file that reads the environment; nothing else may name `std::env`. It never prints a secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,52 +8,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::library::ScanAddress;
+use crate::library::{Bucket, KeyPair, ScanAddress};
 use crate::outbound::Reach;
 use crate::store::{StoreError, StoreUrl};
 
-/// One setting that exists.
-pub struct Key {
-    /// As in the file; the flag is `--` with `-` for `_`, the variable is `BELLHOP_` and capitals.
-    pub name: &'static str,
-    /// Empty: worked out from the others (`data_dir`, `secret_key_file`) or from the machine (`workers`).
-    pub default: &'static str,
-    pub help: &'static str,
-}
+mod bucket;
+mod keys;
 
-const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key { name, default, help }
-}
-
-/// Every setting there is.
-pub const KEYS: &[Key] = &[
-    key("listen", "127.0.0.1:8080", "address and port that `serve` listens on"),
-    key("database_url", "sqlite:bellhop.db", "sqlite:FILE or postgres://user@host:5432/name"),
-    key("data_dir", "", "folder of the secret key file and of files to send; the SQLite file's folder, or ./.bellhop"),
-    key("secret_key_file", "", "32 random bytes that pepper API keys; bellhop.key in the data folder"),
-    key("log", "info", "what is logged, as a tracing filter: info, or bellhop=debug,warn"),
-    key("log_format", "auto", "auto (pretty on a terminal), json or pretty"),
-    key("migrate", "true", "whether `serve` brings the schema up to date first"),
-    key("workers", "", "web threads, 1 to 64; one for each processor"),
-    key("max_in_flight_per_room", "1024", "calls one room holds before it answers busy, 1 to 65536"),
-    key("idle_after_s", "300", "seconds without work after which a room leaves memory, 1 to 86400"),
-    key("readers", "2", "threads that read the store, 1 to 64"),
-    key("journal_queue", "4096", "commits waiting for the write lane, past which requests are answered 503, 16 to 1048576"),
-    key("scan", "off", "virus scanner asked about every file: off, or clamd at tcp://host:port or unix:/path"),
-    key(
-        "files_private_allow",
-        "",
-        "hosts, addresses and networks with commas between, that are not public but files are fetched from",
-    ),
-    key("public_url", "", "address customers reach this server at, for links to files: https://…; empty: links begin with /"),
-    key("link_lifetime_s", "604800", "seconds a link to a file that was sent opens it, 1 to 31536000"),
-    key("fetched_kept_s", "2592000", "seconds fetched files are kept behind the end of their call, 1 to 31536000"),
-    key("stop_within_s", "10", "seconds a stopping server gives requests in flight, 1 to 12"),
-];
-
-/// `BELLHOP_` variables that are no settings; the last is a debug build's (`Config::die_at`).
-const OTHER_VARIABLES: &[&str] =
-    if cfg!(debug_assertions) { &["CONFIG", "URL", "KEY", "DIE_AT"] } else { &["CONFIG", "URL", "KEY"] };
+use keys::OTHER_VARIABLES;
+pub use keys::{KEYS, Key};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -109,6 +72,8 @@ pub struct Environment {
     /// Who sits at the terminal, for the audit.
     pub user: Option<String>,
     pub temporary: PathBuf,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, if the first two are set.
+    pub aws_keys: Option<KeyPair>,
 }
 
 impl Environment {
@@ -122,6 +87,9 @@ impl Environment {
             no_color: text("NO_COLOR").is_some() || text("TERM").as_deref() == Some("dumb"),
             user: text("USER").or_else(|| text("LOGNAME")),
             temporary: std::env::temp_dir(),
+            aws_keys: text("AWS_ACCESS_KEY_ID")
+                .zip(text("AWS_SECRET_ACCESS_KEY"))
+                .map(|(id, secret)| KeyPair::new(id, secret, text("AWS_SESSION_TOKEN"))),
         }
     }
 
@@ -155,6 +123,8 @@ pub struct Config {
     pub readers: usize,
     pub journal_queue: usize,
     pub stop_within_s: u32,
+    /// `None`: files lie in `files` in `data_dir`.
+    pub bucket: Option<Bucket>,
     /// `None`: files are not scanned.
     pub scan: Option<ScanAddress>,
     /// What files may be fetched from beside the public internet.
@@ -198,7 +168,9 @@ impl Config {
                 .unwrap_or_else(|| (key.default.to_owned(), Origin::Default));
             found.insert(key.name, value);
         }
-        let config = Values(found).checked(file)?;
+        let values = Values(found);
+        let bucket = values.bucket(environment)?;
+        let config = Self { bucket, ..values.checked(file)? };
         #[cfg(debug_assertions)]
         let config = Self { die_at: environment.get("DIE_AT").map(str::to_owned), ..config };
         Ok(config)
@@ -279,6 +251,7 @@ impl Values {
             return self.invalid("files_private_allow", "hosts, addresses or networks, like files.intranet,10.1.0.0/16");
         };
         Ok(Config {
+            bucket: None,
             scan,
             files_private_allow,
             public_url,

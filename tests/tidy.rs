@@ -112,8 +112,8 @@ fn may_import(part: &str) -> Option<&'static [&'static str]> {
         "outbound" => &["outbound", "room", "catalog", "actors", "telemetry"],
         "crm" => &["crm", "outbound", "room", "catalog", "actors", "telemetry"],
         "channel" => &["channel", "outbound", "library", "room", "catalog", "actors", "telemetry"],
-        // Bytes and what they are; the rows are the store's.
-        "library" => &["library", "room", "actors", "telemetry"],
+        // Bytes and what they are; the rows are the store's. A bucket is reached by the one way out.
+        "library" => &["library", "outbound", "room", "actors", "telemetry"],
         // Doors, never each other.
         "api" => &["api", "room", "catalog", "actors", "store", "library", "telemetry"],
         "mcp" => &["mcp", "room", "catalog", "actors", "store", "telemetry"],

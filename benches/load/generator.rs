@@ -9,6 +9,9 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::pace::let_go;
 
 pub const TAGS: [&str; 8] = ["vip", "urgent", "refund", "billing", "delay", "loyal", "complaint", "follow-up"];
 
@@ -48,7 +51,12 @@ async fn all(load: Load) -> Measured {
     let warm = Duration::from_secs_f64((load.seconds / 4.0).min(1.0));
     let begin = Instant::now() + warm;
     let end = begin + Duration::from_secs_f64(load.seconds);
-    let each: Vec<_> = (0..load.connections).map(|n| tokio::task::spawn(one(load, n, begin, end))).collect();
+    let (tell, told): (Vec<_>, Vec<_>) = (0..load.connections).map(|_| unbounded_channel()).unzip();
+    let each = told.into_iter().enumerate().map(|(n, due)| tokio::task::spawn(one(load, n, due, begin, end)));
+    let each: Vec<_> = each.collect();
+    if load.rate > 0.0 {
+        let_go(load.rate, tell, end);
+    }
     tokio::time::sleep_until(begin.into()).await;
     let busy_before = busy();
     tokio::time::sleep_until(end.into()).await;
@@ -62,24 +70,16 @@ async fn all(load: Load) -> Measured {
 }
 
 /// One connection; the latencies, in nanoseconds, of the calls answered between `begin` and `end`.
-async fn one(load: &Load, number: usize, begin: Instant, end: Instant) -> Histogram<u64> {
+async fn one(load: &Load, number: usize, mut told: UnboundedReceiver<Instant>, begin: Instant, end: Instant) -> Histogram<u64> {
     let mut latencies = histogram();
     let mut stream = TcpStream::connect(("127.0.0.1", load.port)).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut requests: Vec<Request> = TAGS.iter().map(|tag| Request::new(load, number, tag)).collect();
     let mut buffer = Vec::with_capacity(4_096);
     let mut chance = 0x9e37_79b9_7f4a_7c15_u64 ^ (number as u64 + 1);
-    let interval = if load.rate > 0.0 { load.connections as f64 / load.rate } else { 0.0 };
-    let mut due = Instant::now() + Duration::from_secs_f64(interval * number as f64 / load.connections as f64);
     for n in 0_usize.. {
-        if load.rate > 0.0 {
-            // Who is late must not wait for the timer's next tick as well.
-            if due > Instant::now() {
-                tokio::time::sleep_until(due.into()).await;
-            }
-        } else {
-            due = Instant::now();
-        }
+        let due = if load.rate > 0.0 { told.recv().await } else { Some(Instant::now()) };
+        let Some(due) = due else { break };
         chance ^= chance << 13;
         chance ^= chance >> 7;
         chance ^= chance << 17;
@@ -95,7 +95,6 @@ async fn one(load: &Load, number: usize, begin: Instant, end: Instant) -> Histog
             let taken = u64::try_from(now.duration_since(due).as_nanos()).unwrap();
             latencies.record(taken.clamp(1, HIGHEST)).unwrap();
         }
-        due += Duration::from_secs_f64(interval);
     }
     latencies
 }
@@ -173,7 +172,7 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST, 3).unwrap()
 }
 
-/// Time on a core so far. One thread is all this process has.
+/// Time on a core so far, of the thread with the connections.
 fn busy() -> Duration {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     Duration::from_nanos(text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0))

@@ -54,6 +54,10 @@ pub async fn shown(api: &Api, company: CompanyNo, events: &[StoredEvent]) -> Res
     let now = api.clock.now();
     let mut revoked: HashMap<&RoomId, HashSet<String>> = HashMap::new();
     let mut standing: HashMap<String, bool> = HashMap::new();
+    // What was fetched goes after a time; what is in the library stays.
+    let fetched = events.iter().filter_map(sent).filter(|(_, file)| file.version == 0);
+    let fetched: HashSet<String> = fetched.map(|(_, file)| file.sha256.clone()).collect();
+    let gone = api.library.gone(company, fetched.iter().map(String::as_str)).await;
     let mut links = Vec::with_capacity(events.len());
     for event in events {
         let Some((call_id, file)) = sent(event) else {
@@ -67,8 +71,7 @@ pub async fn shown(api: &Api, company: CompanyNo, events: &[StoredEvent]) -> Res
             standing.insert(file.attachment.clone(), stands(api, company, &file.attachment).await?);
         }
         let is_revoked = revoked.get(&event.room).is_some_and(|calls| calls.contains(call_id.as_str()));
-        // What was fetched goes after a time; what is in the library stays.
-        let lies_here = file.version > 0 || !matches!(api.library.age(company, &file.sha256).await, Ok(None));
+        let lies_here = file.version > 0 || !gone.contains(&file.sha256);
         let opens = lies_here && standing.get(&file.attachment) == Some(&true) && !is_revoked;
         links.push(opens.then(|| {
             let link = api.links.make(&SentAt { company, room: event.room.clone(), seq: event.seq }, now);
@@ -148,7 +151,11 @@ pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
         if file.fetched {
             return Err(Problem::not_found());
         }
-        tracing::error!(event = "library.lost", sha256 = file.sha256, "the bytes of a file that was sent are not in its folder");
+        tracing::error!(
+            event = "library.lost",
+            sha256 = file.sha256,
+            "the bytes of a file that was sent are not where they were kept"
+        );
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };
     let mut response = HttpResponseBuilder::new(if part.is_some() { problem::PARTIAL_CONTENT } else { problem::OK });

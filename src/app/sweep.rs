@@ -2,7 +2,7 @@
 //! first moved aside, and go only if nobody wants them then: a file that is uploaded in that very moment is put back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::actors::outside::FetchedFiles;
 use crate::actors::ports::Clock;
@@ -14,6 +14,7 @@ use crate::store::{FetchedRow, Queries};
 const AT_ONCE: i64 = 200;
 /// Bytes so young may belong to an upload whose row is still to come: an hour.
 const YOUNG: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 pub struct Sweep {
     pub library: Arc<Library>,
@@ -29,8 +30,18 @@ impl Sweep {
     pub async fn go_on(self) {
         let mut ticks = tokio::time::interval((self.kept / 10).clamp(Duration::from_secs(1), Duration::from_secs(600)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        if let Err(why) = self.library.check_bucket().await {
+            tracing::error!(event = "files.unreachable", %why, "files cannot be kept or read now; everything else goes on");
+        }
+        let mut signs_looked_at = None::<Instant>;
         loop {
             ticks.tick().await;
+            if signs_looked_at.is_none_or(|at| at.elapsed() >= DAY) {
+                signs_looked_at = Some(Instant::now());
+                if let Err(why) = self.library.forget_old_signs().await {
+                    tracing::warn!(event = "files.untidied", %why, "old signs in the bucket cannot be removed now");
+                }
+            }
             if let Err(why) = self.once().await {
                 tracing::warn!(event = "fetched.unswept", why, "what was fetched cannot be removed now");
             }

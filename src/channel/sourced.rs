@@ -240,7 +240,9 @@ fn unfetched(why: NotFetched, source: &Source) -> Stop {
 fn unkept(refused: Refused) -> Stop {
     let told = |next, what: String| Refusal::new(refused.code(), next, format!("{what} Nothing was sent.")).into();
     match &refused {
-        Refused::Storage(_) | Refused::StorageFull | Refused::Busy => Stop::later(10 * AGAIN_MS, refused.to_string()),
+        Refused::Storage(_) | Refused::BadSetting(_) | Refused::StorageFull | Refused::Busy => {
+            Stop::later(10 * AGAIN_MS, refused.to_string())
+        }
         Refused::Infected { .. } | Refused::ScanUnavailable(_) => {
             tracing::warn!(event = "file.unscanned", why = %refused, "a fetched file was not let through");
             told(Next::WaitForHuman, "The file was not let through by the virus scanner.".into())

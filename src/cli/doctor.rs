@@ -1,7 +1,8 @@
-//! `bellhop doctor`: looks at this machine and its configuration, changes nothing, and says the next command for what is wrong.
+//! `bellhop doctor`: looks at this machine and its configuration, leaves everything as it was, and says the next command for what is wrong.
 
 mod channel;
 mod crm;
+mod files;
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -93,6 +94,7 @@ async fn all(config: &Config) -> Vec<Check> {
     checks.extend(database(config).await);
     checks.push(durability(config));
     checks.push(disk(config));
+    checks.extend(files::checks(config).await);
     checks.push(port(config).await);
     checks
 }

@@ -117,6 +117,7 @@ impl From<Refused> for Failure {
         let exit = match &refused {
             Refused::Storage(_) | Refused::StorageFull => Exit::Failed,
             Refused::ScanUnavailable(_) => Exit::Unreachable,
+            Refused::BadSetting(_) => Exit::Config,
             _ => Exit::Refused,
         };
         Self::new(exit, format!("{} ({})", refused, refused.code()))

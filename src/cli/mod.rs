@@ -47,7 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Watch it work: one process, a temporary database, a scripted AI agent
     Demo(demo::DemoArgs),
     /// Post recorded conversations to a server, as the channel and the model did
@@ -169,7 +169,7 @@ pub fn run() -> i32 {
         telemetry::start_log(context.environment.get("LOG").unwrap_or(quiet), LogFormat::Auto);
     }
     let outcome = match cli.command {
-        Command::Serve(args) => in_system(serve::run(&context, args)),
+        Command::Serve(args) => in_system(serve::run(&context, *args)),
         Command::Demo(args) => in_system(demo::run(&context, args)),
         Command::Replay(args) => in_system(interruptible(replay::run(&context, args))),
         Command::Standin(args) => in_system(standin::run(&context, args)),

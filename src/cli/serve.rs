@@ -37,6 +37,21 @@ pub struct ServeArgs {
     /// Commits waiting for the write lane [env: BELLHOP_JOURNAL_QUEUE] [default: 4096]
     #[arg(long)]
     journal_queue: Option<String>,
+    /// Where files lie: s3://bucket/prefix; empty: in the data folder [env: BELLHOP_FILES_URL]
+    #[arg(long, value_name = "URL")]
+    files_url: Option<String>,
+    /// Address of the bucket's server, when it is not Amazon's [env: BELLHOP_FILES_ENDPOINT]
+    #[arg(long, value_name = "URL")]
+    files_endpoint: Option<String>,
+    /// Region of the bucket [env: BELLHOP_FILES_REGION] [default: us-east-1]
+    #[arg(long)]
+    files_region: Option<String>,
+    /// Whether the bucket's name stands in the path [env: BELLHOP_FILES_PATH_STYLE] [default: auto]
+    #[arg(long)]
+    files_path_style: Option<String>,
+    /// File with the bucket's keys [env: BELLHOP_FILES_CREDENTIALS_FILE]
+    #[arg(long, value_name = "FILE")]
+    files_credentials_file: Option<String>,
     /// Virus scanner: off, or clamd at tcp://host:port or unix:/path [env: BELLHOP_SCAN] [default: off]
     #[arg(long)]
     scan: Option<String>,
@@ -69,6 +84,11 @@ pub async fn run(context: &Context, args: ServeArgs) -> Outcome {
         ("idle_after_s", args.idle_after_s),
         ("readers", args.readers),
         ("journal_queue", args.journal_queue),
+        ("files_url", args.files_url),
+        ("files_endpoint", args.files_endpoint),
+        ("files_region", args.files_region),
+        ("files_path_style", args.files_path_style),
+        ("files_credentials_file", args.files_credentials_file),
         ("scan", args.scan),
         ("files_private_allow", args.files_private_allow),
         ("public_url", args.public_url),

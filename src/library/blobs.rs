@@ -1,5 +1,6 @@
-//! Bytes on disk: streamed to a temporary object while they are hashed, moved to the address of their hash when they are whole.
-//! Never holds more of a file than one block, and never shows anything at an address that is not all there.
+//! Bytes by their hash: streamed to a temporary file while they are hashed, moved to the address of their hash when they are
+//! whole, in the same folder or in a bucket. Never holds more of a file than one block (a part, on its way to a bucket), and never
+//! shows anything at an address that is not all there.
 
 use std::fs::{self, DirBuilder};
 use std::ops::Range;
@@ -17,7 +18,10 @@ use object_store::{GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt};
 use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 
+use super::bucket::Bucket;
+use super::far::Far;
 use super::refused::Refused;
+use crate::outbound::Carrier;
 use crate::room::CompanyNo;
 
 /// What is handed to the disk at once.
@@ -46,7 +50,9 @@ impl Who {
 
 #[derive(Clone)]
 pub struct Blobs {
+    /// Where files come in, and stay unless there is a bucket.
     store: Arc<dyn ObjectStore>,
+    far: Option<Far>,
     who: Who,
 }
 
@@ -65,7 +71,18 @@ impl Blobs {
         }
         clear(&folder.join(INCOMING).join(Who::Command.folder()), STALE);
         let local = LocalFileSystem::new_with_prefix(folder).map_err(|error| Refused::storage(&error))?;
-        Ok(Self { store: Arc::new(local.with_fsync(true)), who })
+        Ok(Self { store: Arc::new(local.with_fsync(true)), far: None, who })
+    }
+
+    /// What comes in goes on to this bucket, and is read from there alone.
+    pub fn with_bucket(mut self, bucket: &Bucket, carrier: Carrier) -> Result<Self, Refused> {
+        self.far = Some(Far::open(bucket, carrier)?);
+        Ok(self)
+    }
+
+    /// The bucket, if there is one.
+    pub fn far(&self) -> Option<&Far> {
+        self.far.as_ref()
     }
 
     pub async fn begin(&self) -> Result<Draft, Refused> {
@@ -87,7 +104,11 @@ impl Blobs {
 
     /// How long ago what lies at this address was written.
     pub async fn age(&self, company: CompanyNo, sha256: &str) -> Result<Option<Duration>, Refused> {
-        self.age_of(&address(company, sha256)?).await
+        let path = address(company, sha256)?;
+        match &self.far {
+            Some(far) => far.age(&path).await,
+            None => self.age_of(&path).await,
+        }
     }
 
     async fn age_of(&self, path: &Path) -> Result<Option<Duration>, Refused> {
@@ -98,19 +119,31 @@ impl Blobs {
         }
     }
 
-    /// Takes the bytes from their address, in one step: whoever puts the same ones there afterwards is not in the way. Those that
+    /// Takes the bytes from their address, in one step (in a bucket in two, behind a sign, see `far`): whoever puts the same ones there afterwards is not in the way. Those that
     /// a dead process had set aside are the same bytes.
     pub async fn set_aside(&self, company: CompanyNo, sha256: &str) -> Result<Option<Aside>, Refused> {
         let (from, to) = (address(company, sha256)?, Path::from_iter([ASIDE, &company.0.to_string(), sha256]));
-        match self.store.rename(&from, &to).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(Refused::storage(&error)),
-        }
-        let Some(age) = self.age_of(&to).await? else { return Ok(None) };
-        Ok(Some(Aside { store: Arc::clone(&self.store), from, to, age }))
+        let age = match &self.far {
+            Some(far) => far.move_aside(&from, &to).await?,
+            None => {
+                match self.store.rename(&from, &to).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(Refused::storage(&error)),
+                }
+                self.age_of(&to).await?
+            }
+        };
+        Ok(age.map(|age| Aside { blobs: self.clone(), from, to, age }))
     }
 
     async fn pieces(&self, path: &Path, options: GetOptions) -> Result<Option<Pieces>, Refused> {
+        match &self.far {
+            Some(far) => far.pieces(path, options).await,
+            None => self.pieces_here(path, options).await,
+        }
+    }
+
+    async fn pieces_here(&self, path: &Path, options: GetOptions) -> Result<Option<Pieces>, Refused> {
         match self.store.get_opts(path, options).await {
             Ok(found) => Ok(Some(Box::pin(found.into_stream().map_err(|error| Refused::storage(&error))))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -121,20 +154,26 @@ impl Blobs {
 
 /// Bytes that are not at their address any more. Dropped, they are found again by the next `set_aside`.
 pub struct Aside {
-    store: Arc<dyn ObjectStore>,
+    blobs: Blobs,
     from: Path,
     to: Path,
-    /// Since they were written.
+    /// Since they were brought.
     pub age: Duration,
 }
 
 impl Aside {
     pub async fn put_back(self) -> Result<(), Refused> {
-        self.store.rename(&self.to, &self.from).await.map_err(|error| Refused::storage(&error))
+        match &self.blobs.far {
+            Some(far) => far.put_back(&self.to, &self.from).await,
+            None => self.blobs.store.rename(&self.to, &self.from).await.map_err(|error| Refused::storage(&error)),
+        }
     }
 
     pub async fn remove(self) -> Result<(), Refused> {
-        self.store.delete(&self.to).await.map_err(|error| Refused::storage(&error))
+        match &self.blobs.far {
+            Some(far) => far.remove(&self.to).await,
+            None => self.blobs.store.delete(&self.to).await.map_err(|error| Refused::storage(&error)),
+        }
     }
 }
 
@@ -237,11 +276,24 @@ impl Whole {
     pub async fn pieces(&self) -> Result<Pieces, Refused> {
         let gone = || Refused::Storage("a temporary file is gone".into());
         let path = self.path.as_ref().ok_or_else(gone)?;
-        self.blobs.pieces(path, GetOptions::new()).await?.ok_or_else(gone)
+        self.blobs.pieces_here(path, GetOptions::new()).await?.ok_or_else(gone)
     }
 
-    /// Moves it to its address, in one step: whoever looks there finds all of it or nothing.
+    /// Moves it to its address, in one step: whoever looks there finds all of it or nothing. To a bucket it goes on also when
+    /// nobody waits for this any more, so that nothing is left half brought.
     pub async fn keep(mut self, company: CompanyNo) -> Result<(), Refused> {
+        if let Some(far) = self.blobs.far.clone() {
+            let to = address(company, &self.sha256)?;
+            let brought = tokio::spawn(async move {
+                let came = match self.pieces().await {
+                    Ok(pieces) => far.bring(&to, self.size, pieces).await,
+                    Err(refused) => Err(refused),
+                };
+                self.discard().await;
+                came
+            });
+            return brought.await.unwrap_or_else(|_| Err(Refused::Storage("a file was not brought to its bucket".into())));
+        }
         let moved = match (&self.path, address(company, &self.sha256)) {
             (Some(path), Ok(to)) => self.blobs.store.rename(path, &to).await.map_err(|error| Refused::storage(&error)),
             (_, to) => to.map(drop),

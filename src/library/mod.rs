@@ -1,10 +1,12 @@
-//! ADAPTER. Where files live that builders allow to be sent: bytes in a folder (through `object_store`), addressed by their
-//! SHA-256 and kept apart by company. A file comes in as a stream, is told by its bytes, loses the place it was made at, is
+//! ADAPTER. Where files live that builders allow to be sent: bytes in a folder or a bucket (through `object_store`), addressed by
+//! their SHA-256 and kept apart by company. A file comes in as a stream, is told by its bytes, loses the place it was made at, is
 //! scanned, and only then gets its address; what is refused or cut leaves nothing behind. Knows no row of the store: who may see
 //! what stands there.
 
 mod blobs;
+mod bucket;
 mod exif;
+mod far;
 mod filename;
 mod intake;
 mod links;
@@ -14,12 +16,14 @@ mod refused;
 mod scan;
 mod sniff;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use blobs::{Aside, Pieces, Who};
+pub use bucket::{Bucket, KeyPair, Keys};
 pub use intake::{Intake, Kept, Ready};
 pub use links::{LeadsTo, Link, Links, Offered, SentAt};
 pub use location::Place;
@@ -28,10 +32,13 @@ pub use scan::{Clamd, Scan, ScanAddress, Verdict};
 pub use sniff::Declared;
 
 use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
 
 use crate::actors::outside::{self, Bounds, Files, OutsideFuture, Places};
+use crate::outbound::Carrier;
 use crate::room::CompanyNo;
 use blobs::Blobs;
+use far::Far;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +46,11 @@ mod tests;
 /// Files on their way in, in one process.
 const UPLOADS: Bounds = Bounds { of_all: 64, of_one: 16, kept: 16 };
 
-/// The folder of files.
+/// Looks for bytes at once, and how long they may take together.
+const LOOKS: usize = 16;
+const LOOKED_WITHIN: Duration = Duration::from_secs(2);
+
+/// All companies' files.
 pub struct Library {
     blobs: Blobs,
     scan: Option<Arc<dyn Scan>>,
@@ -52,13 +63,51 @@ impl Library {
         Ok(Self { blobs: Blobs::open(folder, who)?, scan, places: Places::new(UPLOADS) })
     }
 
+    /// Files lie in this bucket, and only come in through the folder.
+    pub fn with_bucket(mut self, bucket: &Bucket, carrier: Carrier) -> Result<Self, Refused> {
+        self.blobs = self.blobs.with_bucket(bucket, carrier)?;
+        Ok(self)
+    }
+
+    /// As `look_at_bucket`, where there is one.
+    pub async fn check_bucket(&self) -> Result<(), Refused> {
+        match self.blobs.far() {
+            Some(far) => far.check().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes from the bucket what nobody needs any more to keep out of each other's way.
+    pub async fn forget_old_signs(&self) -> Result<(), Refused> {
+        match self.blobs.far() {
+            Some(far) => far.forget_old_signs().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Of these, those whose bytes are certainly not there. A bucket that does not answer soon says nothing of the rest.
+    pub async fn gone<'a>(&self, company: CompanyNo, hashes: impl IntoIterator<Item = &'a str>) -> HashSet<String> {
+        let looks = hashes.into_iter().map(|sha256| async move {
+            let gone = matches!(self.age(company, sha256).await, Ok(None));
+            (sha256, gone)
+        });
+        let mut looks = futures_util::stream::iter(looks).buffer_unordered(LOOKS);
+        let (mut gone, until) = (HashSet::new(), Instant::now() + LOOKED_WITHIN);
+        while let Ok(Some((sha256, is_gone))) = timeout_at(until, looks.next()).await {
+            if is_gone {
+                gone.insert(sha256.to_owned());
+            }
+        }
+        gone
+    }
+
     /// Begins to take a file of a company's.
     pub async fn take(&self, company: CompanyNo, declared: Declared) -> Result<Intake, Refused> {
         let place = self.places.take(company).ok_or(Refused::Busy)?;
         Ok(Intake::new(self.blobs.begin().await?, declared, self.scan.clone(), place))
     }
 
-    /// The bytes of a company's file. `None`: they are not here.
+    /// The bytes of a company's file. `None`: they are not there.
     pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
         self.blobs.read(company, sha256).await
     }
@@ -77,6 +126,11 @@ impl Library {
     pub async fn read_part(&self, company: CompanyNo, sha256: &str, part: Range<u64>) -> Result<Option<Pieces>, Refused> {
         self.blobs.read_part(company, sha256, part).await
     }
+}
+
+/// Puts something small into the bucket, reads it and removes it again.
+pub async fn look_at_bucket(bucket: &Bucket, carrier: Carrier) -> Result<(), Refused> {
+    Far::open(bucket, carrier)?.check().await
 }
 
 impl Files for Library {

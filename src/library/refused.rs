@@ -23,8 +23,11 @@ pub enum Refused {
     ScanUnavailable(String),
     #[error("There is no space left for files; nothing was kept.")]
     StorageFull,
-    #[error("The folder of files cannot be used: {0}.")]
+    #[error("Where files lie cannot be used now: {0}.")]
     Storage(String),
+    /// Nothing can be kept or read before somebody has set it right.
+    #[error("{0}")]
+    BadSetting(String),
     #[error("Too many files are coming in at once.")]
     Busy,
 }
@@ -45,7 +48,7 @@ impl Refused {
             Self::Infected { .. } => "infected",
             Self::ScanUnavailable(_) => "scan_unavailable",
             Self::StorageFull => "storage_full",
-            Self::Storage(_) => "storage_unavailable",
+            Self::Storage(_) | Self::BadSetting(_) => "storage_unavailable",
             Self::Busy => "too_many_uploads",
         }
     }

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, Heade
 use reqwest::{Client, ClientBuilder, Method, Response, Url};
 
 use super::headers::Pace;
+use super::own_stream::Own;
 use super::reach::Gate;
 use super::wire::{Answer, Body, MOST_BODY, Reply, Request};
 
@@ -18,9 +19,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// lost write must be looked up.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// A request that can be sent, and what is known of its body's way when that is a stream of ours.
+pub struct Ready {
+    request: reqwest::Request,
+    own: Option<Arc<Own>>,
+}
+
 /// One attempt, with what only its maker can tell.
 pub struct Attempt {
     pub reply: Reply,
+    /// It ended early because our own stream did: nothing was learnt of the server.
+    pub by_own_stream: bool,
     /// It took all the time it had.
     pub timed_out: bool,
     pub pace: Pace,
@@ -57,7 +66,7 @@ fn made(with: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String>
 }
 
 /// The request as it will be sent, if it can be, and only to `host`: a slot of one server is no right to speak to another.
-pub fn prepare(client: &Client, host: &str, request: Request) -> Result<reqwest::Request, String> {
+pub fn prepare(client: &Client, host: &str, request: Request) -> Result<Ready, String> {
     let url: Url = request.url.parse().map_err(|_| "the address is not a URL".to_owned())?;
     let home: Url = host.parse().map_err(|_| "the host is not a URL".to_owned())?;
     if url.origin() != home.origin() {
@@ -72,27 +81,31 @@ pub fn prepare(client: &Client, host: &str, request: Request) -> Result<reqwest:
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
     }
     let mut builder = client.request(method, url).timeout(request.whole_time()).headers(headers);
+    let mut own = None;
     builder = match request.body {
         Some(Body::Bytes(content_type, bytes)) => builder.header(CONTENT_TYPE, content_type).body(bytes),
         // With its length: a body in chunks is more than some servers take.
         Some(Body::Stream { content_type, length, stream }) => {
+            let stream = own.insert(Arc::new(Own::default())).watched(stream);
             builder.header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(stream))
         }
         None => builder,
     };
-    builder.build().map_err(|error| causes(&error.without_url()))
+    let request = builder.build().map_err(|error| causes(&error.without_url()))?;
+    Ok(Ready { request, own })
 }
 
-pub async fn attempt(client: &Client, request: reqwest::Request) -> Attempt {
-    let mut response = match client.execute(request).await {
+pub async fn attempt(client: &Client, ready: Ready) -> Attempt {
+    let mut response = match client.execute(ready.request).await {
         Ok(response) => response,
         Err(error) => {
             let timed_out = error.is_timeout();
             // Without a connection nothing was written; anything later may have been.
             let sent = !(error.is_connect() || error.is_builder());
             let why = causes(&error.without_url());
-            let reply = if sent { Reply::Lost { why } } else { Reply::NotSent { why } };
-            return Attempt { reply, timed_out, pace: Pace::default() };
+            let by_own_stream = sent && ready.own.is_some_and(|own| own.is_why(timed_out));
+            let reply = if sent && !by_own_stream { Reply::Lost { why } } else { Reply::NotSent { why } };
+            return Attempt { reply, by_own_stream, timed_out, pace: Pace::default() };
         }
     };
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -102,9 +115,12 @@ pub async fn attempt(client: &Client, request: reqwest::Request) -> Attempt {
     match read(&mut response).await {
         Ok(body) => {
             let answer = Answer { status, content_type, retry_after_ms: pace.pause_ms(), body };
-            Attempt { reply: Reply::Answered(answer), timed_out: false, pace }
+            Attempt { reply: Reply::Answered(answer), by_own_stream: false, timed_out: false, pace }
         }
-        Err((why, timed_out)) => Attempt { reply: Reply::Lost { why: format!("answered {status}, but {why}") }, timed_out, pace },
+        Err((why, timed_out)) => {
+            let reply = Reply::Lost { why: format!("answered {status}, but {why}") };
+            Attempt { reply, by_own_stream: false, timed_out, pace }
+        }
     }
 }
 

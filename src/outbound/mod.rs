@@ -5,6 +5,7 @@
 
 mod address;
 mod breaker;
+mod carrier;
 mod check;
 mod client;
 mod credentials;
@@ -14,6 +15,7 @@ mod gates;
 mod headers;
 mod line;
 mod outcome;
+mod own_stream;
 mod reach;
 mod retry_budget;
 mod sign;
@@ -43,6 +45,7 @@ use slot::{Flight, Lane};
 
 pub use address::{Api, encoded};
 pub use breaker::CREDENTIALS_MS;
+pub use carrier::{Carrier, Coming, NotCarried};
 pub use check::{CheckProblem, System, look_at};
 pub use client::was_too_long;
 pub use credentials::{Credentials, TokenFile};
@@ -88,6 +91,11 @@ impl Outbound {
     pub fn apart_where(&self, head_start: u32, forbidden: Forbidden) -> Self {
         let client = self.shared.client.clone();
         Self { shared: Arc::new(Shared { client, head_start, forbidden, lanes: DashMap::default() }) }
+    }
+
+    /// The same client for requests that are no company's and are made elsewhere.
+    pub fn carrier(&self) -> Carrier {
+        Carrier::over(self.shared.client.clone())
     }
 
     /// How much of `host` (scheme://host:port) the company may use. A new bucket is empty; a change keeps the level.
@@ -145,7 +153,12 @@ impl Outbound {
             };
             let begun = Instant::now();
             let attempt = client::attempt(&self.shared.client, ready).await;
-            landed(flight, class, self.shared.forbidden, &attempt, begun.elapsed());
+            if attempt.by_own_stream {
+                tracing::warn!(event = "outbound.own_stream", class = class.as_str(), "what was to be sent broke off");
+                drop(flight);
+            } else {
+                landed(flight, class, self.shared.forbidden, &attempt, begun.elapsed());
+            }
             attempt.reply
         };
         attempt.instrument(span).await

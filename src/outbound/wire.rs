@@ -84,7 +84,8 @@ pub struct Door {
 pub enum Body {
     /// Content type and bytes.
     Bytes(&'static str, Vec<u8>),
-    /// A file, a piece at a time; `length` is all of it. A stream that breaks off is a request that was lost.
+    /// A file, a piece at a time; `length` is all of it. A stream that breaks off is a request
+    /// that was never whole, and so not sent.
     Stream { content_type: String, length: u64, stream: Pieces },
 }
 
@@ -112,7 +113,7 @@ pub struct Request {
 }
 
 /// A slow line still brings so many bytes in a millisecond (1.6 Mbit/s).
-const SLOWEST_BYTES_PER_MS: u64 = 200;
+pub(super) const SLOWEST_BYTES_PER_MS: u64 = 200;
 
 impl Request {
     /// For the whole attempt: a larger body may take longer to be sent.
@@ -140,7 +141,8 @@ impl fmt::Debug for Request {
 #[derive(Debug)]
 pub enum Reply {
     Answered(Answer),
-    /// Certainly nothing reached the server: no address, no connection, no TLS, or not even a valid request.
+    /// Certainly nothing was done: no address, no connection, no TLS, not even a valid request, or one whose body was never
+    /// whole because our own stream of it broke off.
     NotSent {
         why: String,
     },

@@ -10,7 +10,7 @@ use crate::actors::SystemClock;
 use crate::actors::ports::Clock;
 use crate::app::build_outside;
 use crate::channel::Channels;
-use crate::outbound::CheckProblem;
+use crate::outbound::{CheckProblem, Outbound};
 use crate::store::{CompanyRow, Store};
 
 const AT_ONCE: usize = 8;
@@ -27,9 +27,9 @@ pub async fn checks(store: &Store, companies: &[CompanyRow]) -> Vec<Check> {
         return vec![];
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let channel = match build_outside(store, &clock, None) {
-        Ok((_, channel)) => channel,
-        Err(error) => return vec![check("channel", Level::Fail, error.to_string(), None)],
+    let channel = match Outbound::new() {
+        Ok(outbound) => build_outside(store, &clock, outbound, None).1,
+        Err(why) => return vec![check("channel", Level::Fail, why, None)],
     };
     stream::iter(connected).map(|company| one(&channel, company)).buffered(AT_ONCE).collect().await
 }

@@ -3,9 +3,11 @@
 
 mod breaker;
 mod bucket;
+mod gates;
 mod headers;
 mod line;
 mod outcome;
+mod own_stream;
 mod peer;
 mod pressure;
 mod retries;

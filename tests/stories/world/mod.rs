@@ -1,6 +1,7 @@
 //! The world a story happens in, and its verbs: a server that is really a process, a database that is really one, callers
 //! with real keys. Everything ends with the world, by its own process id, also when the story fails.
 
+pub mod bucket;
 pub mod call;
 pub mod canary;
 pub mod channel;

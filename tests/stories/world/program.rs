@@ -24,7 +24,8 @@ fn bellhop_under(under: &[&str], folder: &Path, arguments: &[&str]) -> Command {
 
 /// What is said to the stories is not said to the program: it would take `BELLHOP_KILLS` for a setting.
 pub fn without_our_surroundings(command: &mut Command) {
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLHOP_") || name == "RUST_LOG") {
+    let ours = |name: &str| ["BELLHOP_", "AWS_", "RUST_LOG"].iter().any(|start| name.starts_with(start));
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
 }

@@ -8,15 +8,16 @@ use crate::actors::ports::Clock;
 use crate::app::build_outside;
 use crate::cli::{Context, Exit, Failure, Outcome};
 use crate::crm::{CheckReport, CheckedKind, QontakCrm};
-use crate::outbound::CheckProblem;
-use crate::store::Store;
+use crate::outbound::{CheckProblem, Outbound};
+use crate::store::{Store, StoreError};
 
 use super::super::find;
 
 /// A look at any company's CRM, with a way out of its own.
 pub fn looker(store: &Store) -> Result<QontakCrm, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    Ok(build_outside(store, &clock, None)?.0)
+    let outbound = Outbound::new().map_err(StoreError::Invalid)?;
+    Ok(build_outside(store, &clock, outbound, None).0)
 }
 
 pub async fn run(context: &Context, store: &Store, company: &str) -> Outcome {

@@ -1,0 +1,386 @@
+//! An S3 server as far as files are kept: whole objects and such in parts, ranges, copies, lists; every request must be signed
+//! with the right keys, over the very bytes that came (Signature Version 4). It keeps what it has in memory, and can be away,
+//! fail, and stop in the middle.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+use ring::hmac;
+use tempfile::TempDir;
+
+use super::World;
+
+pub const NAME: &str = "acme-files";
+const KEY_ID: &str = "AKIDEXAMPLE";
+/// Looked for in all that a story leaves.
+const SECRET: &str = "canary-3f9b21-bucket-secret";
+/// The least that a part may have that is not the last.
+const LEAST_PART: usize = 5 * 1024 * 1024;
+
+#[derive(Default)]
+struct Inside {
+    objects: BTreeMap<String, Arc<Vec<u8>>>,
+    /// What comes in parts, by upload.
+    parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+    next_upload: u32,
+    away: bool,
+    /// So many requests are answered with an error of the server's own.
+    failing: u32,
+    /// So many answers with a body end after half of it.
+    halving: u32,
+    /// The second part of anything is not answered.
+    holding: bool,
+    held: bool,
+    /// Method and path of what was let in.
+    asked: Vec<String>,
+}
+
+struct Shared {
+    inside: Mutex<Inside>,
+    turned: Condvar,
+}
+
+pub struct Bucket {
+    pub port: u16,
+    shared: Arc<Shared>,
+    /// Of the file with its keys.
+    keys: TempDir,
+}
+
+impl Bucket {
+    /// An empty one. Ends with the story's process.
+    pub fn up() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared { inside: Mutex::default(), turned: Condvar::new() });
+        let of_all = shared.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = of_all.clone();
+                std::thread::spawn(move || serves(&stream, &shared));
+            }
+        });
+        let bucket = Self { port, shared, keys: TempDir::with_prefix("bellhop-bucket-").unwrap() };
+        bucket.has_keys(SECRET);
+        bucket
+    }
+
+    fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.shared.inside.lock().unwrap()
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.keys.path().join("keys.json")
+    }
+
+    /// The file with its keys says this secret from now on.
+    fn has_keys(&self, secret: &str) {
+        let keys = serde_json::json!({"access_key_id": KEY_ID, "secret_access_key": secret});
+        std::fs::write(self.key_file(), keys.to_string()).unwrap();
+    }
+
+    pub fn has_wrong_keys(&self) {
+        self.has_keys("canary-not-the-secret");
+    }
+
+    pub fn has_right_keys(&self) {
+        self.has_keys(SECRET);
+    }
+
+    /// Every connection is cut, those that stand too.
+    pub fn is_away(&self, away: bool) {
+        self.inside().away = away;
+    }
+
+    pub fn fails(&self, times: u32) {
+        self.inside().failing = times;
+    }
+
+    /// Answers with a body end after half of it, so often.
+    pub fn halves(&self, times: u32) {
+        self.inside().halving = times;
+    }
+
+    /// The second part of a file is taken and not answered, until `lets_go`.
+    pub fn holds(&self) {
+        self.inside().holding = true;
+    }
+
+    pub fn lets_go(&self) {
+        let mut inside = self.inside();
+        (inside.holding, inside.held) = (false, false);
+        drop(inside);
+        self.shared.turned.notify_all();
+    }
+
+    pub fn is_at_it(&self) {
+        super::eventually("a second part is on its way", || self.inside().held.then_some(()));
+    }
+
+    /// The addresses of the files in it.
+    pub fn files(&self) -> Vec<String> {
+        self.inside().objects.keys().filter(|key| key.contains("/blobs/")).cloned().collect()
+    }
+
+    pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        self.inside().objects.get(key).map(|bytes| bytes.to_vec())
+    }
+
+    pub fn loses(&self, key: &str) {
+        assert!(self.inside().objects.remove(key).is_some(), "{key} is not there");
+    }
+
+    /// What was asked and let in, in order.
+    pub fn was_asked(&self) -> Vec<String> {
+        self.inside().asked.clone()
+    }
+
+    /// A file of settings that names it, under `name` in the bucket `bucket`.
+    pub fn settings(&self, folder: &Path, bucket: &str) -> String {
+        let path = folder.join(format!("in-{bucket}.toml"));
+        let text = format!(
+            "files_url = \"s3://{bucket}/chat\"\nfiles_endpoint = \"http://127.0.0.1:{}\"\nfiles_credentials_file = \"{}\"\n",
+            self.port,
+            self.key_file().display()
+        );
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+/// Where the company's first file with these bytes lies.
+pub fn address(sha256: &str) -> String {
+    format!("chat/blobs/1/{}/{sha256}", &sha256[..2])
+}
+
+impl World {
+    /// The server starts again, with its files in this bucket.
+    pub fn keeps_files_in(&mut self, bucket: &Bucket) {
+        self.dies();
+        let settings = bucket.settings(self.folder(), NAME);
+        self.starts_with(&[], &["--config", &settings]);
+    }
+}
+
+struct Request {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn read(lines: &mut impl BufRead) -> Option<Self> {
+        let mut line = || {
+            let mut text = String::new();
+            let read = lines.read_line(&mut text).ok()?;
+            (read > 0).then(|| text.trim_end().to_owned())
+        };
+        let first = line()?;
+        let mut words = first.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let pair = |one: &str| one.split_once('=').map_or((one.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()));
+        let query = query.split('&').filter(|one| !one.is_empty()).map(pair).collect();
+        let mut headers = BTreeMap::new();
+        loop {
+            let text = line()?;
+            let Some((name, value)) = text.split_once(':') else { break };
+            headers.insert(name.to_lowercase(), value.trim().to_owned());
+        }
+        let length = headers.get("content-length").map_or(0, |text: &String| text.parse().unwrap());
+        let mut body = vec![0; length];
+        lines.read_exact(&mut body).ok()?;
+        Some(Self { method, path: path.to_owned(), query, headers, body })
+    }
+
+    fn asks(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The signature over what came, as AWS describes it. `Err`: the word for what is wrong.
+    fn is_signed(&self) -> Result<(), &'static str> {
+        let said = self.header("authorization").strip_prefix("AWS4-HMAC-SHA256 ").ok_or("AccessDenied")?;
+        let part = |name: &str| said.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+        let (id, scope) = part("Credential").split_once('/').ok_or("AccessDenied")?;
+        if id != KEY_ID {
+            return Err("InvalidAccessKeyId");
+        }
+        let of_body = HEXLOWER.encode(digest(&SHA256, &self.body).as_ref());
+        if self.header("x-amz-content-sha256") != of_body {
+            return Err("XAmzContentSHA256Mismatch");
+        }
+        let mut query = self.query.clone();
+        query.sort();
+        let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let names: Vec<&str> = part("SignedHeaders").split(';').collect();
+        let headers: String = names.iter().map(|name| format!("{name}:{}\n", self.header(name))).collect();
+        let whole =
+            [&self.method, &self.path, &query.join("&"), &headers, &names.join(";"), &of_body].map(String::as_str).join("\n");
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
+            self.header("x-amz-date"),
+            HEXLOWER.encode(digest(&SHA256, whole.as_bytes()).as_ref())
+        );
+        let mac = |key: &[u8], text: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec();
+        let key = scope.split('/').fold(format!("AWS4{SECRET}").into_bytes(), |key, part| mac(&key, part));
+        if part("Signature") == HEXLOWER.encode(&mac(&key, &text)) { Ok(()) } else { Err("SignatureDoesNotMatch") }
+    }
+}
+
+#[derive(Default)]
+struct Reply {
+    status: u16,
+    headers: String,
+    body: Vec<u8>,
+    /// Of an answer to HEAD: what there would be.
+    length: Option<usize>,
+}
+
+fn xml(status: u16, text: impl Into<String>) -> Reply {
+    Reply { status, body: text.into().into_bytes(), ..Reply::default() }
+}
+
+fn error(status: u16, code: &str) -> Reply {
+    xml(status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId></Error>"))
+}
+
+fn etag(bytes: &[u8]) -> String {
+    format!("\"{}\"", &HEXLOWER.encode(digest(&SHA256, bytes).as_ref())[..32])
+}
+
+fn serves(stream: &TcpStream, shared: &Shared) {
+    let mut lines = BufReader::new(stream);
+    while let Some(request) = Request::read(&mut lines) {
+        let reply = {
+            let mut inside = shared.inside.lock().unwrap();
+            if inside.away {
+                return;
+            }
+            if inside.holding && request.asks("partNumber") == Some("2") {
+                inside.held = true;
+                shared.turned.notify_all();
+                while inside.holding {
+                    inside = shared.turned.wait(inside).unwrap();
+                }
+            }
+            let is_head = request.method == "HEAD";
+            let mut reply = if inside.failing > 0 {
+                inside.failing -= 1;
+                error(500, "InternalError")
+            } else {
+                answers(&request, &mut inside)
+            };
+            if is_head {
+                reply.length = Some(reply.body.len());
+                reply.body.clear();
+            }
+            if inside.halving > 0 && request.method == "GET" && !reply.body.is_empty() {
+                inside.halving -= 1;
+                reply.length = Some(reply.body.len());
+                reply.body.truncate(reply.body.len() / 2);
+            }
+            reply
+        };
+        let length = reply.length.unwrap_or(reply.body.len());
+        let head = format!("HTTP/1.1 {} X\r\nContent-Length: {length}\r\n{}\r\n", reply.status, reply.headers);
+        let mut out = stream;
+        let whole = out.write_all(head.as_bytes()).and_then(|()| out.write_all(&reply.body)).is_ok();
+        if !whole || (request.method != "HEAD" && length != reply.body.len()) {
+            return;
+        }
+    }
+}
+
+fn answers(request: &Request, inside: &mut Inside) -> Reply {
+    if let Err(code) = request.is_signed() {
+        return error(403, code);
+    }
+    let Some(rest) = request.path.strip_prefix(&format!("/{NAME}")) else { return error(404, "NoSuchBucket") };
+    let key = rest.trim_start_matches('/').to_owned();
+    inside.asked.push(format!("{} {key}", request.method));
+    let upload = request.asks("uploadId").map(str::to_owned);
+    match (request.method.as_str(), upload) {
+        ("GET", _) if key.is_empty() => lists(request, inside),
+        ("GET" | "HEAD", _) => gives(request, inside, &key),
+        ("POST", None) if request.asks("uploads").is_some() => {
+            inside.next_upload += 1;
+            let id = format!("upload-{}", inside.next_upload);
+            inside.parts.insert(id.clone(), BTreeMap::new());
+            xml(200, format!("<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"))
+        }
+        ("PUT", Some(id)) => match inside.parts.get_mut(&id) {
+            Some(parts) => {
+                let etag = etag(&request.body);
+                parts.insert(request.asks("partNumber").unwrap().parse().unwrap(), request.body.clone());
+                Reply { status: 200, headers: format!("ETag: {etag}\r\n"), ..Reply::default() }
+            }
+            None => error(404, "NoSuchUpload"),
+        },
+        ("POST", Some(id)) => match inside.parts.remove(&id) {
+            Some(parts) if parts.values().rev().skip(1).any(|part| part.len() < LEAST_PART) => error(400, "EntityTooSmall"),
+            Some(parts) => {
+                let bytes: Vec<u8> = parts.into_values().flatten().collect();
+                let etag = etag(&bytes);
+                inside.objects.insert(key, Arc::new(bytes));
+                xml(200, format!("<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"))
+            }
+            None => error(404, "NoSuchUpload"),
+        },
+        ("DELETE", Some(id)) => {
+            inside.parts.remove(&id);
+            Reply { status: 204, ..Reply::default() }
+        }
+        ("PUT", None) => {
+            let from = request.header("x-amz-copy-source").trim_start_matches('/');
+            if from.is_empty() {
+                let headers = format!("ETag: {}\r\n", etag(&request.body));
+                inside.objects.insert(key, Arc::new(request.body.clone()));
+                return Reply { status: 200, headers, ..Reply::default() };
+            }
+            let found = from.strip_prefix(&format!("{NAME}/")).and_then(|from| inside.objects.get(from).cloned());
+            let Some(bytes) = found else { return error(404, "NoSuchKey") };
+            let etag = etag(&bytes);
+            inside.objects.insert(key, bytes);
+            xml(200, format!("<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>"))
+        }
+        ("DELETE", None) => {
+            inside.objects.remove(&key);
+            Reply { status: 204, ..Reply::default() }
+        }
+        _ => error(405, "MethodNotAllowed"),
+    }
+}
+
+fn gives(request: &Request, inside: &Inside, key: &str) -> Reply {
+    let Some(bytes) = inside.objects.get(key) else { return error(404, "NoSuchKey") };
+    // When it came is not kept: everything here is new.
+    let date = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut headers = format!("ETag: {}\r\nLast-Modified: {date}\r\n", etag(bytes));
+    let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let Some((from, to)) = range else { return Reply { status: 200, headers, body: bytes.to_vec(), length: None } };
+    let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+    let to = to.min(bytes.len() - 1);
+    headers += &format!("Content-Range: bytes {from}-{to}/{}\r\n", bytes.len());
+    Reply { status: 206, headers, body: bytes[from..=to].to_vec(), length: None }
+}
+
+fn lists(request: &Request, inside: &Inside) -> Reply {
+    let prefix = request.asks("prefix").unwrap_or_default().replace("%2F", "/");
+    let one = |(key, bytes): (&String, &Arc<Vec<u8>>)| {
+        let (at, size, etag) = (jiff::Timestamp::now(), bytes.len(), etag(bytes));
+        format!("<Contents><Key>{key}</Key><LastModified>{at}</LastModified><ETag>{etag}</ETag><Size>{size}</Size></Contents>")
+    };
+    let all: String = inside.objects.iter().filter(|(key, _)| key.starts_with(&prefix)).map(one).collect();
+    xml(200, format!("<ListBucketResult><IsTruncated>false</IsTruncated>{all}</ListBucketResult>"))
+}
