@@ -10,6 +10,7 @@ mod history;
 mod imagined;
 mod inbox;
 mod journal;
+mod lane;
 mod listing;
 mod opening;
 mod outbox;
