@@ -72,6 +72,7 @@ pub fn admitted(address: &RoomAddress, body: &[u8]) -> Admitted {
         turn_id,
         seen: Seen::default(),
         has: bellhop::catalog::Has { crm: false, files: false },
+        published: None,
     };
     admit(&envelope.calls[0], None, &admission).unwrap_or_else(|answer| panic!("the door refused {answer:?}"))
 }

@@ -58,7 +58,8 @@ pub async fn post(mut visit: Visit) -> Answer {
         key_id: &visit.key.id,
         turn_id: envelope.turn_id.as_deref().or(turn_id),
         seen: Seen { epoch: envelope.seen.epoch.or(stated.epoch), seq: envelope.seen.seq.or(stated.seq) },
-        has: crate::catalog::Has::of(&company),
+        has: crate::catalog::Has::of(&company, visit.key.ai_agent.as_ref()),
+        published: company.published(visit.key.ai_agent.as_ref()).map(|published| &**published),
     };
     let sorted = sort(&envelope.calls, key, &admission)?;
     let Sorted { mut sources, admitted } = sorted;

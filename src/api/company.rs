@@ -1,14 +1,14 @@
-//! A company's tags, policies and AI agents.
+//! A company's tags and policies.
 
 use actix_web::http::header::{ETAG, HeaderValue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::room::tag;
-use crate::room::{AiAgentId, People, Settings, TagPolicy};
+use crate::room::{People, Settings, TagPolicy};
 use crate::store::StoreError;
 
-use super::page::{List, Turn};
+use super::page::Turn;
 use super::problem::{self, Kind, Problem};
 use super::visit::{Answer, Visit};
 use super::{answer, headers, people, strict};
@@ -151,23 +151,6 @@ pub async fn put_settings(mut visit: Visit) -> Answer {
     };
     visit.api.directory_changed(visit.key.company).await;
     with_etag(settings, version)
-}
-
-/// An AI agent that has, or had, a key.
-#[derive(Serialize, ToSchema)]
-pub struct AiAgentView {
-    pub id: String,
-}
-
-pub async fn list_ai_agents(visit: Visit) -> Answer {
-    let mut ids = visit.api.queries.ai_agents(visit.key.company).await?;
-    ids.sort_unstable();
-    let turn = Turn::of(&visit, "ai-agents", &[])?;
-    let after = turn.after.as_deref().unwrap_or_default();
-    ids.retain(|id| id.as_str().as_bytes() > after);
-    let view = |id: AiAgentId| AiAgentView { id: id.to_string() };
-    let list: List<AiAgentView> = turn.page(ids, |id| id.as_str().as_bytes().to_vec(), view);
-    Ok(answer::json(problem::OK, &list))
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use utoipa::ToSchema;
 use crate::library::{Kept, Place};
 use crate::room::FileKey;
 use crate::room::channel_limits::{Channel, fits};
-use crate::store::{FileChange, FileRow, FileVersionRow, Must, NewBytes, StoreError};
+use crate::store::{Deleted, FileChange, FileRow, FileVersionRow, Must, NewBytes, StoreError};
 
 use super::page::Turn;
 use super::problem::{self, Kind, Problem};
 use super::view::iso;
 use super::visit::{Answer, Visit};
-use super::{answer, strict, upload};
+use super::{answer, people, strict, upload};
 
 /// Query parameters of the list: `archived=true` shows those too.
 pub const FILTERS: &[&str] = &["limit", "cursor", "archived"];
@@ -69,6 +69,16 @@ pub struct FileDetail {
     pub file: FileView,
     /// At most 100.
     pub versions: Vec<FileVersionView>,
+    /// Published tools that send it.
+    pub used_by: Vec<FileUserView>,
+}
+
+/// An AI agent whose published tools send a file.
+#[derive(Serialize, ToSchema)]
+pub struct FileUserView {
+    pub ai_agent: String,
+    /// The version it sends, until it is published anew.
+    pub version: i64,
 }
 
 /// The parts of an upload.
@@ -143,7 +153,10 @@ pub async fn get(visit: Visit) -> Answer {
     let (company, key) = (visit.key.company, key(&visit)?);
     let row = visit.api.queries.file(company, &key).await?.ok_or_else(Problem::not_found)?;
     let versions = visit.api.queries.file_versions(company, &key).await?;
-    let detail = FileDetail { file: view(row), versions: versions.into_iter().map(version_view).collect() };
+    let users = visit.api.queries.file_users(company, &key).await?;
+    let used_by = users.into_iter().map(|(ai_agent, version)| FileUserView { ai_agent: ai_agent.to_string(), version });
+    let versions = versions.into_iter().map(version_view).collect();
+    let detail = FileDetail { file: view(row), versions, used_by: used_by.collect() };
     Ok(answer::json(problem::OK, &detail))
 }
 
@@ -219,6 +232,14 @@ pub async fn archive(visit: Visit) -> Answer {
     let row = visit.api.directory.archive_file(visit.key.company, &key(&visit)?, &visit.by()).await?;
     visit.api.directory_changed(visit.key.company).await;
     Ok(answer::json(problem::OK, &view(row)))
+}
+
+pub async fn delete(visit: Visit) -> Answer {
+    let deleted = visit.api.directory.delete_file(visit.key.company, &key(&visit)?, &visit.by()).await?;
+    if let Deleted::InUse(ai_agents) = deleted {
+        return Err(Problem::file_in_use(&ai_agents));
+    }
+    people::gone(&visit, true).await
 }
 
 /// That a browser keeps the file under its name and shows nothing of it by itself.

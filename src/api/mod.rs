@@ -7,13 +7,14 @@
 //! | `table`, `routes`, `handlers` | the one table: method, path, who may, what it is documented as, which handler |
 //! | `visit` | a request that has passed the door; `auth`, `headers`, `strict`, `page` are what it is checked with |
 //! | `calls`, `answer` | the hot path and the writing of its answer |
-//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `crm`, `files`, `file_sources`, `events`, `machine` | the other handlers |
+//! | `call_reads`, `decisions`, `rooms`, `hand_over`, `actor`, `people`, `divisions`, `company`, `ai_agents`, `crm`, `files`, `file_sources`, `events`, `machine` | the other handlers |
 //! | `webhooks` | what the outside tells us, under a path that is itself the secret |
 //! | `sent_files`, `range` | files that were sent, by their signed links, or a part of one |
 //! | `upload` | a body of several parts, of which one is a file, read as it comes |
 //! | `problem` | everything that can go wrong; the only file with HTTP status codes |
 
 mod actor;
+mod ai_agents;
 mod answer;
 pub mod auth;
 mod call_reads;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::dialect::{EnvelopeProblem, ProblemKind};
 use crate::library::Refused;
-use crate::room::{CallId, Refusal};
+use crate::room::{AiAgentId, CallId, Refusal};
 use crate::store::StoreError;
 
 /// Success, as routes may answer it.
@@ -60,6 +60,7 @@ kinds! {
     MethodNotAllowed 405 "method_not_allowed" "This address does not know that method";
     RequestTimeout 408 "request_timeout" "The request came too slowly";
     Conflict 409 "conflict" "It cannot be done in the present state";
+    FileInUse 409 "file_in_use" "A published tool sends this file";
     AlreadyFinal 409 "already_final" "The function-call has already ended";
     PreconditionFailed 412 "precondition_failed" "It was changed since you read it";
     TooLarge 413 "too_large" "The file is too large";
@@ -122,6 +123,8 @@ struct Parts {
     title: Cow<'static, str>,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    candidates: Vec<String>,
+    used_by: Vec<String>,
     call_id: Option<CallId>,
     allow: Option<String>,
     retry_after_s: Option<u32>,
@@ -143,6 +146,12 @@ pub struct ProblemBody<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// Names that may have been meant.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    candidates: &'a [String],
+    /// The AI agents whose published tools stand in the way.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    used_by: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     call_id: Option<&'a str>,
 }
@@ -164,6 +173,8 @@ impl Problem {
             title,
             detail,
             errors: vec![],
+            candidates: vec![],
+            used_by: vec![],
             call_id: None,
             allow: None,
             retry_after_s,
@@ -199,6 +210,20 @@ impl Problem {
     pub fn field(kind: Kind, pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::new(kind, detail);
         problem.0.errors = vec![FieldError { pointer: pointer.into(), code: kind.code() }];
+        problem
+    }
+
+    /// Names of ours that may have been meant.
+    #[must_use]
+    pub fn with_candidates(mut self, names: Vec<String>) -> Self {
+        self.0.candidates = names;
+        self
+    }
+
+    /// The AI agents whose published tools send a file.
+    pub fn file_in_use(ai_agents: &[AiAgentId]) -> Self {
+        let mut problem = Self::new(Kind::FileInUse, "Archive it, or publish tools without it first. Nothing was done.");
+        problem.0.used_by = ai_agents.iter().map(AiAgentId::to_string).collect();
         problem
     }
 
@@ -246,6 +271,8 @@ impl Problem {
             title,
             detail,
             errors: vec![],
+            candidates: vec![],
+            used_by: vec![],
             call_id: None,
             allow: None,
             retry_after_s: None,
@@ -271,6 +298,8 @@ impl Problem {
             code: parts.code,
             request_id,
             errors: &parts.errors,
+            candidates: &parts.candidates,
+            used_by: &parts.used_by,
             call_id: parts.call_id.as_ref().map(CallId::as_str),
         };
         let status = StatusCode::from_u16(parts.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);

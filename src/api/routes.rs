@@ -10,6 +10,7 @@ use super::auth::Access;
 use super::openapi::Schema;
 use super::problem::{Kind, OK, Problem};
 use super::table::TABLE;
+use super::table::ai_agents::AI_AGENTS;
 use super::table::files::FILES;
 use super::visit::turn_away;
 
@@ -116,7 +117,7 @@ impl Route {
 
 /// Every route there is.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
-    TABLE.iter().chain(FILES)
+    TABLE.iter().chain(AI_AGENTS).chain(FILES)
 }
 
 /// The value of `Allow` for a path.

@@ -26,6 +26,7 @@ const BUILDERS: Access = Access::Roles(&[Role::Builder]);
 const STAFF: Access = Access::Roles(&[Role::Operator, Role::Builder]);
 const WAITING: &[Kind] = &[Kind::Busy];
 
+pub(super) mod ai_agents;
 pub(super) mod files;
 
 pub(super) static TABLE: &[Route] = &[
@@ -322,9 +323,6 @@ pub(super) static TABLE: &[Route] = &[
     .body(schema::<company::SettingsView>)
     .answers(&[(OK, Some(schema::<company::SettingsView>))])
     .problems(&[Kind::PreconditionFailed]),
-    Route::new(Get, "/v1/ai-agents", STAFF, ("list_ai_agents", "List AI agents"), to!(company::list_ai_agents))
-        .query(&PAGE)
-        .answers(&[(OK, Some(list::<company::AiAgentView>))]),
     Route::new(Get, "/healthz", Access::Open, ("healthz", "The process answers"), to_open!(machine::health))
         .answers(&[(OK, Some(schema::<machine::HealthView>))]),
     Route::new(Get, "/readyz", Access::Open, ("readyz", "Calls are served"), to_open!(machine::ready))

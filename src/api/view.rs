@@ -230,6 +230,8 @@ pub struct CallView {
     delivery: Option<DeliveryView>,
     room_id: String,
     ai_agent: Option<String>,
+    /// The revision of its AI agent's tools that it was let in under.
+    revision: Option<i64>,
     created_at: String,
     ended_at: Option<String>,
 }
@@ -248,6 +250,7 @@ pub fn call(row: &CallRow, delivery: Option<&DeliveryView>) -> Option<Box<RawVal
         replayed: bool,
         room_id: &'a str,
         ai_agent: Option<&'a str>,
+        revision: Option<i64>,
         created_at: String,
         ended_at: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -264,6 +267,7 @@ pub fn call(row: &CallRow, delivery: Option<&DeliveryView>) -> Option<Box<RawVal
         replayed: false,
         room_id: row.room.as_str(),
         ai_agent: row.call.ai_agent.as_ref().map(crate::room::AiAgentId::as_str),
+        revision: row.call.revision,
         created_at: iso(row.at),
         ended_at: row.ended_at.map(iso),
         arguments: if asks { serde_json::from_str(&row.call.arguments).ok() } else { None },

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use data_encoding::BASE32_NOPAD;
 
 use crate::room::ids::hash16;
-use crate::room::{AiAgentId, CallId, CallKey, FunctionCall, Meaning, Next, Refusal, RoomAddress, Seen};
+use crate::room::{AiAgentId, CallId, CallKey, FunctionCall, Meaning, Next, Published, Refusal, RoomAddress, Seen};
 
 use super::dialect::RawCall;
-use super::{Has, Request, canonical, entry, not_connected, unknown_tool};
+use super::{Has, Request, canonical, entry, not_connected, tools, unknown_tool};
 
 /// A call that passed the door.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Admission<'a> {
     pub turn_id: Option<&'a str>,
     pub seen: Seen,
     pub has: Has,
+    /// What is published for this AI agent; `None`: it may call every action.
+    pub published: Option<&'a Published>,
 }
 
 /// The part of an `Idempotency-Key` that is call `index`'s own: the key itself for a single call, `key:index` for one of several.
@@ -48,8 +50,8 @@ pub fn key_of_call(key: &str, index: usize, count: usize) -> String {
 }
 
 /// Checks one call. `idempotency_key` is this call's own (`key_of_call`).
-/// Refusals: `invalid_call_id`, `unknown_tool`, `argument_missing`, `argument_invalid`, `unknown_argument`, `not_connected`,
-/// and what an action adds.
+/// Refusals: `invalid_call_id`, `unknown_tool`, `tool_disabled`, `argument_not_allowed`, `argument_missing`, `argument_invalid`,
+/// `unknown_argument`, `not_connected`, and what an action adds.
 pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) -> Result<Admitted, DoorAnswer> {
     let canonical = raw.arguments.as_ref().map(canonical::text).unwrap_or_default();
     let tool_call_id: Option<Arc<str>> = raw.tool_call_id.as_deref().map(Arc::from);
@@ -70,10 +72,14 @@ pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) ->
         return Err(refuse(None, Refusal::new("invalid_call_id", Next::FixAndRetry, message)));
     };
     let checked = entry(&raw.name).ok_or_else(|| unknown_tool(&raw.name)).and_then(|entry| {
-        let request = (entry.read)(raw.arguments.as_ref().map_err(Clone::clone)?)?;
-        if entry.needs.met(a.has) { Ok((entry.name, request)) } else { Err(not_connected(entry.needs)) }
+        let tool = tools::of_call(a.published, entry)?;
+        let given = raw.arguments.as_ref().map_err(Clone::clone)?;
+        let filled = tool.map_or(Ok(None), |tool| tools::filled(tool, given))?;
+        let request = (entry.read)(filled.as_ref().unwrap_or(given))?;
+        let filled = filled.as_ref().map(canonical::text);
+        if entry.needs.met(a.has) { Ok((entry.name, request, filled)) } else { Err(not_connected(entry.needs)) }
     });
-    let (name, request) = match checked {
+    let (name, request, filled) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return Err(refuse(Some(call_id), refusal)),
     };
@@ -85,8 +91,10 @@ pub fn admit(raw: &RawCall, idempotency_key: Option<&str>, a: &Admission<'_>) ->
         key_id: a.key_id.clone(),
         name,
         meaning: Meaning::of(a.address, name, canonical.as_bytes()),
-        arguments: canonical.into(),
+        // What it means is what was sent: what a builder fixes may change, and a replay is a replay.
+        arguments: filled.unwrap_or(canonical).into(),
         seen: a.seen,
+        revision: a.published.map(|published| published.revision),
     };
     Ok(Admitted { call, request })
 }

@@ -143,7 +143,8 @@ pub fn invalid(name: &str, why: impl std::fmt::Display) -> Refusal {
     Refusal::new("argument_invalid", Next::FixAndRetry, format!("The argument `{name}` {why}."))
 }
 
-fn check_value(field: &Field, value: &Value) -> Result<(), Refusal> {
+/// Whether an argument can have this value.
+pub(super) fn check_value(field: &Field, value: &Value) -> Result<(), Refusal> {
     let name = field.name;
     let wrong = |wanted: &str| Err(invalid(name, format!("must be {wanted}, not {}", value.kind())));
     match (field.kind, value) {

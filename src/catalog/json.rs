@@ -97,6 +97,14 @@ impl Object {
         self.place(key).ok().map(|at| self.0.remove(at).1)
     }
 
+    /// Puts a member in, in place of one of that name.
+    pub fn set(&mut self, key: &str, value: Value) {
+        match self.place(key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key.into(), value)),
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }

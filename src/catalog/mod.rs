@@ -18,6 +18,7 @@ mod people;
 pub mod record;
 pub mod sourced;
 pub mod ticket;
+pub mod tools;
 
 mod call_api;
 pub mod create_deal;
@@ -69,8 +70,9 @@ pub struct Has {
 }
 
 impl Has {
-    pub fn of(company: &crate::room::Company) -> Self {
-        Self { crm: company.crm, files: company.has_files() }
+    /// For this caller: what an AI agent may send may have been published.
+    pub fn of(company: &crate::room::Company, ai_agent: Option<&crate::room::AiAgentId>) -> Self {
+        Self { crm: company.crm, files: company.has_files(ai_agent) }
     }
 }
 
@@ -109,6 +111,9 @@ macro_rules! catalog {
 
         /// What this call leads to in this room. Pure.
         pub fn decide(room: &Room, call: &FunctionCall, request: &Request, ground: &Ground<'_>) -> Decision {
+            if let Some(refusal) = tools::withdrawn(call, ground) {
+                return Decision::Refused(refusal);
+            }
             match request {
                 $(Request::$arguments(arguments) => {
                     // Those of the room say themselves what is already so: that is no step anybody must allow.

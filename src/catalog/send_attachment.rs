@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::room::channel_limits::{Caption, Channel, Misfit, fits};
 use crate::room::{
     Candidate, Decision, EffectKind, EffectPlan, Fact, FileEntry, FunctionCall, Ground, Lifecycle, Next, ParkedOn, Refusal,
-    ResultJson, Room, SentFile,
+    ResultJson, Room, SentFile, Shelf,
 };
 
 use super::Needs;
@@ -59,9 +59,10 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, grou
         let message = "The conversation is resolved, so nothing was sent. It opens again when the customer writes.";
         return Decision::Refused(Refusal::new("room_resolved", Next::DoNotRetry, message));
     }
-    let Some(file) = ground.company.file(&arguments.attachment) else {
+    let shelf = ground.company.shelf(call.ai_agent.as_ref());
+    let Some(file) = shelf.file(&arguments.attachment) else {
         let sourced = sourced::decide(room, call, arguments, ground);
-        return sourced.unwrap_or_else(|| Decision::Refused(unknown(&arguments.attachment, ground)));
+        return sourced.unwrap_or_else(|| Decision::Refused(unknown(&arguments.attachment, shelf)));
     };
     if !arguments.parameters.is_empty() {
         return Decision::Refused(invalid("parameters", "belongs to files that are made on request; leave it out for this one"));
@@ -184,9 +185,9 @@ pub fn accepted(file: &SentFile, caption: Option<&str>, as_of: String) -> Result
     ResultJson::of(&Accepted { attachment, filename, kind, status: "accepted", caption, as_of })
 }
 
-fn unknown(name: &str, ground: &Ground<'_>) -> Refusal {
-    let made = ground.company.sources.iter().map(|source| source.key.as_str());
-    let keys = || ground.company.files.iter().map(|file| file.key.as_str()).chain(made.clone());
+fn unknown(name: &str, shelf: Shelf<'_>) -> Refusal {
+    let made = shelf.sources.iter().map(|source| source.key.as_str());
+    let keys = || shelf.files.iter().map(|file| file.key.as_str()).chain(made.clone());
     let mut candidates: Vec<String> = nearest(name, keys(), OFFERED).into_iter().map(str::to_owned).collect();
     candidates.extend(keys().map(str::to_owned));
     let mut offered: Vec<String> = vec![];

@@ -15,7 +15,7 @@ use super::{fence, record};
 
 /// `None`: what is named is no address, nor one that was fixed.
 pub(super) fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Option<Decision> {
-    let source = match source(room, arguments, ground)? {
+    let source = match source(room, call, arguments, ground)? {
         Ok(_) if arguments.as_link => return Some(Decision::Refused(invalid("as_link", "is only for files of the library"))),
         Ok(source) => source,
         Err(refusal) => return Some(Decision::Refused(refusal)),
@@ -36,12 +36,13 @@ pub(super) fn decide(room: &Room, call: &FunctionCall, arguments: &SendAttachmen
     Some(Decision::Parked { facts: vec![record::requested(call, plan)], on: ParkedOn::Effect })
 }
 
-fn source(room: &Room, arguments: &SendAttachment, ground: &Ground<'_>) -> Option<Result<Source, Refusal>> {
+fn source(room: &Room, call: &FunctionCall, arguments: &SendAttachment, ground: &Ground<'_>) -> Option<Result<Source, Refusal>> {
     let company = ground.company;
+    let shelf = company.shelf(call.ai_agent.as_ref());
     let (name, given) = (&arguments.attachment, &arguments.parameters);
     let through = company.sends_through(room);
     let (here, channel) = (through.is_none(), through.unwrap_or(Channel::WebChat).as_str().to_owned());
-    if let Some(entry) = company.source(name) {
+    if let Some(entry) = shelf.source(name) {
         let attachment = entry.key.to_string();
         let filename = entry.filename.as_ref().map(|name| name.to_string());
         let source = |url| Source { attachment, url, filename, hosts: vec![], channel, here };
@@ -51,7 +52,8 @@ fn source(room: &Room, arguments: &SendAttachment, ground: &Ground<'_>) -> Optio
         return None;
     }
     let hosts = company.settings.file_hosts.clone();
-    Some(if hosts.is_empty() {
+    // What was published is named by its key, whatever hosts there are.
+    Some(if hosts.is_empty() || shelf.closed {
         Err(not_allowed())
     } else if given.is_empty() {
         Ok(Source { attachment: BY_ADDRESS.into(), url: name.clone(), filename: None, hosts, channel, here })

@@ -29,4 +29,6 @@ pub struct FunctionCall {
     pub arguments: Arc<str>,
     pub meaning: Meaning,
     pub seen: Seen,
+    /// The revision of its AI agent's tools that it was let in under. `None`: a person's, or nothing was published.
+    pub revision: Option<i64>,
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::channel_limits::Channel;
 use super::hours::Hours;
-use super::ids::{AgentId, CompanyNo, DivisionId, Timestamp};
+use super::ids::{AgentId, AiAgentId, CompanyNo, DivisionId, Timestamp};
 use super::media::FileEntry;
 use super::policy::People;
+use super::published::{AllPublished, Published, Shelf};
 use super::source::SourceEntry;
 
 /// What happens when a call names a tag the company does not have.
@@ -173,10 +174,12 @@ pub struct Company {
     pub divisions: Vec<Division>,
     /// Folded tag name -> the name as it is shown.
     pub tags: HashMap<Arc<str>, Arc<str>>,
-    /// What its AI agents may send, by key: neither archived nor kept for people.
+    /// What its AI agents may send, by key, as long as nothing else is published: neither archived nor kept for people.
     pub files: Arc<[FileEntry]>,
-    /// Addresses its AI agents may have files fetched from, by key.
+    /// Addresses they may have files fetched from, by key, likewise.
     pub sources: Arc<[SourceEntry]>,
+    /// Of AI agents of which anything is published.
+    pub published: AllPublished,
     /// Whether its CRM is connected.
     pub crm: bool,
     /// Where its conversations live.
@@ -193,6 +196,7 @@ impl Company {
             tags: HashMap::new(),
             files: Arc::new([]),
             sources: Arc::new([]),
+            published: AllPublished::default(),
             crm: false,
             channel: ChannelKind::Embedded,
         }
@@ -218,19 +222,29 @@ impl Company {
         self.agents.iter().find(|agent| agent.id == *id)
     }
 
-    /// A file an AI agent may send.
-    pub fn file(&self, key: &str) -> Option<&FileEntry> {
-        self.files.iter().find(|file| file.key.as_str() == key)
+    /// What is published for this caller. `None`: a person, or an AI agent that may call every action.
+    pub fn published(&self, ai_agent: Option<&AiAgentId>) -> Option<&Arc<Published>> {
+        if self.published.is_empty() { None } else { self.published.get(ai_agent?) }
     }
 
-    /// An address an AI agent may have a file fetched from.
-    pub fn source(&self, key: &str) -> Option<&SourceEntry> {
-        self.sources.iter().find(|source| source.key.as_str() == key)
+    /// What this caller may send.
+    pub fn shelf(&self, ai_agent: Option<&AiAgentId>) -> Shelf<'_> {
+        match self.published(ai_agent) {
+            None => Shelf { files: &self.files, sources: &self.sources, closed: false },
+            Some(published) => {
+                let tools = || published.tools.iter();
+                let with_files = tools().find(|tool| !tool.files.is_empty() || !tool.sources.is_empty());
+                let (files, sources) = with_files.map_or((&[][..], &[][..]), |tool| (&*tool.files, &*tool.sources));
+                Shelf { files, sources, closed: true }
+            }
+        }
     }
 
-    /// Whether there is anything its AI agents may send.
-    pub fn has_files(&self) -> bool {
-        !self.files.is_empty() || !self.sources.is_empty() || !self.settings.file_hosts.is_empty()
+    /// Whether there is anything this caller may send.
+    pub fn has_files(&self, ai_agent: Option<&AiAgentId>) -> bool {
+        let shelf = self.shelf(ai_agent);
+        // Who published tools has a library, whatever was archived since.
+        shelf.closed || !shelf.files.is_empty() || !shelf.sources.is_empty() || !self.settings.file_hosts.is_empty()
     }
 
     pub fn division(&self, id: &DivisionId) -> Option<&Division> {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::ids::FileKey;
 
 /// What a format is by nature. As what a channel sends it stands in [`super::channel_limits`].
@@ -104,8 +106,23 @@ impl Format {
     }
 }
 
-/// A file an AI agent may send: the version that stands now. An older one stays readable for who was promised it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Stored as its MIME type.
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.mime())
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mime = String::deserialize(deserializer)?;
+        Self::of_mime(&mime).ok_or_else(|| de::Error::custom("a type this program does not know"))
+    }
+}
+
+/// A file an AI agent may send: the version that stands now, or that was published. An older one stays readable for who was
+/// promised it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     pub key: FileKey,
     pub version: i64,

@@ -18,7 +18,7 @@ const MAX_VALUE: usize = 200;
 pub const BY_ADDRESS: &str = "@address";
 
 /// An address AI agents may have files fetched from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     pub key: FileKey,
     /// What it is for, in the builder's words: the model chooses by it.

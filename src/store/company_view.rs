@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::conn::{Conn, run};
 use super::file_sources::sources_to_send;
 use super::files::files_to_send;
+use super::published::in_force;
 use super::queries::Queries;
 use super::schema::{agents, channel_access, companies, crm_access, divisions, settings, tags};
 use super::url::StoreError;
@@ -105,6 +106,7 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
         files: files_to_send(conn, company)?.into(),
         sources: sources_to_send(conn, company)?.into(),
+        published: in_force(conn, company)?,
         crm: crm > 0,
         channel: channels.first().and_then(|kind| ChannelKind::parse(kind)).unwrap_or_default(),
     })

@@ -73,13 +73,17 @@ pub(super) fn find(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result
 /// What AI agents may have fetched, by key.
 pub(super) fn sources_to_send(conn: &mut Conn, company: CompanyNo) -> Result<Vec<SourceEntry>, StoreError> {
     let offered = rows(conn, company)?.into_iter().filter(|row| row.for_agents && row.archived_at.is_none());
-    let entry = |row: FileSourceRow| SourceEntry {
+    Ok(offered.map(entry).collect())
+}
+
+/// As it is offered.
+pub(super) fn entry(row: FileSourceRow) -> SourceEntry {
+    SourceEntry {
         key: row.key,
         description: row.description.into(),
         template: row.template.into(),
         filename: row.filename.map(Into::into),
-    };
-    Ok(offered.map(entry).collect())
+    }
 }
 
 impl Directory {

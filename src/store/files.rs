@@ -117,6 +117,7 @@ fn list(conn: &mut Conn, company: CompanyNo, archived: bool, after: &str, limit:
         run!(conn, "reading files", |c| files::table
             .filter(files::company.eq(company.0))
             .filter(files::key.gt(after))
+            .filter(files::deleted_at.is_null())
             .order(files::key.asc())
             .limit(limit)
             .select(FILE)
@@ -126,6 +127,7 @@ fn list(conn: &mut Conn, company: CompanyNo, archived: bool, after: &str, limit:
             .filter(files::company.eq(company.0))
             .filter(files::key.gt(after))
             .filter(files::archived_at.is_null())
+            .filter(files::deleted_at.is_null())
             .order(files::key.asc())
             .limit(limit)
             .select(FILE)
@@ -134,18 +136,24 @@ fn list(conn: &mut Conn, company: CompanyNo, archived: bool, after: &str, limit:
     with_versions(conn, company, found)
 }
 
-fn find(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
+pub(super) fn find(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<Option<FileRow>, StoreError> {
     let found: Vec<FileTuple> = run!(conn, "reading a file", |c| files::table
         .filter(files::company.eq(company.0))
         .filter(files::key.eq(key.as_str()))
+        .filter(files::deleted_at.is_null())
         .select(FILE)
         .load(c))?;
     Ok(with_versions(conn, company, found)?.into_iter().next())
 }
 
-/// Whether this key is a stored file's.
+/// Whether this key is a stored file's, or was: of one that was deleted there may be links still.
 pub(super) fn exists(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<bool, StoreError> {
-    Ok(find(conn, company, key)?.is_some())
+    let found: i64 = run!(conn, "looking for a file", |c| files::table
+        .filter(files::company.eq(company.0))
+        .filter(files::key.eq(key.as_str()))
+        .count()
+        .get_result(c))?;
+    Ok(found > 0)
 }
 
 /// The files, in their order, each with the version that stands now.
@@ -173,19 +181,14 @@ fn with_versions(conn: &mut Conn, company: CompanyNo, found: Vec<FileTuple>) -> 
 /// What AI agents may send, by key: neither archived nor kept for people.
 pub(super) fn files_to_send(conn: &mut Conn, company: CompanyNo) -> Result<Vec<FileEntry>, StoreError> {
     let rows = list(conn, company, false, "", i64::MAX)?;
-    let entry = |row: FileRow| {
-        let FileVersionRow { version, sha256, size, format, filename, .. } = row.current;
-        FileEntry {
-            key: row.key,
-            version,
-            description: row.description.into(),
-            sha256: sha256.into(),
-            size,
-            format,
-            filename: filename.into(),
-        }
-    };
     Ok(rows.into_iter().filter(|row| row.for_agents).map(entry).collect())
+}
+
+/// The version that stands now, as it is offered.
+pub(super) fn entry(row: FileRow) -> FileEntry {
+    let FileVersionRow { version, sha256, size, format, filename, .. } = row.current;
+    let (description, sha256, filename) = (row.description.into(), sha256.into(), filename.into());
+    FileEntry { key: row.key, version, description, sha256, size, format, filename }
 }
 
 fn add_version(conn: &mut Conn, company: CompanyNo, key: &FileKey, no: i64, new: &NewBytes, by: &str) -> Result<(), StoreError> {

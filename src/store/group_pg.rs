@@ -32,7 +32,7 @@ struct Group<'a> {
     n_created: Vec<i64>,
     c_key: Vec<&'a [u8]>, c_company: Vec<i64>, c_id: Vec<&'a str>, c_tool: Vec<Option<Cow<'a, str>>>, c_room: Vec<&'a [u8]>, c_agent: Vec<Option<&'a str>>,
     c_key_id: Texts<'a>, c_name: Vec<&'a str>, c_arguments: Texts<'a>, c_meaning: Vec<&'a [u8]>, c_epoch: Vec<Option<i64>>, c_seq: Vec<Option<i64>>,
-    c_status: Vec<&'a str>, c_body: Texts<'a>, c_at: Vec<i64>, c_ended: Vec<Option<i64>>,
+    c_status: Vec<&'a str>, c_body: Texts<'a>, c_at: Vec<i64>, c_ended: Vec<Option<i64>>, c_revision: Vec<Option<i64>>,
     m_key: Vec<&'a [u8]>, m_room: Vec<&'a [u8]>, m_at: Vec<i64>,
     e_position: Vec<i64>, e_company: Vec<i64>, e_room: Vec<&'a [u8]>, e_seq: Vec<i64>, e_at: Vec<i64>, e_by: Texts<'a>, e_cause_kind: Vec<&'a str>,
     e_cause: Texts<'a>, e_kind: Vec<String>, e_payload: Vec<String>,
@@ -69,7 +69,8 @@ impl<'a> Group<'a> {
             push!(c_key = &call.key.0, c_company = company, c_id = call.call_id.as_str(), c_tool = call.tool_call_id.as_deref().map(clean), c_room = key,
                 c_agent = call.ai_agent.as_ref().map(|id| id.as_str()), c_key_id = clean(&call.key_id), c_name = call.name, c_arguments = clean(&call.arguments),
                 c_meaning = &call.meaning.0, c_epoch = call.seen.epoch, c_seq = call.seen.seq, c_status = new.answer.status.as_str(),
-                c_body = clean(&new.answer.body), c_at = new.at.0, c_ended = new.answer.status.is_final().then_some(new.at.0));
+                c_body = clean(&new.answer.body), c_at = new.at.0, c_ended = new.answer.status.is_final().then_some(new.at.0),
+                c_revision = call.revision);
         }
         for message in &commit.messages {
             push!(m_key = &message.0, m_room = key, m_at = at);
@@ -129,10 +130,10 @@ impl QueryFragment<Pg> for Group<'_> {
         arrays!(n_key: Binary, n_company: BigInt, n_id: Text, n_version: BigInt, n_epoch: BigInt, n_owner: BigInt, n_status: Text, n_control: Text,
             n_assignee: Nullable<Text>, n_assignment: BigInt, n_paused: Bool, n_snapshot: Binary, n_created: BigInt);
         out.push_sql(") ON CONFLICT DO NOTHING RETURNING 1), c AS (INSERT INTO function_calls (call_key,company,call_id,tool_call_id,room_key,ai_agent,key_id,name,\
-            arguments,meaning,seen_epoch,seen_seq,status,body,at,ended_at) SELECT * FROM unnest(");
+            arguments,meaning,seen_epoch,seen_seq,status,body,at,ended_at,revision) SELECT * FROM unnest(");
         arrays!(c_key: Binary, c_company: BigInt, c_id: Text, c_tool: Nullable<Text>, c_room: Binary, c_agent: Nullable<Text>, c_key_id: Text, c_name: Text,
             c_arguments: Text, c_meaning: Binary, c_epoch: Nullable<BigInt>, c_seq: Nullable<BigInt>, c_status: Text, c_body: Text, c_at: BigInt,
-            c_ended: Nullable<BigInt>);
+            c_ended: Nullable<BigInt>, c_revision: Nullable<BigInt>);
         out.push_sql(") ON CONFLICT DO NOTHING RETURNING 1), m AS (INSERT INTO message_keys (message_key,room_key,at) SELECT * FROM unnest(");
         arrays!(m_key: Binary, m_room: Binary, m_at: BigInt);
         out.push_sql(") ON CONFLICT DO NOTHING RETURNING 1), e AS (INSERT INTO room_events (position,company,room_key,seq,at,\"by\",cause_kind,cause,kind,payload) SELECT * FROM unnest(");

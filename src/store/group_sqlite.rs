@@ -311,6 +311,7 @@ fn insert_call(c: &mut SqliteConnection, commit: &Commit, room_key: &[u8], new: 
         body: &new.answer.body,
         at: new.at.0,
         ended_at: new.answer.status.is_final().then_some(new.at.0),
+        revision: call.revision,
         mark: Mark,
     };
     row.execute(c).map(|_| ())

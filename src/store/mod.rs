@@ -10,6 +10,7 @@ mod committed;
 mod company_view;
 mod conn;
 mod decided;
+mod deleted_files;
 mod directory;
 mod fetched;
 mod file_sources;
@@ -32,6 +33,7 @@ mod open;
 mod outbox;
 mod outbox_rows;
 mod pause;
+mod published;
 mod queries;
 mod recall;
 mod records;
@@ -51,12 +53,14 @@ mod tests;
 
 pub use channel::NewChannel;
 pub use committed::Committed;
+pub use deleted_files::Deleted;
 pub use directory::Directory;
 pub use fetched::FetchedRow;
 pub use file_sources::{FileSourceRow, NewSource};
 pub use files::{FileChange, FileRow, FileVersionRow, Must, NewBytes};
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
+pub use published::{AiAgentRow, DraftRow, Publication, RevisionRow};
 pub use queries::Queries;
 pub use records::{
     AuditRow, CallFilter, CallPlace, ChannelRow, CompanyRow, CrmRow, KeyRow, Role, RoomFilter, RoomRow, StoreCounts, StoredEvent,

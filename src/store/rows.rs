@@ -60,6 +60,7 @@ pub(super) struct CallData {
     body: String,
     at: i64,
     ended_at: Option<i64>,
+    revision: Option<i64>,
 }
 
 /// A call's row, with the caller's name of its room.
@@ -94,6 +95,7 @@ impl CallData {
                 arguments: self.arguments.into(),
                 meaning: Meaning(sixteen(&self.meaning)?),
                 seen: Seen { epoch: self.seen_epoch, seq: self.seen_seq },
+                revision: self.revision,
             },
             status: CallStatus::parse(&self.status).ok_or_else(|| unreadable("a call has an unknown status"))?,
             body: self.body.into(),

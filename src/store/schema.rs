@@ -14,7 +14,13 @@ tables! {
     keys (id) {
         id: Text, company: BigInt, role: Text, ai_agent: Nullable<Text>, hash: Binary, created_at: BigInt, revoked_at: Nullable<BigInt>,
     }
-    ai_agents (company, id) { company: BigInt, id: Text, created_at: BigInt, }
+    ai_agents (company, id) {
+        company: BigInt, id: Text, created_at: BigInt, draft: Nullable<Text>, draft_version: BigInt, revision: BigInt,
+    }
+    revisions (company, ai_agent, revision) {
+        company: BigInt, ai_agent: Text, revision: BigInt, tools: Text, published_at: BigInt, by: Text, note: Nullable<Text>,
+        restored: Nullable<BigInt>,
+    }
     tags (company, folded) { company: BigInt, folded: Text, shown: Text, created_at: BigInt, }
     agents (company, id) {
         company: BigInt, id: Text, name: Text, email: Text, divisions: Text, status: Text, capacity: BigInt,
@@ -33,7 +39,7 @@ tables! {
     function_calls (position) {
         position: BigInt, call_key: Binary, company: BigInt, call_id: Text, tool_call_id: Nullable<Text>, room_key: Binary,
         ai_agent: Nullable<Text>, key_id: Text, name: Text, arguments: Text, meaning: Binary, seen_epoch: Nullable<BigInt>,
-        seen_seq: Nullable<BigInt>, status: Text, body: Text, at: BigInt, ended_at: Nullable<BigInt>,
+        seen_seq: Nullable<BigInt>, status: Text, body: Text, at: BigInt, ended_at: Nullable<BigInt>, revision: Nullable<BigInt>,
     }
     message_keys (message_key) { message_key: Binary, room_key: Binary, at: BigInt, }
     timers (room_key, kind) { room_key: Binary, kind: Text, company: BigInt, room_id: Text, due_at: BigInt, cause: Text, }
@@ -51,6 +57,7 @@ tables! {
     }
     files (company, key) {
         company: BigInt, key: Text, description: Text, for_agents: Bool, version: BigInt, created_at: BigInt, archived_at: Nullable<BigInt>,
+        deleted_at: Nullable<BigInt>,
     }
     file_versions (company, key, version) {
         company: BigInt, key: Text, version: BigInt, sha256: Text, size: BigInt, mime: Text, kind: Text, filename: Text, uploaded_at: BigInt,

@@ -50,12 +50,12 @@ impl Query for Owner {
 }
 
 stmt!(InsertCall {
-    "INSERT INTO function_calls (position, call_key, company, call_id, tool_call_id, room_key, ai_agent, key_id, name, arguments, meaning, seen_epoch, seen_seq, status, body, at, ended_at) VALUES ("
+    "INSERT INTO function_calls (position, call_key, company, call_id, tool_call_id, room_key, ai_agent, key_id, name, arguments, meaning, seen_epoch, seen_seq, status, body, at, ended_at, revision) VALUES ("
     position: i64 as BigInt, "," call_key: &'a [u8] as Binary, "," company: i64 as BigInt, "," call_id: &'a str as Text, "," tool_call_id: Option<&'a str> as Nullable<Text>,
     "," room_key: &'a [u8] as Binary, "," ai_agent: Option<&'a str> as Nullable<Text>, "," key_id: &'a str as Text, "," name: &'a str as Text,
     "," arguments: &'a str as Text, "," meaning: &'a [u8] as Binary, "," seen_epoch: Option<i64> as Nullable<BigInt>,
     "," seen_seq: Option<i64> as Nullable<BigInt>, "," status: &'a str as Text, "," body: &'a str as Text, "," at: i64 as BigInt,
-    "," ended_at: Option<i64> as Nullable<BigInt>; ")" });
+    "," ended_at: Option<i64> as Nullable<BigInt>, "," revision: Option<i64> as Nullable<BigInt>; ")" });
 stmt!(CallAt { "SELECT position FROM call_keys WHERE call_key = " call_key: &'a [u8] as Binary; "" });
 impl Query for CallAt<'_> {
     type SqlType = BigInt;

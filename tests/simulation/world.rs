@@ -89,6 +89,7 @@ pub fn call(dice: &mut Dice, room: &RoomAddress, ids: u64, looked_at: &Room) -> 
         turn_id: None,
         seen,
         has: Has { crm: false, files: true },
+        published: None,
     };
     match admit(&envelope.calls[0], None, &admission) {
         Ok(admitted) => admitted,
@@ -101,7 +102,8 @@ pub fn named_call(room: &RoomAddress, n: u64, name: &str, arguments: &str, has: 
     let body = format!(r#"{{"calls":[{{"call_id":"{}-{n}","name":"{name}","arguments":{arguments}}}]}}"#, room.room);
     let envelope = dialect::parse(body.as_bytes(), Some(Dialect::Native)).expect("our own body");
     let (ai_agent, key_id, seen) = (AiAgentId::trusted("sales"), Arc::from("key_1"), Seen::default());
-    let admission = Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, has };
+    let admission =
+        Admission { address: room, ai_agent: Some(&ai_agent), key_id: &key_id, turn_id: None, seen, has, published: None };
     admit(&envelope.calls[0], None, &admission).expect("a call the door lets in")
 }
 

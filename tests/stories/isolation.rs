@@ -188,6 +188,7 @@ fn body_for(path: &str) -> Value {
         _ if place.starts_with("tags") => json!({"name": "zebra"}),
         _ if place.starts_with("file-sources/") => json!({"url": "https://zebra.example/x"}),
         _ if place.starts_with("files/") => json!({"description": "Zebras"}),
+        _ if place.ends_with("}/actions") => json!({"actions": [{"name": "create_tag"}]}),
         _ if place.starts_with("settings") => json!({"max_tags_per_room": 29}),
         _ => json!({}),
     }

@@ -59,6 +59,7 @@ mod messages;
 mod older_files;
 mod on_disk_first;
 mod people_decide;
+mod published;
 mod refused_token;
 mod replay;
 mod resolve;

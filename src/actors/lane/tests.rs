@@ -104,6 +104,7 @@ fn job() -> EffectJob {
             meaning: Meaning::of(&address, name, arguments.as_bytes()),
             arguments: arguments.into(),
             seen: Seen::default(),
+            revision: None,
         },
         address,
         request,

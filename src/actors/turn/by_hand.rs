@@ -87,6 +87,7 @@ impl Turn<'_> {
             meaning: Meaning::of(self.address, name, arguments.as_bytes()),
             arguments,
             seen: Seen::default(),
+            revision: None,
         };
         Ok(Admitted { call, request })
     }

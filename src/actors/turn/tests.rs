@@ -95,6 +95,7 @@ impl Scene {
             turn_id: None,
             seen: Seen::default(),
             has: crate::catalog::Has { crm: true, files: true },
+            published: None,
         };
         admit(&raw, None, &admission).unwrap()
     }

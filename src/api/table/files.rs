@@ -4,8 +4,8 @@ use super::super::auth::Access;
 use super::super::handlers::{to, to_link};
 use super::super::openapi::{list, schema};
 use super::super::page::PAGE;
-use super::super::problem::{CREATED, Kind, OK, PARTIAL_CONTENT};
-use super::super::routes::Method::{Get, Post, Put};
+use super::super::problem::{CREATED, Kind, NO_CONTENT, OK, PARTIAL_CONTENT};
+use super::super::routes::Method::{Delete, Get, Post, Put};
 use super::super::routes::Route;
 use super::super::{file_sources, files, sent_files};
 use super::{BUILDERS, OPERATORS, STAFF};
@@ -31,6 +31,15 @@ pub static FILES: &[Route] = &[
     .upload(schema::<files::FileForm>)
     .answers(&[(OK, Some(schema::<files::FileView>)), (CREATED, Some(schema::<files::FileView>))])
     .problems(&[Kind::Conflict]),
+    Route::new(
+        Delete,
+        "/v1/files/{file_key}",
+        BUILDERS,
+        ("delete_file", "Delete a file that no published tool sends"),
+        to!(files::delete),
+    )
+    .answers(&[(NO_CONTENT, None)])
+    .problems(&[Kind::FileInUse]),
     Route::new(
         Post,
         "/v1/files/{file_key}/archive",

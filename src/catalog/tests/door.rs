@@ -152,6 +152,7 @@ fn the_callers_id_comes_first_then_the_header_then_ours() {
         turn_id: None,
         seen: Seen::default(),
         has: Has { crm: false, files: false },
+        published: None,
     };
     let ids = |calls: &[RawCall]| {
         let own = |(index, raw)| admit(raw, Some(&key_of_call("k", index, calls.len())), &a).unwrap().call.call_id.to_string();

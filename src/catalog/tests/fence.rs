@@ -95,6 +95,7 @@ fn scene_with_crm(scene: &Scene, arguments: &str) -> Decision {
         turn_id: None,
         seen: scene.seen,
         has: Has { crm: true, files: false },
+        published: None,
     };
     let admitted = admit(&raw("create_deal", arguments), None, &admission).unwrap();
     let ground = Ground { now: scene.now, company: &scene.company, approved: false };

@@ -80,7 +80,8 @@ impl Scene {
         let (ai_agent, key_id) = (AiAgentId::trusted("sales"), "key_1".into());
         let has = Has { crm: self.company.crm, files: false };
         let (ai_agent, turn_id) = (Some(&ai_agent), Some("t1"));
-        let admission = Admission { address: &address, ai_agent, key_id: &key_id, turn_id, seen: self.seen, has };
+        let admission =
+            Admission { address: &address, ai_agent, key_id: &key_id, turn_id, seen: self.seen, has, published: None };
         let admitted = admit(&raw(name, arguments), None, &admission).unwrap();
         decide(&self.room, &admitted.call, &admitted.request, &Ground { now: self.now, company: &self.company, approved: false })
     }
@@ -144,6 +145,7 @@ fn admit_at(
             turn_id,
             seen,
             has: Has { crm: false, files: false },
+            published: None,
         },
     )
 }

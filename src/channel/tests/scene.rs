@@ -246,6 +246,7 @@ impl Scene {
                 meaning: Meaning::of(&address, name, arguments.to_string().as_bytes()),
                 arguments: arguments.to_string().into(),
                 seen: Seen::default(),
+                revision: None,
             },
             address,
             request,

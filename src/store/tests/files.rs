@@ -118,7 +118,7 @@ fn ai_agents_are_offered_what_is_for_them_and_not_archived() {
         shelf.put("c", adding("d"), Must::Exist).unwrap();
         assert_eq!(shelf.offered(), [("A".to_owned(), 1), ("c".to_owned(), 2)]);
         let company = wait(serving.store.queries().company(shelf.company)).unwrap();
-        let file = company.file("c").unwrap();
+        let file = company.shelf(None).file("c").unwrap();
         assert_eq!(
             (&*file.sha256, file.size, file.format.mime(), &*file.filename),
             ("d".repeat(64).as_str(), 1_234, "image/png", "certificate.png")

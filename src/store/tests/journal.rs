@@ -29,7 +29,7 @@ fn what_was_committed_is_loaded_again() {
         }
         let call = wait(q.call(CompanyNo(1), &CallId::new("a").unwrap())).unwrap().unwrap();
         assert_eq!((call.call.name, call.call.seen.epoch, &*call.body), ("create_tag", Some(1), "{\"result\":{\"of\":\"a\"}}"));
-        assert_eq!(call.call.meaning, room.call("a").meaning);
+        assert_eq!((call.call.meaning, call.call.revision), (room.call("a").meaning, Some(7)));
         assert!(wait(q.call(CompanyNo(2), &CallId::new("a").unwrap())).unwrap().is_none());
         serving.store.close();
         assert!(serving.journal.submit(Job::Load { address: room.address, thread: 0, room: None }).is_err());

@@ -213,6 +213,7 @@ impl Draft {
             arguments: "{\"tags\":[\"vip\"]}".into(),
             meaning: Meaning::of(&self.address, "create_tag", b"{}"),
             seen: Seen { epoch: Some(1), seq: None },
+            revision: Some(7),
         }
     }
 
