@@ -64,8 +64,10 @@ fn xls(kind: u8, small: bool) -> Vec<u8> {
         let mut links = vec![0xFF; 512];
         (0..count).for_each(|n| put(&mut links, 4 * n as usize, if n == 0 { 0xFFFF_FFFE } else { n - 1 }));
         put(&mut file, workbook + 116, count - 1);
-        (put(&mut file, root + 116, 2), put(&mut file, root + 120, 512), put(&mut file, 60, 3));
-        (put(&mut file, table + 8, 0xFFFF_FFFE), put(&mut file, table + 12, 0xFFFF_FFFE));
+        let end = 0xFFFF_FFFE;
+        for (at, value) in [(root + 116, 2), (root + 120, 512), (60, 3), (table + 8, end), (table + 12, end)] {
+            put(&mut file, at, value);
+        }
         return [file, lies, links].concat();
     }
     put(&mut file, workbook + 116, 2 + count - 1);

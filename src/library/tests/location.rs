@@ -202,7 +202,7 @@ fn a_picture_that_ends_inside_its_metadata_is_none() {
     // Of an odd length, and without the byte that should make it even.
     let mut odd = tiff(true, true);
     odd.push(7);
-    odd.truncate(odd.len() - usize::from(odd.len() % 2 == 0));
+    odd.truncate(odd.len() - usize::from(odd.len().is_multiple_of(2)));
     let webp = webp_with(&[(b"EXIF", odd)]);
     let (out, place) = wash(Format::Webp, &webp[..webp.len() - 1]);
     assert_eq!((place, speaks_of_it(&out), out.len()), (Place::Removed, false, webp.len() - 1));
