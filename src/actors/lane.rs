@@ -17,9 +17,11 @@ use super::outside::{Counterpart, EffectJob, Errand, Found, Outbox, Part, PartRo
 use super::ports::Clock;
 
 mod again;
+mod beside;
 mod rows;
 mod word;
 
+pub use beside::Beside;
 pub use word::{Submission, Word};
 
 /// The outside and where it is written down; clones are the same.
@@ -40,15 +42,13 @@ const LONGEST_NAP: Duration = Duration::from_secs(1);
 /// The other side failed inside, or could not be reached to be read.
 const ASK_AGAIN_MS: i64 = 1_000;
 
-/// Carries `job` to its end. `doubted` is called when its outcome becomes unknown; `asks` has the room's word on its file, before a
-/// message to the customer is marked. `None`: another process owns it now.
+/// Carries `job` to its end; `None`: another process owns it now.
 pub async fn carry(
     ports: &LanePorts,
     clock: &Arc<dyn Clock>,
     backlog: &Backlog,
     job: &EffectJob,
-    doubted: impl Fn(),
-    asks: impl AsyncFn(Word) -> Submission,
+    beside: &impl Beside,
 ) -> Option<Settlement> {
     let span = tracing::info_span!(
         span::EFFECT_CARRY,
@@ -62,8 +62,7 @@ pub async fn carry(
         clock,
         backlog,
         job,
-        doubted,
-        asks,
+        beside,
         prepared: None,
         parts: vec![],
         outdated: false,
@@ -77,13 +76,12 @@ pub async fn carry(
     lane.run().instrument(span).await
 }
 
-struct Lane<'a, D, S> {
+struct Lane<'a, B> {
     ports: &'a LanePorts,
     clock: &'a Arc<dyn Clock>,
     backlog: &'a Backlog,
     job: &'a EffectJob,
-    doubted: D,
-    asks: S,
+    beside: &'a B,
     /// How far the room knows the file to be.
     prepared: Option<delivery::Stage>,
     /// Those that were started, in order; the last one may be under way.
@@ -104,7 +102,7 @@ struct Lane<'a, D, S> {
     held_since: Option<Timestamp>,
 }
 
-impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
+impl<B: Beside> Lane<'_, B> {
     async fn run(mut self) -> Option<Settlement> {
         let recalled = self.ask(|| self.ports.outbox.recall(self.job.key)).await;
         if let Some((retries, settlement)) = recalled.settlement
@@ -151,7 +149,7 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             };
             carriage.came(came, self.clock.now());
             if came == Came::Doubtful || matches!(came, Came::PartStarted(..)) {
-                (self.doubted)();
+                self.beside.doubts();
             }
         }
     }
@@ -297,7 +295,7 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
             Ok(Found::Awaited { after_ms, why }) => {
                 tracing::debug!(%why, after_ms, "the other side has not told of it yet");
                 if carriage.may_be_passed(asked_at) {
-                    self.steps_aside().await;
+                    self.steps_aside();
                 }
                 Came::NotDone { after_ms, counts: false }
             }

@@ -20,7 +20,7 @@ use crate::room::delivery::Prepared;
 use crate::room::{By, CallKey, CallStatus, Cause, Command, CompanyNo, RoomId, Settlement};
 
 use super::backlog::{Backlog, Standing};
-use super::lane::{LanePorts, Submission, Word, carry};
+use super::lane::{Beside, LanePorts, Submission, Word, carry};
 use super::outside::EffectJob;
 use super::patience::CommandOutcome;
 use super::ports::Caller;
@@ -130,6 +130,8 @@ impl LaneActor {
             self.tell(&job, settlement);
             return;
         }
+        // What an earlier try came to is outdated.
+        lane.unapplied.retain(|(known, _)| known.key != job.key);
         self.backlog.stands(job.key, job.since, Standing::Behind);
         lane.waiting.push_back(Arc::new(job));
         self.go_on(&room, ctx);
@@ -144,19 +146,10 @@ impl LaneActor {
         let Some(job) = lane.waiting.pop_front() else { return };
         lane.current = Some(job.clone());
         let (ports, clock, backlog) = (self.ports.clone(), router.clock.clone(), self.backlog.clone());
-        let (weak, lane_address) = (self.router.clone(), ctx.address());
+        let (router, lane) = (self.router.clone(), ctx.address());
         let carried = async move {
-            let doubted = || {
-                if let Some(router) = weak.upgrade() {
-                    let call_id = job.call.call_id.clone();
-                    router.notify(&job.address, Command::EffectDoubted { call_id: call_id.clone() }, Cause::Call(call_id));
-                }
-            };
-            let asks = async |word: Word| match word {
-                Word::Aside | Word::Back => passed(&lane_address, &job, matches!(word, Word::Back)).await,
-                word => asked(weak.upgrade(), &job, word).await,
-            };
-            let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, doubted, asks)).catch_unwind().await;
+            let beside = Neighbours { router, lane, job: &job };
+            let end = AssertUnwindSafe(carry(&ports, &clock, &backlog, &job, &beside)).catch_unwind().await;
             (job.clone(), end)
         };
         ctx.spawn(carried.into_actor(self).map(|(job, end), actor, ctx| match end {
@@ -178,7 +171,12 @@ impl LaneActor {
                 self.tell(job, settlement);
             }
             // Another process owns the rooms; it carries what is left.
-            None => lane.waiting.drain(..).for_each(|left| self.backlog.ended(left.key)),
+            None => {
+                lane.waiting.drain(..).for_each(|left| self.backlog.ended(left.key));
+                if lane.is_empty() {
+                    self.lanes.remove(&room);
+                }
+            }
         }
         self.go_on(&room, ctx);
     }
@@ -204,8 +202,9 @@ impl LaneActor {
 
     fn tell(&self, job: &EffectJob, settlement: Settlement) {
         let Some(router) = self.router.upgrade() else { return };
-        let call_id = job.call.call_id.clone();
-        router.notify(&job.address, Command::EffectSettled { call_id: call_id.clone(), settlement }, Cause::Call(call_id));
+        let (call_id, attempt) = (job.call.call_id.clone(), job.retries);
+        let settled = Command::EffectSettled { call_id: call_id.clone(), attempt, settlement };
+        router.notify(&job.address, settled, Cause::Call(call_id));
     }
 
     fn applied(&mut self, room: &RoomId, key: CallKey) {
@@ -217,38 +216,51 @@ impl LaneActor {
     }
 }
 
-/// Lets the others of its room pass, or waits for its turn behind one that does.
-async fn passed(lane: &Addr<LaneActor>, job: &EffectJob, back: bool) -> Submission {
-    let (room, key) = (job.address.room.clone(), job.key);
-    if !back {
-        lane.do_send(LaneWord::Aside { room, key });
-        return Submission::Go;
-    }
-    let (turn, its_turn) = oneshot::channel();
-    lane.do_send(LaneWord::Back { room, key, turn });
-    if its_turn.await.is_ok() { Submission::Go } else { Submission::Later }
+/// The room and the lane of an effect that is being carried.
+struct Neighbours<'a> {
+    router: Weak<Inner>,
+    lane: Addr<LaneActor>,
+    job: &'a EffectJob,
 }
 
-/// Has the room's word on the job's file, as whether its message may leave now; its yes is durable when this answers.
-async fn asked(router: Option<Arc<Inner>>, job: &EffectJob, word: Word) -> Submission {
-    let Some(router) = router else { return Submission::Later };
-    let call_id = job.call.call_id.clone();
-    let caller = Caller { company: job.address.company, by: By::System, key_id: Arc::from("lane") };
-    let attempt = job.retries;
-    let command = match word {
-        Word::Submit(hands_to) => Command::Submit { call_id: call_id.clone(), attempt, hands_to },
-        Word::Prepared(stage, file) => Command::Prepared(Box::new(Prepared { call_id: call_id.clone(), attempt, stage, file })),
-        Word::Aside | Word::Back => return Submission::Later,
-    };
-    match RoomRouter(router).command(job.address.clone(), command, caller, Cause::Call(call_id)).await {
-        CommandOutcome::Done { .. } => Submission::Go,
-        CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => {
-            Submission::Held(Box::new(Settlement::error(CallStatus::Refused, &fence::human_active())))
+impl Beside for Neighbours<'_> {
+    fn doubts(&self) {
+        let Some(router) = self.router.upgrade() else { return };
+        let (call_id, attempt) = (self.job.call.call_id.clone(), self.job.retries);
+        let doubted = Command::EffectDoubted { call_id: call_id.clone(), attempt };
+        router.notify(&self.job.address, doubted, Cause::Call(call_id));
+    }
+
+    async fn asks(&self, word: Word) -> Submission {
+        let Some(router) = self.router.upgrade() else { return Submission::Later };
+        let (call_id, attempt) = (self.job.call.call_id.clone(), self.job.retries);
+        let caller = Caller { company: self.job.address.company, by: By::System, key_id: Arc::from("lane") };
+        let command = match word {
+            Word::Submit(hands_to) => Command::Submit { call_id: call_id.clone(), attempt, hands_to },
+            Word::Prepared(stage, file) => {
+                Command::Prepared(Box::new(Prepared { call_id: call_id.clone(), attempt, stage, file }))
+            }
+        };
+        match RoomRouter(router).command(self.job.address.clone(), command, caller, Cause::Call(call_id)).await {
+            CommandOutcome::Done { .. } => Submission::Go,
+            CommandOutcome::Refused(refusal) if refusal.code == HUMAN_TYPING => {
+                Submission::Held(Box::new(Settlement::error(CallStatus::Refused, &fence::human_active())))
+            }
+            CommandOutcome::Refused(refusal) => Submission::No(Box::new(Settlement::error(CallStatus::Refused, &refusal))),
+            CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable | CommandOutcome::OutcomeUnknown => {
+                Submission::Later
+            }
         }
-        CommandOutcome::Refused(refusal) => Submission::No(Box::new(Settlement::error(CallStatus::Refused, &refusal))),
-        CommandOutcome::Busy | CommandOutcome::Draining | CommandOutcome::Unavailable | CommandOutcome::OutcomeUnknown => {
-            Submission::Later
-        }
+    }
+
+    fn lets_pass(&self) {
+        self.lane.do_send(LaneWord::Aside { room: self.job.address.room.clone(), key: self.job.key });
+    }
+
+    async fn comes_back(&self) -> bool {
+        let (turn, its_turn) = oneshot::channel();
+        self.lane.do_send(LaneWord::Back { room: self.job.address.room.clone(), key: self.job.key, turn });
+        its_turn.await.is_ok()
     }
 }
 

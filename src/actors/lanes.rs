@@ -67,9 +67,13 @@ impl Lanes {
 
     /// Whether one died since the last time: what it knew is gone, so every room must hand its open effects over again.
     pub fn take_deaths(&self) -> bool {
-        let before = self.actors.len();
-        self.actors.retain(|_, known| known.actor.connected());
-        self.died.swap(false, Ordering::AcqRel) || self.actors.len() < before
+        let mut died = self.died.swap(false, Ordering::AcqRel);
+        self.actors.retain(|_, known| {
+            let lives = known.actor.connected();
+            died |= !lives;
+            lives
+        });
+        died
     }
 
     /// `what` is said under the lock of the company's place: nobody else's word comes between.

@@ -30,6 +30,7 @@ mod router;
 mod settle;
 mod staffing;
 mod stored;
+mod strangers;
 pub mod turn;
 
 pub use batch::{Answers, Batch, CallAnswer, RoomSummary};

@@ -10,13 +10,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use crate::room::delivery::Step;
-use crate::room::{By, Cause, Command, Company, CompanyNo, RoomAddress, Timestamp};
+use crate::room::{By, Cause, Command, RoomAddress, Timestamp};
 
 use super::inbox::{Done, Ears, Inbox, InboxRow, Overheard, People};
 use super::outside::OutsideFuture;
 use super::patience::CommandOutcome;
 use super::ports::Caller;
 use super::router::RoomRouter;
+use super::strangers::Strangers;
 
 /// Webhooks read at once.
 const AT_ONCE: i64 = 512;
@@ -30,11 +31,6 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 const MOST_AT_A_TIME: usize = 32;
 /// A webhook is known as a repetition for so long after it was done: 7 days.
 const REMEMBERED_MS: i64 = 7 * 86_400_000;
-/// Who somebody is there is asked again after this time: 10 minutes.
-const PEOPLE_KNOWN_MS: i64 = 600_000;
-const MOST_PEOPLE_KNOWN: usize = 10_000;
-/// No longer is an answer to that waited for.
-const PEOPLE_ANSWER: Duration = Duration::from_secs(2);
 /// A room that so often neither took a webhook nor said why does without it.
 const MOST_TRIES: u32 = 40;
 
@@ -42,13 +38,13 @@ const MOST_TRIES: u32 = 40;
 pub async fn take_inbox(router: RoomRouter, inbox: Arc<dyn Inbox>, ears: Arc<dyn Ears>, people: Option<Arc<dyn People>>) {
     let bell = inbox.bell();
     let sweeping = sweep(Arc::clone(&inbox), router.clone());
-    let postman = Postman { router, inbox, ears, people, tries: RefCell::default(), emails: RefCell::default() };
+    let postman = Postman { router, inbox, ears, strangers: Strangers::new(people), tries: RefCell::default() };
     let bringing = async {
         loop {
             if postman.round().await {
                 let _ = tokio::time::timeout(LOOK_ANYWAY, bell.notified()).await;
             } else {
-                tokio::time::sleep(TRY_AGAIN).await;
+                let _ = tokio::time::timeout(TRY_AGAIN, postman.strangers.answer()).await;
             }
         }
     };
@@ -81,10 +77,7 @@ struct Postman {
     router: RoomRouter,
     inbox: Arc<dyn Inbox>,
     ears: Arc<dyn Ears>,
-    /// Without them, whom no webhook names by e-mail is known by their id there.
-    people: Option<Arc<dyn People>>,
-    /// What they answered, and when.
-    emails: RefCell<HashMap<(CompanyNo, String), (String, Timestamp)>>,
+    strangers: Strangers,
     /// How often a room did not say what came of a webhook.
     tries: RefCell<HashMap<i64, u32>>,
 }
@@ -125,7 +118,12 @@ impl Postman {
         let Ok(mut known) = self.inbox.known(room).await else { return false };
         let (mut marks, mut all) = (vec![], true);
         for mut row in rows {
-            row.emails = self.emails(&row, &company).await;
+            // Of whom it speaks is being asked, and the room waits for that.
+            let Some(emails) = self.strangers.emails(self.ears.strangers(&row), &company) else {
+                all = false;
+                break;
+            };
+            row.emails = emails;
             let heard = self.ears.hear(&row, known.as_deref(), &company);
             let told = self.tell(room, row.position, heard.tells).await;
             if !(told && self.tell_proof(room, row.position, heard.overheard).await) {
@@ -140,37 +138,6 @@ impl Postman {
             marks.push(self.inbox.done(Done { position: row.position, at: self.router.now(), known }));
         }
         self.marked(marks).await && all
-    }
-
-    /// A channel that does not answer holds nothing up: its people are then known by their ids there.
-    async fn emails(&self, row: &InboxRow, company: &Company) -> Vec<(String, String)> {
-        let Some(people) = self.people.as_ref().filter(|_| !company.agents.is_empty()) else { return vec![] };
-        let mut known = vec![];
-        for id in self.ears.strangers(row) {
-            if company.agents.iter().any(|agent| agent.id.as_str() == id) {
-                continue;
-            }
-            let (key, now) = ((row.company, id.clone()), self.router.now());
-            let fresh = |(email, at): &(String, Timestamp)| (now.ms_since(*at) < PEOPLE_KNOWN_MS).then(|| email.clone());
-            let cached = self.emails.borrow().get(&key).and_then(fresh);
-            let email = match cached {
-                Some(email) => email,
-                None => match tokio::time::timeout(PEOPLE_ANSWER, people.email(row.company, &id)).await {
-                    Ok(Ok(email)) => {
-                        let email = email.unwrap_or_default();
-                        let mut emails = self.emails.borrow_mut();
-                        if emails.len() >= MOST_PEOPLE_KNOWN {
-                            emails.clear();
-                        }
-                        emails.insert(key, (email.clone(), now));
-                        email
-                    }
-                    _ => continue,
-                },
-            };
-            known.push((id, email));
-        }
-        known
     }
 
     /// What is about no room is only counted.

@@ -183,6 +183,11 @@ impl RoomRouter {
         self.0.lanes.kill(company, Side::Crm)
     }
 
+    /// As `kill_crm`, of its channel.
+    pub fn kill_channel(&self, company: CompanyNo) -> bool {
+        self.0.lanes.kill(company, Side::Channel)
+    }
+
     /// How the company's CRM stands; `None`: this process has none.
     pub fn crm(&self, company: CompanyNo) -> Option<LineView> {
         self.0.options.crm.as_ref().map(|ports| self.line(ports, (company, Side::Crm)))

@@ -126,6 +126,12 @@ impl<'a> Turn<'a> {
         {
             return Ok(CommandAnswer::default());
         }
+        // How an earlier try ended says nothing of the present one.
+        if let Command::EffectSettled { call_id, attempt, .. } | Command::EffectDoubted { call_id, attempt } = command
+            && self.room.effect(call_id).is_some_and(|effect| effect.retries != *attempt)
+        {
+            return Ok(CommandAnswer::default());
+        }
         let better = deliveries::known_better(&self.room, command, &self.ground);
         let command = better.as_ref().unwrap_or(command);
         let (events_before, letter, repeats) = (self.events.len(), self.dead_letter(command), self.repeats(command));
@@ -160,7 +166,7 @@ impl<'a> Turn<'a> {
                 }
                 self.end(&parked, cancelled(), Some((by, cause)));
             }
-            Command::EffectSettled { call_id, settlement } => {
+            Command::EffectSettled { call_id, settlement, .. } => {
                 let waiting = |parked: &&ParkedCall| parked.call_id == *call_id && parked.on == ParkedOn::Effect;
                 if let Some(parked) = self.room.parked.iter().find(waiting).cloned() {
                     let otherwise = self.ended_otherwise(call_id, settlement);
@@ -174,7 +180,7 @@ impl<'a> Turn<'a> {
                     repeats.iter().for_each(|repeat| self.end(repeat, repeated.clone(), None));
                 }
             }
-            Command::EffectDoubted { call_id } if self.events.len() > events_before => {
+            Command::EffectDoubted { call_id, .. } if self.events.len() > events_before => {
                 self.finish(CallKey::of(self.address.company, call_id), doubted());
             }
             Command::QueuedAt { assignment, position, opens_at } => {

@@ -36,6 +36,16 @@ pub struct ParkedView {
     pub on: &'static str,
 }
 
+/// What people did with a conversation that did not come about in its channel's own inbox.
+#[derive(Serialize, ToSchema)]
+pub struct NotThereView {
+    /// The call by which the channel was told; it says more.
+    pub call_id: String,
+    /// How that ended.
+    pub status: &'static str,
+    pub code: Option<String>,
+}
+
 /// A room.
 #[derive(Serialize, ToSchema)]
 pub struct RoomView {
@@ -50,6 +60,8 @@ pub struct RoomView {
     pub tags: Vec<String>,
     /// The agent who holds it.
     pub assignee: Option<String>,
+    /// Who has it is not so in the channel's own inbox: it was told, and did not do it. Here it counts all the same.
+    pub not_in_channel: Option<NotThereView>,
     /// Sequence number of its last event.
     pub version: i64,
     /// Moves whenever control moves.
@@ -85,6 +97,11 @@ impl RoomView {
                 Control::Person { agent, .. } => Some(agent.to_string()),
                 _ => None,
             },
+            not_in_channel: room.not_there().map(|told| NotThereView {
+                call_id: told.call_id.to_string(),
+                status: told.status.as_str(),
+                code: told.code.clone(),
+            }),
             parked: parked.collect(),
             deliveries: deliveries::all(&room),
             tags: room.tags.iter().map(|tag| tag.shown.clone()).collect(),
@@ -146,7 +163,8 @@ impl From<RoomSummary> for SummaryView {
 pub struct CommandView {
     /// False: it was already so.
     pub changed: bool,
-    /// The call by which it is being done in the inbox where the conversation lives: how that ends is told under its id.
+    /// The call by which it is being done in the inbox where the conversation lives: how that ends is told under its id, and
+    /// in the room (`not_in_channel`) if it came to nothing there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
     pub room: SummaryView,

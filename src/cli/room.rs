@@ -99,6 +99,10 @@ fn inspect(context: &Context, name: &str, room: &Value, actor: &Value, under_way
     let mut line =
         |label: &str, text: String| lines.push(format!("{}  {text}", context.output.paint(Paint::Dim, &format!("{label:<8}"))));
     line("assignee", plain(&room["assignee"]));
+    if let (told, Some(status)) = (&room["not_in_channel"], room["not_in_channel"]["status"].as_str()) {
+        let (code, call_id) = (plain(&told["code"]), plain(&told["call_id"]));
+        line("channel", format!("{status} {code} {call_id}: in its own inbox this is not so"));
+    }
     line("tags", plain(&room["tags"]));
     line("version", format!("{}   epoch {}", plain(&room["version"]), plain(&room["epoch"])));
     line("actor", plain(&actor["state"]));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::actors::outside::{CrmAccess, Secret};
-use crate::outbound::{Api, Credentials};
+use crate::outbound::{Api, Credentials, MOST_BODY};
 use crate::room::Timestamp;
 
 use super::template::Template;
@@ -32,8 +32,6 @@ pub struct Shelved {
 pub const MOST_PER_PAGE: i64 = 100;
 /// What is asked for where that many make too long an answer. Each divides the one before: no row is passed over.
 const FEWER: [i64; 2] = [20, 4];
-/// So long it is remembered that rows are long.
-const ROWS_ARE_LONG_MS: i64 = 10 * 60_000;
 
 /// Most customers whose contact is remembered.
 const MOST_CONTACTS: usize = 4_096;
@@ -52,8 +50,8 @@ pub struct Desk {
     pub unproven: AtomicI64,
     /// Until then (microseconds) records are made without our reference: the CRM refused one because of it.
     unmarked_until: AtomicI64,
-    /// Rows a page that are asked for, and until when: of long ones fewer.
-    per_page: Mutex<Option<(i64, Timestamp)>>,
+    /// Rows a page that are asked of lists with long ones; of all others as many as there may be.
+    per_page: Mutex<HashMap<String, i64>>,
     /// By how many microseconds the CRM's clock was ahead of ours when it spoke last.
     their_clock: Mutex<Option<i64>>,
     /// Until then (microseconds) no early refresh is tried again.
@@ -99,18 +97,31 @@ impl Desk {
         now.0 < self.unmarked_until.load(Ordering::Acquire)
     }
 
-    pub fn per_page(&self, now: Timestamp) -> i64 {
-        whole(&self.per_page).filter(|(_, until)| now < *until).map_or(MOST_PER_PAGE, |(rows, _)| rows)
+    /// Rows a page that are asked of this list.
+    pub fn per_page(&self, list: &str) -> i64 {
+        whole(&self.per_page).get(list).copied().unwrap_or(MOST_PER_PAGE)
     }
 
-    /// So many rows make too long an answer: for a while fewer are asked for, so many. `None`: fewer cannot be.
-    pub fn asks_for_fewer(&self, than: i64, now: Timestamp) -> Option<i64> {
+    /// So many rows made too long an answer: fewer are asked for, so many. `None`: fewer cannot be.
+    pub fn asks_for_fewer(&self, list: &str, than: i64) -> Option<i64> {
         let fewer = FEWER.into_iter().find(|rows| *rows < than)?;
-        let mut held = whole(&self.per_page);
+        let mut long = whole(&self.per_page);
         // Whoever was quicker may have gone further down already.
-        let fewest = held.filter(|(_, until)| now < *until).map_or(fewer, |(rows, _)| rows.min(fewer));
-        *held = Some((fewest, now.plus_ms(ROWS_ARE_LONG_MS)));
+        let fewest = long.get(list).map_or(fewer, |rows| fewer.min(*rows));
+        long.insert(list.to_owned(), fewest);
         Some(fewest)
+    }
+
+    /// Rows of this list take so many bytes each: more of them are asked for again if those fill half an answer at most.
+    pub fn saw_rows_of(&self, list: &str, bytes: usize) {
+        let mut long = whole(&self.per_page);
+        let Some(now) = long.get(list).copied() else { return };
+        let fits = |rows: &i64| bytes.saturating_mul(usize::try_from(*rows).unwrap_or(usize::MAX)) <= MOST_BODY / 2;
+        match [MOST_PER_PAGE].into_iter().chain(FEWER).find(fits).filter(|rows| *rows > now) {
+            Some(MOST_PER_PAGE) => drop(long.remove(list)),
+            Some(rows) => drop(long.insert(list.to_owned(), rows)),
+            None => {}
+        }
     }
 
     /// The CRM's clock is this much ahead of ours (behind, where negative).

@@ -11,16 +11,20 @@ use super::record::{self, Record};
 /// Longest part of the CRM's own words that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 200;
 
-/// An answer that is a JSON object.
+/// An answer that is a JSON object, and how many bytes it took.
 #[derive(Debug)]
-pub struct Envelope(Record);
+pub struct Envelope(Record, usize);
 
 impl Envelope {
     pub fn parse(body: &[u8]) -> Option<Self> {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(object)) => Some(Self(object)),
+            Ok(Value::Object(object)) => Some(Self(object, body.len())),
             _ => None,
         }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.1
     }
 
     /// `meta.status`: a 200 may carry another one (qontak-api.md 1.3).

@@ -113,7 +113,7 @@ impl QontakCrm {
 
     /// Reads a list page by page, until `take` has enough (`false`), the list ends, or as many rows as `most` full pages hold were
     /// seen. A page that is too long is asked for once more before it is asked for in shorter ones: one answer of nonsense is no
-    /// reason to read everything in crumbs.
+    /// reason to read everything in crumbs. Long rows are believed in as long as they are seen.
     pub(super) async fn scan(
         &self,
         company: CompanyNo,
@@ -123,10 +123,14 @@ impl QontakCrm {
     ) -> Step<Scanned> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let (desk, mut seen) = (self.desk(company), 0);
-        // Within one list it only ever shrinks, to a part of what it was: no row is passed over.
-        let mut per_page = desk.per_page(self.clock.now());
-        let mut was_too_long = false;
+        let list = path.split('?').next().unwrap_or_default();
+        let (mut per_page, mut was_too_long) = (desk.per_page(list), false);
         while seen < most * MOST_PER_PAGE {
+            // Longer pages begin where no row is passed over.
+            let longer = desk.per_page(list);
+            if longer > per_page && seen % longer == 0 {
+                per_page = longer;
+            }
             let asked = format!("{path}{joint}page={}&per_page={per_page}", seen / per_page + 1);
             let envelope = match self.read(company, &asked).await? {
                 Reading::TooLong if !was_too_long => {
@@ -135,7 +139,7 @@ impl QontakCrm {
                 }
                 Reading::TooLong => {
                     // Rows are long: asked for fewer, the CRM gives a shorter answer.
-                    let fewer = desk.asks_for_fewer(per_page, self.clock.now());
+                    let fewer = desk.asks_for_fewer(list, per_page);
                     per_page = fewer.ok_or_else(|| Stop::later(LONGEST_WAIT_MS, "an answer was too long"))?;
                     was_too_long = false;
                     continue;
@@ -150,6 +154,9 @@ impl QontakCrm {
             let Some(rows) = envelope.rows() else {
                 return Err(Stop::later(LONGEST_WAIT_MS, "a list came without its rows"));
             };
+            if !rows.is_empty() {
+                desk.saw_rows_of(list, envelope.bytes() / rows.len());
+            }
             if !rows.iter().filter_map(serde_json::Value::as_object).all(&mut take) {
                 return Ok(Scanned::Whole);
             }

@@ -68,14 +68,16 @@ pub enum Command {
     OfferOverdue {
         assignment: u64,
     },
-    /// The lane settled this call's effect.
+    /// The lane settled this try of the call's effect. One that a person has had tried again since is not ended by the try before.
     EffectSettled {
         call_id: CallId,
+        attempt: u32,
         settlement: Settlement,
     },
-    /// The lane cannot tell whether this call's effect happened, and looks it up.
+    /// The lane cannot tell whether this try of the call's effect happened, and looks it up.
     EffectDoubted {
         call_id: CallId,
+        attempt: u32,
     },
     Prepared(Box<Prepared>),
     /// The lane is about to send a message of this call's file, or a part of its resolve or assignment: whether it may go now.
@@ -235,15 +237,15 @@ pub fn decide(room: &Room, command: &Command, ground: &Ground<'_>) -> Result<Vec
             let offered = Offered { agent, agent_name, assignment: *assignment, because: because.as_ref() };
             offered::taken(room, offered, ground.company)
         }
-        Command::EffectSettled { call_id, settlement } => match room.effect(call_id) {
-            Some(effect) if !effect.stranded => settled::settled(room, effect, settlement, ground),
+        Command::EffectSettled { call_id, attempt, settlement } => match room.effect(call_id) {
+            Some(effect) if effect.is_at(*attempt) => settled::settled(room, effect, settlement, ground),
             _ => vec![],
         },
         Command::SettleEffect { call_id, succeeded, record, reason } => {
             settled::linked(call_id, &room.dead_letter(call_id)?.settled(*succeeded, record.as_deref(), reason))
         }
-        Command::EffectDoubted { call_id } => match room.effect(call_id) {
-            Some(effect) if !effect.stranded && !effect.doubtful => {
+        Command::EffectDoubted { call_id, attempt } => match room.effect(call_id) {
+            Some(effect) if effect.is_at(*attempt) && !effect.doubtful => {
                 vec![Fact::EffectDoubted { call_id: call_id.clone(), name: effect.name.clone() }]
             }
             _ => vec![],

@@ -116,14 +116,14 @@ pub fn late<'a>(room: &'a Room, word: &DeliveryWord, ground: &Ground<'_>) -> Opt
 
 /// The lane gave up to know what the room has heard meanwhile: its word with that knowledge in it.
 pub fn known_better(room: &Room, command: &Command, ground: &Ground<'_>) -> Option<Command> {
-    let Command::EffectSettled { call_id, settlement } = command else { return None };
+    let Command::EffectSettled { call_id, attempt, settlement } = command else { return None };
     let effect = room.effect(call_id).filter(|_| settlement.status == CallStatus::Unresolved)?;
     let deliveries = &room.outside.as_ref()?.deliveries;
     let is_there = |one: &&Delivery| one.call_id == *call_id && one.reached >= Stage::Accepted;
     let delivery = deliveries.iter().rev().find(is_there)?;
     if let Some(failure) = delivery.failed.as_ref().filter(|_| delivery.reached == Stage::Accepted) {
         let settlement = Settlement::error(CallStatus::Failed, &not_delivered(failure));
-        return Some(Command::EffectSettled { call_id: call_id.clone(), settlement });
+        return Some(Command::EffectSettled { call_id: call_id.clone(), attempt: *attempt, settlement });
     }
     let file = effect.plan.file.clone();
     let result = accepted_later(delivery, file.as_deref(), ground.now);
@@ -132,7 +132,7 @@ pub fn known_better(room: &Room, command: &Command, ground: &Ground<'_>) -> Opti
         Some(file) => Settlement::done(&result, CameAbout::Sent { file, caption: None, message_id, result: told }),
         None => Settlement::succeeded(&result, None),
     };
-    Some(Command::EffectSettled { call_id: call_id.clone(), settlement })
+    Some(Command::EffectSettled { call_id: call_id.clone(), attempt: *attempt, settlement })
 }
 
 /// What the model has to know on its next turn: files that did not arrive and were not sent again since.

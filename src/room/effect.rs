@@ -235,6 +235,11 @@ impl OpenEffect {
     pub fn is_for(&self, assignment: u64) -> bool {
         self.plan.target.as_ref().is_none_or(|target| *target == assignment.to_string())
     }
+
+    /// Whether it is open, and this is its present try.
+    pub fn is_at(&self, attempt: u32) -> bool {
+        !self.stranded && self.retries == attempt
+    }
 }
 
 /// A room's other side; most rooms have none.

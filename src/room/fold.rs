@@ -226,6 +226,7 @@ impl Room {
                 }
             }
             Fact::CallAnswered { call_id, name, status, code } => {
+                self.is_told_there(call_id, *status, code.as_deref());
                 self.poisoned.retain(|poisoned| poisoned.call_id != *call_id);
                 if code.as_deref() == Some(POISON) {
                     self.poisoned.push(Poisoned { call_id: call_id.clone(), name: name.clone() });

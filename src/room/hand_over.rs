@@ -74,8 +74,10 @@ pub(super) fn take_over(room: &Room, agent: &AgentId, agent_name: &str, how: Tak
     if matches!(room.lifecycle, Lifecycle::Resolved { .. }) {
         return Err(resolved());
     }
-    // Told again, an assignment is no news, also while somebody else is looked for; a button means it.
-    if room.assignee() == Some(agent) && (room.reassigning.is_none() || how == TakenBy::Assignment) {
+    // Told again, an assignment is no news, also while somebody else is looked for; a button means it. Where it was not so in the
+    // channel it is, and a button tells the channel once more.
+    let is_new = room.not_there().is_some() || room.reassigning.is_some() && how != TakenBy::Assignment;
+    if room.assignee() == Some(agent) && !is_new {
         return Ok(vec![]);
     }
     let taken =

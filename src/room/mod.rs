@@ -21,6 +21,7 @@ pub mod hours;
 pub mod ids;
 pub mod link;
 pub mod media;
+mod not_there;
 mod offered;
 pub mod outbox;
 pub mod parked;
@@ -51,6 +52,7 @@ pub use ids::{
 };
 pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
+pub use not_there::NotThere;
 pub use parked::{Barrier, ParkedCall, ParkedOn, Stood};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use published::{DraftTool, Published, Shelf, Tool};

@@ -9,6 +9,7 @@ use super::effect::{EffectKind, OpenEffect, Outside, RecordKind, is_zero};
 use super::event::{AssignTarget, Customer};
 use super::goodbye::Goodbye;
 use super::ids::{AgentId, CallId, Timestamp};
+use super::not_there::NotThere;
 use super::parked::{Barrier, ParkedCall};
 
 /// States of a call (design.md section 3). All but the first five are final.
@@ -267,6 +268,9 @@ pub struct Room {
     /// What it has in the CRM; most rooms have nothing there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Box<Outside>>,
+    /// What people did last, where it did not come about in the channel's inbox; read it by `Room::not_there`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_there: Option<Box<NotThere>>,
     /// How often the AI agent handed this conversation over.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hand_overs: u32,
@@ -300,6 +304,7 @@ impl Default for Room {
             staffed: None,
             poisoned: vec![],
             outside: None,
+            not_there: None,
             hand_overs: 0,
             last_event_at: Timestamp(0),
         }

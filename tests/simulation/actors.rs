@@ -31,6 +31,8 @@ type ToldCalls = HashMap<CallKey, (Admitted, CallStatus, Arc<str>)>;
 struct Clients {
     calls: Arc<Mutex<ToldCalls>>,
     messages: Arc<Mutex<HashSet<(RoomAddress, String)>>>,
+    /// Whose id was another call's, they were told.
+    reused: Arc<Mutex<Vec<Admitted>>>,
     router: RoomRouter,
     store: Arc<MemoryStore>,
     /// The last process: no faults, so whoever asks long enough is answered.
@@ -48,7 +50,7 @@ pub fn play(seed: u64) {
 }
 
 async fn life(seed: u64) {
-    let (calls, messages, wrong) = (Arc::default(), Arc::default(), Wrong::default());
+    let (calls, messages, reused, wrong) = (Arc::default(), Arc::default(), Arc::default(), Wrong::default());
     let mut store = MemoryStore::new(Pace::AtOnce);
     store.put_company(world::company());
     // Three processes after each other on one store: the first two die in mid-work.
@@ -63,6 +65,7 @@ async fn life(seed: u64) {
         let clients = Clients {
             calls: Arc::clone(&calls),
             messages: Arc::clone(&messages),
+            reused: Arc::clone(&reused),
             router: router.clone(),
             store: store_now,
             calm,
@@ -90,6 +93,7 @@ async fn life(seed: u64) {
         }
         if calm {
             check(&next, &calls.lock().unwrap(), &messages.lock().unwrap());
+            check_ids(&next, &calls.lock().unwrap(), &reused.lock().unwrap());
             assert_eq!(*wrong.lock().unwrap(), [""; 0], "what the store was asked to write");
         }
         store = next;
@@ -212,7 +216,7 @@ impl Clients {
                     self.are_told(room, &answers.get().room);
                     return self.hear(admitted, answer.status, &answer.body);
                 }
-                CallOutcome::KeyReused { .. } => return,
+                CallOutcome::KeyReused { .. } => return self.reused.lock().unwrap().push(admitted.clone()),
                 CallOutcome::UnknownRoom => panic!("a room that was made is unknown"),
                 _ => tokio::task::yield_now().await,
             }
@@ -263,7 +267,7 @@ impl Clients {
         if let Some((_, before, text)) = earlier {
             // Two posts of one call may be answered in either order.
             if status.is_final() {
-                assert_eq!((*before, text), (status, body), "the same call is answered the same, whoever asks and whenever");
+                assert_eq!((*before, text), (status, body), "I8: the same call is answered the same, whoever asks");
             }
             return;
         }
@@ -287,6 +291,19 @@ async fn settle(router: &RoomRouter, store: &MemoryStore) {
     panic!("these calls never ended: {open:?}");
 }
 
+/// I8: who asks the same under the same id hears of that call, and who asks something else hears that the id is another's.
+fn check_ids(store: &MemoryStore, told: &ToldCalls, reused: &[Admitted]) {
+    let meant: HashMap<CallKey, _> = store.calls().into_iter().map(|row| (row.call.key, row.call.meaning)).collect();
+    for (admitted, _, _) in told.values() {
+        let stored = meant.get(&admitted.call.key);
+        assert_eq!(stored, Some(&admitted.call.meaning), "I8: told of another call's end: {}", admitted.call.call_id);
+    }
+    for admitted in reused {
+        let stored = meant.get(&admitted.call.key);
+        assert!(stored.is_some_and(|stored| *stored != admitted.call.meaning), "I8: its own id: {}", admitted.call.call_id);
+    }
+}
+
 fn check(store: &MemoryStore, told: &ToldCalls, messages: &HashSet<(RoomAddress, String)>) {
     for (room, told) in messages {
         let arrived = |fact: &Fact| matches!(fact, Fact::MessageReceived { message_id, .. } if message_id == told);
@@ -296,14 +313,13 @@ fn check(store: &MemoryStore, told: &ToldCalls, messages: &HashSet<(RoomAddress,
     let calls = store.calls();
     let mut rows: HashMap<CallKey, _> = HashMap::new();
     for row in &calls {
-        assert!(rows.insert(row.call.key, row).is_none(), "invariant 4: one row a call");
+        assert!(rows.insert(row.call.key, row).is_none(), "invariant 4, I8: one row a call");
         let poison = row.call.call_id.as_str().ends_with(POISON);
         assert_eq!(row.answer.status == CallStatus::Dead, poison, "poison is dead, and only poison: {:?}", row.call);
     }
     for (key, (admitted, status, body)) in told {
         let row =
             rows.get(key).unwrap_or_else(|| panic!("invariant 3: told of {} and it is not in the store", admitted.call.call_id));
-        assert_eq!(row.call.meaning, admitted.call.meaning);
         if status.is_final() {
             assert_eq!((row.answer.status, &row.answer.body), (*status, body), "what was told is what is stored");
         }
@@ -313,7 +329,7 @@ fn check(store: &MemoryStore, told: &ToldCalls, messages: &HashSet<(RoomAddress,
         let events = store.events(&address);
         let mut room = Room::default();
         for (n, event) in events.iter().enumerate() {
-            assert_eq!(event.seq, n as i64 + 1, "the journal has no gap");
+            assert_eq!(event.seq, n as i64 + 1, "I5: the journal has no gap");
             room.apply(event);
         }
         let snapshot: Room = serde_json::from_slice(&store.snapshot(&address).unwrap()).unwrap();
@@ -325,12 +341,12 @@ fn check(store: &MemoryStore, told: &ToldCalls, messages: &HashSet<(RoomAddress,
         let mut ended = HashSet::new();
         for event in &events {
             if let Fact::CallAnswered { call_id, .. } = &event.fact {
-                assert!(ended.insert(call_id.clone()), "a call ends once");
+                assert!(ended.insert(call_id.clone()), "I8: a call ends once");
             }
         }
         for row in calls.iter().filter(|row| row.room == address) {
             let cause = Cause::Call(row.call.call_id.clone());
-            assert!(events.iter().any(|event| event.cause == cause), "every admitted call left an event");
+            assert!(events.iter().any(|event| event.cause == cause), "I12: every admitted call left an event");
         }
     }
     assert!(holders.values().all(|held| *held <= CAPACITY), "nobody holds more than the capacity: {holders:?}");

@@ -112,7 +112,7 @@ impl World {
             book.sent.push((job.address.clone(), job.key));
             if part.rule == Rule::Once && !book.doubtful.insert((job.key, part.no)) {
                 book.complaints
-                    .push(format!("invariant 10: {} part {} was sent again without a look-up", job.call.call_id, part.no));
+                    .push(format!("invariant 10, I10: {} part {} was sent again without a look-up", job.call.call_id, part.no));
             }
         }
         let landed = Landed { room: job.address.clone(), call: job.key, part: part.no, rule: part.rule };

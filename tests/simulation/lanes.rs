@@ -150,7 +150,7 @@ fn check(store: &MemoryStore, crm: &World, seed: u64) {
         let before = last_landed.insert(landed.room.clone(), place[&landed.call]).unwrap_or(0);
         assert!(before <= place[&landed.call], "seed {seed}: invariant 5: a late repeat overtook a newer effect: {landed:?}");
     }
-    assert!(once.values().all(|times| *times == 1), "seed {seed}: invariant 10: something was made twice: {once:?}");
+    assert!(once.values().all(|times| *times == 1), "seed {seed}: invariant 10, I10: something was made twice: {once:?}");
     for (call, recalled) in store.effects() {
         let ended_well = recalled.settlement.is_some_and(|(_, end)| end.status == CallStatus::Succeeded);
         let told = recalled.parts.iter().all(|row| row.done.is_some());

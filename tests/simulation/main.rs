@@ -1,7 +1,8 @@
 //! One seed becomes calls, faults, deaths and time; the design's invariants are asserted after every step. A failure prints its
 //! seed, and that seed becomes a kept case (`KEPT`).
 //!
-//! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (50).
+//! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (200),
+//! `BELLHOP_LANE_SEEDS` the lanes (200), `BELLHOP_TAKEOVER_SEEDS` people taking over (200).
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -15,7 +16,9 @@ mod dice;
 mod doubt;
 mod events;
 mod lanes;
+mod letters;
 mod neighbours;
+mod offers;
 mod others;
 mod poison;
 mod queues;
@@ -92,14 +95,16 @@ fn lanes_do_everything_once_and_in_order() {
 #[test]
 fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
     quietly();
-    let (takeovers, marks) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    run("takeovers", seeds("BELLHOP_TAKEOVER_SEEDS", 90), |seed| {
-        let (taken, marked) = takeovers::play(seed);
-        takeovers.fetch_add(taken, Ordering::Relaxed);
-        marks.fetch_add(marked, Ordering::Relaxed);
+    let [takeovers, there, marks] = [0; 3].map(AtomicUsize::new);
+    run("takeovers", seeds("BELLHOP_TAKEOVER_SEEDS", 200), |seed| {
+        let came = takeovers::play(seed);
+        takeovers.fetch_add(came.takeovers, Ordering::Relaxed);
+        there.fetch_add(came.by_webhook, Ordering::Relaxed);
+        marks.fetch_add(came.marks, Ordering::Relaxed);
     });
-    eprintln!("{} takeovers, {} effects started", takeovers.load(Ordering::Relaxed), marks.load(Ordering::Relaxed));
-    assert!(takeovers.into_inner() >= 1_000 && marks.into_inner() >= 200, "too little happened to show anything");
+    let [takeovers, there, marks] = [takeovers, there, marks].map(AtomicUsize::into_inner);
+    eprintln!("{takeovers} takeovers, {there} of them by webhook, {marks} effects started");
+    assert!(takeovers >= 1_000 && there >= 500 && marks >= 200, "too little happened to show anything");
 }
 
 #[test]
@@ -115,5 +120,5 @@ fn what_is_written_down_for_later_happens_then() {
 
 #[test]
 fn the_real_actors_keep_them_too() {
-    run("actors", seeds("BELLHOP_ACTOR_SEEDS", 50), actors::play);
+    run("actors", seeds("BELLHOP_ACTOR_SEEDS", 200), actors::play);
 }

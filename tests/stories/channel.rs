@@ -9,6 +9,7 @@ use crate::world::{Room, World, assign_to, assign_to_anyone, assign_to_division,
 on_both_databases!(
     what_an_ai_agent_does_happens_there,
     what_people_do_by_a_button_happens_there,
+    a_takeover_that_the_channel_refuses_stands_and_is_shown,
     nothing_is_started_once_a_person_has_it,
     a_person_who_is_chosen_there_meanwhile_has_it,
     a_kill_between_coming_and_leaving_is_gone_on_from,
@@ -125,6 +126,36 @@ pub fn what_people_do_by_a_button_happens_there(world: &mut World) {
     assert_eq!(ai_agent.gets(resolve("answered")).result()["changed"], false);
     world.crm().knew_every_key();
     room.timeline();
+}
+
+/// A person said so: the AI agent is silent, whatever the channel knows of that person. And people can see that there it is not so.
+pub fn a_takeover_that_the_channel_refuses_stands_and_is_shown(world: &mut World) {
+    world.has_a_channel();
+    let ana = known_here(world, "Ana", "ana@acme.example");
+    let (ai_agent, room) = a_conversation(world);
+    let takes = || {
+        let told = room.door.send("POST", &room.path("/takeover"), Some(&json!({"agent_id": ana})));
+        assert_eq!((told.http, &told.body["changed"]), (200, &json!(true)), "{told:?}");
+        told.body["call_id"].as_str().unwrap().to_owned()
+    };
+    let call_id = takes();
+    let ended = || Some(world.admin().call(&call_id).body).filter(|call| call["status"] == "refused");
+    let call = eventually("it is refused there", ended);
+    assert_eq!(call["error"]["code"], "unknown_agent", "{call}");
+    assert!(call["error"]["message"].as_str().unwrap().starts_with("Ana has this conversation here."), "{call}");
+    let now = room.now();
+    assert_eq!((&now["control"], &now["assignee"]), (&json!("person"), &json!(ana)));
+    assert_eq!(now["not_in_channel"], json!({"call_id": call_id, "status": "refused", "code": "unknown_agent"}));
+    assert_eq!(ai_agent.gets(resolve("answered").id("r1")).code(), "human_in_control");
+    let told = room.facts("call_answered").into_iter().find(|event| event["call_id"] == call_id.as_str()).expect("it is told");
+    assert_eq!((&told["status"], &told["code"]), (&json!("refused"), &json!("unknown_agent")));
+    assert_eq!((writes(world), &there(world)["agent_ids"]), (vec![], &json!([])), "nobody was sent in");
+    // By her own button she tries once more; then somebody is given it there, and that is what counts.
+    assert_ne!(takes(), call_id);
+    eventually("refused again", || (room.now()["not_in_channel"]["call_id"] != call_id.as_str()).then_some(()));
+    world.crm().is_given_to(ROOM, RAKA);
+    eventually("he has it", || (room.now()["assignee"] == RAKA).then_some(()));
+    assert_eq!(room.now()["not_in_channel"], Value::Null);
 }
 
 pub fn nothing_is_started_once_a_person_has_it(world: &mut World) {

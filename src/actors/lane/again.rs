@@ -5,19 +5,20 @@ use crate::room::Timestamp;
 use crate::room::outbox::{Came, Rule};
 
 use super::super::outside::PartRow;
-use super::{ASK_AGAIN_MS, LONGEST_NAP, Lane, Submission, Word};
+use super::{ASK_AGAIN_MS, Beside, LONGEST_NAP, Lane};
 
-impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
+impl<B: Beside> Lane<'_, B> {
     /// What comes behind it in its room begins; it only waits to be told.
-    pub(super) async fn steps_aside(&mut self) {
+    pub(super) fn steps_aside(&mut self) {
         if !self.is_aside {
-            self.is_aside = matches!((self.asks)(Word::Aside).await, Submission::Go);
+            self.beside.lets_pass();
+            self.is_aside = true;
         }
     }
 
     /// It is known by now, and has more to send: in its turn again.
     pub(super) async fn takes_its_turn(&mut self) {
-        if matches!((self.asks)(Word::Back).await, Submission::Go) {
+        if self.beside.comes_back().await {
             self.is_aside = false;
         } else {
             tokio::time::sleep(LONGEST_NAP).await;

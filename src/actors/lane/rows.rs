@@ -12,7 +12,7 @@ use super::Lane;
 /// The store could not write; it is asked again after this time.
 const STORE_AGAIN: Duration = Duration::from_millis(200);
 
-impl<D, S> Lane<'_, D, S> {
+impl<B> Lane<'_, B> {
     pub(super) fn open_row(&self) -> Option<&PartRow> {
         self.parts.iter().find(|row| row.done.is_none())
     }

@@ -127,6 +127,27 @@ fn named(rule: Rule) -> PartRow {
     PartRow { part, started_at: Timestamp(0), attempts: 1, done: None, idle: true }
 }
 
+/// A room that always says the same.
+struct Says<F> {
+    says: F,
+    asked: AtomicU32,
+}
+
+impl<F: Fn() -> Submission> Beside for Says<F> {
+    fn doubts(&self) {}
+
+    async fn asks(&self, _: Word) -> Submission {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        (self.says)()
+    }
+
+    fn lets_pass(&self) {}
+
+    async fn comes_back(&self) -> bool {
+        true
+    }
+}
+
 /// How it ends, how often the room was asked, and how many permits were taken for it. `done`: the rule of a part before the file.
 async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement, u32, u32) {
     let channel = Arc::new(Channel::default());
@@ -135,14 +156,10 @@ async fn ends(done: Option<Rule>, says: impl Fn() -> Submission) -> (Settlement,
         channel.rows.lock().unwrap().push(PartRow { done, idle: false, ..named(rule) });
     }
     let ports = LanePorts { counterpart: channel.clone(), outbox: channel.clone() };
-    let asked = AtomicU32::new(0);
-    let asks = async |_: Word| {
-        asked.fetch_add(1, Ordering::Relaxed);
-        says()
-    };
+    let room = Says { says, asked: AtomicU32::new(0) };
     let clock: Arc<dyn Clock> = Arc::new(Hasty(AtomicI64::new(1)));
-    let end = carry(&ports, &clock, &Backlog::default(), &job(), || (), asks).await.unwrap();
-    (end, asked.into_inner(), channel.permits.load(Ordering::Relaxed))
+    let end = carry(&ports, &clock, &Backlog::default(), &job(), &room).await.unwrap();
+    (end, room.asked.into_inner(), channel.permits.load(Ordering::Relaxed))
 }
 
 fn held() -> Submission {

@@ -7,7 +7,7 @@ use crate::room::delivery::Stage;
 use crate::room::outbox::{Came, Rule};
 use crate::room::{AgentId, EffectKind, SentFile, Settlement};
 
-use super::{ASK_AGAIN_MS, Lane};
+use super::{ASK_AGAIN_MS, Beside, Lane};
 use crate::actors::outside::Part;
 
 /// What the room is told, or asked.
@@ -17,10 +17,6 @@ pub enum Word {
     Prepared(Stage, Option<Arc<SentFile>>),
     /// A message with its file, or a part of its resolve, is about to leave; or somebody (whom it names) is about to be let in.
     Submit(Option<AgentId>),
-    /// To its lane, not to its room: it only waits to be told whether it was taken, and others may pass.
-    Aside,
-    /// To its lane: it goes on, when it is its turn.
-    Back,
 }
 
 /// What the room says to it.
@@ -34,14 +30,14 @@ pub enum Submission {
     Later,
 }
 
-impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
+impl<B: Beside> Lane<'_, B> {
     /// Tells the room how far its file is, if that is news; `None`: it knows.
     pub(super) async fn told_prepared(&mut self, part: &Part) -> Option<Came> {
         let (stage, file) = self.ports.counterpart.prepared(self.job, part, &self.parts)?;
         if self.prepared >= Some(stage) {
             return None;
         }
-        if matches!((self.asks)(Word::Prepared(stage, file)).await, Submission::Go) {
+        if matches!(self.beside.asks(Word::Prepared(stage, file)).await, Submission::Go) {
             self.prepared = Some(stage);
             return None;
         }
@@ -60,7 +56,7 @@ impl<D: Fn(), S: AsyncFn(Word) -> Submission> Lane<'_, D, S> {
         if !is_asked {
             return None;
         }
-        let end = match (self.asks)(Word::Submit(part.hands_to.clone())).await {
+        let end = match self.beside.asks(Word::Submit(part.hands_to.clone())).await {
             Submission::Go => {
                 self.held_since = None;
                 return None;

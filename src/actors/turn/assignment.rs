@@ -21,7 +21,7 @@ pub(super) fn repeated(answer: &StoredAnswer) -> StoredAnswer {
 impl Turn<'_> {
     /// Those that wait for the assignment which this command says did not come about. To be called before its facts are recorded.
     pub(super) fn repeats(&self, command: &Command) -> Vec<ParkedCall> {
-        let Command::EffectSettled { call_id, settlement } = command else { return vec![] };
+        let Command::EffectSettled { call_id, settlement, .. } = command else { return vec![] };
         let asked = self.room.effect(call_id).filter(|effect| effect.plan.kind == EffectKind::Assignment && !effect.stranded);
         let same = asked.is_some_and(|effect| effect.is_for(self.room.assignment));
         if same && settlement.status != CallStatus::Succeeded { self.waiting_for_offer() } else { vec![] }

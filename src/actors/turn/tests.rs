@@ -179,7 +179,7 @@ fn a_customer_who_writes_in_between_is_not_closed() {
     let effect = CallId::trusted("a1");
     let refusal = Refusal::new("no_one_available", crate::room::Next::DoNotRetry, "Nobody is there.");
     let settlement = crate::room::Settlement::error(CallStatus::Refused, &refusal);
-    scene.tell(Command::EffectSettled { call_id: effect, settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: effect, attempt: 0, settlement }).unwrap();
     assert_eq!(scene.answer("r1").0, CallStatus::Refused);
     assert!(!scene.is_resolved());
 }
@@ -260,7 +260,7 @@ fn an_assignment_that_is_repeated_is_answered_as_the_first_one_ended() {
         scene.post(&[ASSIGN]);
         scene.post(&[("a2", ASSIGN.1, ASSIGN.2)]);
         assert_eq!(scene.answer("a2").0, CallStatus::Parked);
-        scene.tell(Command::EffectSettled { call_id: CallId::trusted("a1"), settlement }).unwrap();
+        scene.tell(Command::EffectSettled { call_id: CallId::trusted("a1"), attempt: 0, settlement }).unwrap();
         assert_eq!(scene.answer("a2"), (CallStatus::Refused, code.into()));
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::actors::outside::{EffectJob, PartRow, Planned};
 use crate::catalog::assign_agent::Wanted;
-use crate::room::{Because, Company};
+use crate::room::{Because, Company, Refusal};
 
 use super::QontakChannel;
 use super::answer::{self, WARN_TAKEN};
@@ -44,7 +44,10 @@ impl QontakChannel {
         let directory = self.directory(company).await?;
         let known = |user: &String| entrant(user, &people, &directory);
         let entry = match wanted {
-            Wanted::Agent(name) => entry(pick::named(name, &people, &directory)?.entrant(&directory), &there, None),
+            Wanted::Agent(name) => {
+                let named = pick::named(name, &people, &directory).map_err(|refusal| whose(refusal, job, name, &directory))?;
+                entry(named.entrant(&directory), &there, None)
+            }
             Wanted::Division(name) => self.of_division(job, name, &people, &directory, &there).await?,
             Wanted::Auto => match there.agent_ids.first() {
                 Some(holder) => return Ok(self.held(&known(holder), vec![WARN_TAKEN.into()])),
@@ -150,4 +153,13 @@ fn entrant(user: &str, people: &[Person], directory: &Company) -> Entrant {
     let known = people.iter().find(|person| person.user == user);
     let stranger = || Person { user: user.to_owned(), name: "a colleague".into(), ..Person::default() };
     known.cloned().unwrap_or_else(stranger).entrant(directory)
+}
+
+/// One of our people took it by hand: the answer is for them, and names them.
+fn whose(refusal: Refusal, job: &EffectJob, wanted: &str, directory: &Company) -> Refusal {
+    let ours = directory.agents.iter().find(|agent| agent.id.as_str() == wanted);
+    match ours.filter(|_| job.call.ai_agent.is_none() && refusal.code == "unknown_agent") {
+        Some(agent) => refusals::nobody_there(&agent.name),
+        None => refusal,
+    }
 }

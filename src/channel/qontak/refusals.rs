@@ -76,6 +76,15 @@ pub fn unknown_agent(wanted: &str, people: &[Person]) -> Refusal {
     Refusal::new("unknown_agent", Next::FixAndRetry, message).with_candidates(offered(wanted, names))
 }
 
+/// One of our people took it.
+pub fn nobody_there(name: &str) -> Refusal {
+    let message = format!(
+        "{} has this conversation here. In Qontak nobody has their e-mail address, so there it was given to nobody.",
+        shown(name)
+    );
+    Refusal::new("unknown_agent", Next::WaitForHuman, message)
+}
+
 pub fn ambiguous_agent(wanted: &str, alike: &[&Person]) -> Refusal {
     let message = format!("More than one agent is called `{}`. Call again with the id of the one you mean.", shown(wanted));
     let mut refusal = Refusal::new("ambiguous_agent", Next::FixAndRetry, message);

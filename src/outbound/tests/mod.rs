@@ -3,6 +3,7 @@
 
 mod breaker;
 mod bucket;
+mod gates;
 mod headers;
 mod line;
 mod outcome;

@@ -99,7 +99,7 @@ fn strands(scene: &mut Scene) {
 
 fn given_up(scene: &Scene) -> Option<CallStatus> {
     let ground = Ground { now: scene.now, company: &scene.company, approved: false };
-    let unknown = Command::EffectSettled { call_id: call(), settlement: Settlement::outcome_unknown() };
+    let unknown = Command::EffectSettled { call_id: call(), attempt: 0, settlement: Settlement::outcome_unknown() };
     match known_better(&scene.room, &unknown, &ground)? {
         Command::EffectSettled { settlement, .. } => Some(settlement.status),
         _ => None,

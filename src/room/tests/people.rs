@@ -170,7 +170,7 @@ fn what_the_channel_did_becomes_facts_and_a_takeover_in_between_wins() {
     assert_eq!(scene.room.wanted(), None, "our roster is not asked");
     let came_about = CameAbout::Assigned { agent_id: ana(), agent_name: "Ana".into(), because: None };
     let settlement = Settlement::done(&ResultJson("{}".into()), came_about);
-    let settled = Command::EffectSettled { call_id, settlement };
+    let settled = Command::EffectSettled { call_id, attempt: 0, settlement };
     let mut other = Scene { room: scene.room.clone(), company: scene.company.clone(), journal: vec![], now: scene.now };
     scene.tell(settled.clone());
     assert_eq!(scene.room.assignee(), Some(&ana()));
@@ -193,7 +193,7 @@ fn an_assignment_the_channel_refused_leaves_the_room_with_the_ai_agent() {
     });
     scene.happens(Fact::EffectRequested { call_id: call_id.clone(), name: "assign_agent".into(), plan });
     let refusal = Refusal::new("no_one_available", Next::DoNotRetry, "Nobody is there.");
-    scene.tell(Command::EffectSettled { call_id, settlement: Settlement::error(CallStatus::Refused, &refusal) });
+    scene.tell(Command::EffectSettled { call_id, attempt: 0, settlement: Settlement::error(CallStatus::Refused, &refusal) });
     assert_eq!(scene.room.control, Control::Bot);
 }
 

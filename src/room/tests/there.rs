@@ -23,7 +23,7 @@ fn asks(scene: &mut Scene, name: &str, plan: EffectPlan) {
 }
 
 fn settles(scene: &mut Scene, settlement: Settlement) -> Vec<Fact> {
-    scene.tell(Command::EffectSettled { call_id: call(), settlement })
+    scene.tell(Command::EffectSettled { call_id: call(), attempt: 0, settlement })
 }
 
 fn told_of(agent: &str) -> Command {

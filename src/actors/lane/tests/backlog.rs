@@ -163,7 +163,8 @@ async fn carried(crm: &Arc<Crm>, room: usize, rows: Vec<PartRow>) -> (CallStatus
     let asked = Instant::now();
     let job = EffectJob { key: CallKey::of(COMPANY, &call_id), address, plan, since: clock.now(), ..job() };
     let ports = LanePorts { counterpart: crm.clone(), outbox: Arc::new(Rows(rows)) };
-    let end = carry(&ports, &clock, &Backlog::default(), &job, || (), async |_| Submission::Go).await.unwrap();
+    let room = Says { says: || Submission::Go, asked: AtomicU32::new(0) };
+    let end = carry(&ports, &clock, &Backlog::default(), &job, &room).await.unwrap();
     (end.status, asked.elapsed())
 }
 

@@ -29,7 +29,7 @@ fn body(scene: &Scene, id: &str) -> serde_json::Value {
 fn done_there(scene: &mut Scene) {
     let came_about = CameAbout::Resolved { reason_code: "answered".into(), note: None, closing: None };
     let settlement = Settlement::done(&ResultJson(r#"{"changed":true}"#.into()), came_about);
-    scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), attempt: 0, settlement }).unwrap();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn sends_assignments_and_tags_of_the_same_request_come_first() {
 fn the_last_words_of_the_request_are_said_before_it_ends() {
     let mut scene = at_the_barrier();
     let settlement = Settlement::done(&ResultJson("{}".into()), CameAbout::Tagged { tags: vec![] });
-    scene.tell(Command::EffectSettled { call_id: CallId::trusted("s1"), settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: CallId::trusted("s1"), attempt: 0, settlement }).unwrap();
     assert_eq!(scene.answer("r1").0, CallStatus::Running, "now the channel is told");
     done_there(&mut scene);
     assert!(scene.is_resolved() && body(&scene, "r1")["result"].get("pending_effects").is_none());
@@ -74,7 +74,7 @@ fn what_has_not_ended_after_ten_seconds_is_named() {
 #[test]
 fn what_may_never_be_known_holds_nobody_up() {
     let mut scene = at_the_barrier();
-    scene.tell(Command::EffectDoubted { call_id: CallId::trusted("s1") }).unwrap();
+    scene.tell(Command::EffectDoubted { call_id: CallId::trusted("s1"), attempt: 0 }).unwrap();
     assert_eq!(scene.answer("r1").0, CallStatus::Running);
 }
 
@@ -152,7 +152,7 @@ fn said(scene: &mut Scene) {
     let closing = Some(ClosingOutcome::Sent { message_id: "wamid.1".into() });
     let came_about = CameAbout::Resolved { reason_code: "answered".into(), note: None, closing };
     let settlement = Settlement::done(&ResultJson(r#"{"changed":true}"#.into()), came_about);
-    scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: CallId::trusted("r1"), attempt: 0, settlement }).unwrap();
 }
 
 #[test]

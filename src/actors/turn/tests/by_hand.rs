@@ -28,7 +28,7 @@ fn effects(scene: &Scene) -> Vec<OpenEffect> {
 /// Its one effect came to this there.
 fn done(scene: &mut Scene, call_id: &CallId, came_about: Option<CameAbout>) {
     let settlement = Settlement { came_about, ..Settlement::succeeded(&ResultJson("{}".into()), None) };
-    scene.tell(Command::EffectSettled { call_id: call_id.clone(), settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: call_id.clone(), attempt: 0, settlement }).unwrap();
     assert_eq!(scene.answer(call_id.as_str()).0, CallStatus::Succeeded);
     assert!(effects(scene).is_empty());
 }
@@ -98,4 +98,44 @@ fn what_was_told_from_there_is_not_told_there() {
         assert_eq!(here.tell(command).unwrap().call_id, None);
     }
     assert!(here.is_resolved() && here.room.tags.len() == 1);
+}
+
+/// Its one effect was refused there.
+fn refused_there(scene: &mut Scene, call_id: &CallId) {
+    let refusal = Refusal::new("unknown_agent", crate::room::Next::WaitForHuman, "Nobody there.");
+    let settlement = Settlement::error(CallStatus::Refused, &refusal);
+    scene.tell(Command::EffectSettled { call_id: call_id.clone(), attempt: 0, settlement }).unwrap();
+    assert_eq!(scene.answer(call_id.as_str()), (CallStatus::Refused, "unknown_agent".into()));
+}
+
+#[test]
+fn what_its_inbox_refused_stands_here_and_is_known_as_long_as_it_is_so() {
+    let mut scene = in_an_inbox();
+    let call_id = scene.tell(taken()).unwrap().call_id.unwrap();
+    refused_there(&mut scene, &call_id);
+    assert_eq!(scene.room.assignee(), Some(&AgentId::trusted("agt_1")));
+    let told = scene.room.not_there().unwrap();
+    assert_eq!((&told.call_id, told.status, told.code.as_deref()), (&call_id, CallStatus::Refused, Some("unknown_agent")));
+    // Her button tells it once more; when it is so, nothing differs.
+    let call_id = scene.tell(taken()).unwrap().call_id.unwrap();
+    let came = || CameAbout::Assigned { agent_id: AgentId::trusted("agt_1"), agent_name: "Ana".into(), because: None };
+    done(&mut scene, &call_id, Some(came()));
+    assert_eq!(scene.room.not_there(), None);
+    assert_eq!(scene.tell(taken()).unwrap().call_id, None, "she has it, here and there");
+    // Given back here, and not there.
+    let call_id = scene.tell(Command::GiveBack { of: None, reason: None }).unwrap().call_id.unwrap();
+    refused_there(&mut scene, &call_id);
+    assert_eq!((&scene.room.control, &scene.room.not_there().unwrap().call_id), (&Control::Bot, &call_id));
+    // An AI agent's assignment that comes to nothing is no such thing.
+    scene.post(&[ASSIGN]);
+    assert_eq!(scene.room.not_there(), None);
+    refused_there(&mut scene, &CallId::trusted("a1"));
+    assert_eq!((&scene.room.control, scene.room.not_there()), (&Control::Bot, None));
+    // Somebody is given it there after all: that is news.
+    let call_id = scene.tell(taken()).unwrap().call_id.unwrap();
+    refused_there(&mut scene, &call_id);
+    let heard = Command::TakeOver { agent: AgentId::trusted("agt_1"), agent_name: "Ana".into(), how: TakenBy::Assignment };
+    let heard = |turn: &mut Turn<'_>| turn.command(&heard, &By::System, &Cause::Webhook(1));
+    assert!(scene.step(heard).unwrap().changed);
+    assert_eq!(scene.room.not_there(), None);
 }

@@ -108,7 +108,7 @@ fn a_person_who_comes_by_themselves_ends_it() {
         if given_first {
             let (call_id, came_about) = (CallId::trusted("a1"), given_to_ana());
             let settlement = crate::room::Settlement::done(&crate::room::ResultJson("{}".into()), came_about);
-            scene.tell(Command::EffectSettled { call_id, settlement }).unwrap();
+            scene.tell(Command::EffectSettled { call_id, attempt: 0, settlement }).unwrap();
             assert_eq!(scene.room.assignee(), Some(&agent()));
             assert!(may_begin(&scene, "s1"), "who was given it has said nothing yet");
         }

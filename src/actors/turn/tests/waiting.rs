@@ -3,7 +3,7 @@
 
 use super::goodbye::{FILE, sends, sent, with_files};
 use super::*;
-use crate::room::{ChannelKind, Settlement};
+use crate::room::{CameAbout, ChannelKind, ResultJson, Settlement};
 
 /// Nobody is free.
 fn nobody_comes(scene: &mut Scene) {
@@ -111,7 +111,29 @@ fn what_a_person_allowed_is_what_is_tried_again() {
     assert_eq!(scene.answer("t1").0, CallStatus::Running);
     let call_id = CallId::trusted("t1");
     let settlement = Settlement::outcome_unknown();
-    scene.tell(Command::EffectSettled { call_id: call_id.clone(), settlement }).unwrap();
+    scene.tell(Command::EffectSettled { call_id: call_id.clone(), attempt: 0, settlement }).unwrap();
     scene.tell(Command::RetryEffect { call_id, reason: "look again".into(), send_again: false }).unwrap();
     assert_eq!(&*reread(row, &scene.room).unwrap().call.arguments, r#"{"tags":["gold"]}"#);
+}
+
+/// The lane says an end again until its room says that it knows, and by then a person may have had the effect tried again.
+#[test]
+fn the_end_of_an_earlier_try_ends_nothing() {
+    let mut scene = Scene::new();
+    scene.company.channel = ChannelKind::Qontak;
+    scene.post(&[TAG]);
+    assert_eq!(scene.answer("t1").0, CallStatus::Running);
+    let call_id = || CallId::trusted("t1");
+    let unknown = || Command::EffectSettled { call_id: call_id(), attempt: 0, settlement: Settlement::outcome_unknown() };
+    scene.tell(unknown()).unwrap();
+    assert_eq!(scene.answer("t1").0, CallStatus::Unresolved);
+    scene.tell(Command::RetryEffect { call_id: call_id(), reason: "look again".into(), send_again: false }).unwrap();
+    for late in [unknown(), Command::EffectDoubted { call_id: call_id(), attempt: 0 }] {
+        assert!(!scene.tell(late).unwrap().changed, "that is known");
+        assert!(scene.room.effect(&call_id()).unwrap().is_at(1), "and the second try goes on");
+    }
+    let came_about = CameAbout::Tagged { tags: vec!["vip".into()] };
+    let settlement = Settlement::done(&ResultJson("{}".into()), came_about);
+    scene.tell(Command::EffectSettled { call_id: call_id(), attempt: 1, settlement }).unwrap();
+    assert_eq!((scene.answer("t1").0, scene.room.tags.len()), (CallStatus::Succeeded, 1));
 }
