@@ -31,8 +31,9 @@
 //!
 //! # One call, start to finish
 //!
-//! 1. [`api`]: key to company and AI agent, strict reading of the body (`catalog::dialect`), each call checked and given its
-//!    identity (`catalog::admit`). What is wrong ends here, wakes nobody and is not stored.
+//! 1. [`api`]: key to company and AI agent, strict reading of the body (`catalog::dialect`), each call checked, also
+//!    against what is published for its AI agent (`room::published`), and given its identity (`catalog::admit`). What is wrong
+//!    ends here, wakes nobody and is not stored.
 //! 2. [`actors::RoomRouter`] finds or starts the room's actor on one of the web threads and counts the calls in flight; past the
 //!    bound the answer is "busy", at once.
 //! 3. The room's actor takes everything that waits and plays it on a draft (`actors::turn`): `catalog::decide`, then

@@ -249,7 +249,8 @@ impl<'a> Turn<'a> {
                 }
                 self.ask_roster |= on == ParkedOn::Offer;
                 let (call_id, name, beside) = (call.call_id.clone(), call.name.into(), self.beside(admitted, on));
-                self.record(Fact::CallParked { call_id, name, on, beside }, &by, &cause);
+                let asked = self.asked(admitted, on);
+                self.record(Fact::CallParked { call_id, name, on, beside, asked }, &by, &cause);
                 let waits = parked(on);
                 if was_parked {
                     self.finish(call.key, waits.clone());
@@ -264,6 +265,9 @@ impl<'a> Turn<'a> {
         let call = &admitted.call;
         let parked = self.room.parked.iter().find(|parked| parked.call_id == call.call_id);
         let ground = Ground { approved: parked.is_some_and(|parked| parked.approved), ..self.ground };
+        if let Some(refusal) = parked.and_then(|parked| self.voided(parked, admitted)) {
+            return Decision::Refused(refusal);
+        }
         if !barrier::is_resolve(admitted) {
             return catalog::decide(seen_as.unwrap_or(&self.room), call, &admitted.request, &ground);
         }

@@ -1,10 +1,12 @@
 //! AI agents at the door: the draft of what each may do, publishing it, and what was published. The door says what is wrong in a
 //! draft before it is kept; whether its files are there is only asked when it is published.
 
-use actix_web::http::header::{ETAG, HeaderValue};
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::catalog::tools::shown::{self, Shape};
 use crate::catalog::tools::{self, BadDraft};
 use crate::room::{AiAgentId, DraftTool, Tool};
 use crate::store::{AiAgentRow, DraftRow, Publication, RevisionRow, StoreError};
@@ -209,4 +211,44 @@ pub async fn revisions(visit: Visit) -> Answer {
     let before = turn.after_number()?.unwrap_or(i64::MAX);
     let rows = visit.api.queries.revisions(visit.key.company, &ai_agent, before, turn.ask()).await?;
     Ok(answer::json(problem::OK, &turn.page(rows, |row| row.revision.to_le_bytes().to_vec(), view)))
+}
+
+/// What goes into a provider's request.
+#[derive(Serialize, ToSchema)]
+pub struct ToolsView {
+    /// null: nothing was published, these are all that can be called.
+    pub revision: Option<i64>,
+    /// native, openai_chat, openai_responses, anthropic or gemini.
+    pub dialect: &'static str,
+    /// As that provider's API takes it, in the catalog's order.
+    #[schema(value_type = Vec<Object>)]
+    pub tools: serde_json::Value,
+}
+
+pub async fn tools(visit: Visit) -> Answer {
+    let ai_agent = ai_agent(&visit)?;
+    draft(&visit, &ai_agent).await?;
+    let shape = visit.query("dialect").map_or(Some(Shape::Native), Shape::from_name).ok_or_else(|| {
+        let known = Shape::ALL.map(Shape::as_str).join(", ");
+        Problem::new(Kind::InvalidParameter, format!("dialect is one of: {known}."))
+    })?;
+    let company = visit.api.router.company(visit.key.company).await.map_err(|why| {
+        tracing::warn!(%why, "a company cannot be read");
+        Problem::new(Kind::StorageUnavailable, "Ask again in a moment.")
+    })?;
+    let view = ToolsView {
+        revision: company.published(Some(&ai_agent)).map(|published| published.revision),
+        dialect: shape.as_str(),
+        tools: shown::write(&shown::shown(&company, &ai_agent), shape),
+    };
+    // Of the very bytes: what a provider caches by them is as good as ours.
+    let tag = format!("\"{}\"", blake3::hash(&serde_json::to_vec(&view).unwrap_or_default()).to_hex());
+    let known = visit.http.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let is_known = known.flat_map(|tags| tags.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
+    let mut response =
+        if is_known { HttpResponseBuilder::new(problem::NOT_MODIFIED).finish() } else { answer::json(problem::OK, &view) };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
 }

@@ -21,6 +21,7 @@ pub const CREATED: StatusCode = StatusCode::CREATED;
 pub const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 pub const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
 pub const SEE_OTHER: StatusCode = StatusCode::SEE_OTHER;
+pub const NOT_MODIFIED: StatusCode = StatusCode::NOT_MODIFIED;
 /// Some of a file, as it was asked for; or none, because that part does not exist.
 pub const PARTIAL_CONTENT: StatusCode = StatusCode::PARTIAL_CONTENT;
 pub const RANGE_NOT_SATISFIABLE: StatusCode = StatusCode::RANGE_NOT_SATISFIABLE;

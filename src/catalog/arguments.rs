@@ -240,18 +240,27 @@ fn is_date(text: &str) -> bool {
 
 /// The table as JSON Schema, in the subset every provider takes: closed, every property required, optional ones nullable.
 pub fn schema(fields: &[Field]) -> serde_json::Value {
-    let property = |field: &Field| {
-        let kind = kind_schema(field.kind);
+    schema_with(fields.iter().map(|field| (field, vec![], field.description.to_owned())))
+}
+
+/// The same of these fields, each with the only values it may have (none: any) and what is said of it.
+pub(super) fn schema_with<'a>(fields: impl Iterator<Item = (&'a Field, Vec<String>, String)>) -> serde_json::Value {
+    let (mut properties, mut required) = (serde_json::Map::new(), vec![]);
+    for (field, values, description) in fields {
+        let kind = kind_schema(field.kind, &values);
         let mut shape = if field.required { kind } else { json!({"anyOf": [kind, {"type": "null"}]}) };
-        shape["description"] = field.description.into();
-        (field.name.to_owned(), shape)
-    };
-    let properties: serde_json::Map<_, _> = fields.iter().map(property).collect();
-    let required: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        shape["description"] = description.into();
+        properties.insert(field.name.to_owned(), shape);
+        required.push(field.name);
+    }
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-fn kind_schema(kind: Kind) -> serde_json::Value {
+fn kind_schema(kind: Kind, values: &[String]) -> serde_json::Value {
+    if !values.is_empty() {
+        let one = json!({"type": "string", "enum": values});
+        return if matches!(kind, Kind::Texts) { json!({"anyOf": [{"type": "array", "items": one}, one]}) } else { one };
+    }
     match kind {
         Kind::Line(_) | Kind::Text(_) => json!({"type": "string"}),
         Kind::OneOf(words) => json!({"type": "string", "enum": words}),

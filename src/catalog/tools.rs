@@ -1,6 +1,9 @@
 //! Actions as one AI agent may call them (`room::published`): whether a draft fits the catalog, and what a published tool makes of
 //! a call: it is turned away, or its fixed values are filled in. Says nothing about who may publish.
 
+pub mod asked;
+pub mod shown;
+
 use crate::room::{DraftTool, FunctionCall, Ground, Next, Published, Refusal, Tool};
 
 use super::arguments::{Field, Kind, check_value, invalid};

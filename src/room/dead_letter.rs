@@ -77,7 +77,8 @@ impl DeadLetter<'_> {
             return Err(Refusal::new("argument_invalid", Next::FixAndRetry, message));
         }
         let (call_id, name, reason) = (self.call_id().clone(), self.name().to_owned(), reason.to_owned());
-        let parked = Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), beside: vec![] };
+        let parked =
+            Fact::CallParked { call_id: call_id.clone(), name: name.clone(), on: self.waits_for(), beside: vec![], asked: None };
         let again = match self {
             Self::Effect(_) => Fact::EffectRetried { call_id, name, reason, send_again },
             Self::Poisoned(_) => Fact::CallRetried { call_id, name, reason },

@@ -9,7 +9,7 @@ use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
 use super::link::Link;
-use super::parked::ParkedOn;
+use super::parked::{ParkedOn, ToolMark};
 use super::state::CallStatus;
 
 /// Who did it.
@@ -275,6 +275,9 @@ pub enum Fact {
         call_id: CallId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         arguments: Option<String>,
+        /// The tool as it is called with those.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Box<ToolMark>>,
     },
     RoomPaused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -293,6 +296,9 @@ pub enum Fact {
         /// Calls of its own request that it has to do with, once it goes on (`ParkedCall::beside`).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         beside: Vec<CallId>,
+        /// Of one that waits for a yes: the tool it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Box<ToolMark>>,
     },
     /// The CRM is to be told; the call that wants it runs until the effect is settled.
     EffectRequested {

@@ -193,10 +193,13 @@ impl Room {
                     barrier.lifted = true;
                 }
             }
-            Fact::CallApproved { call_id, arguments } => {
+            Fact::CallApproved { call_id, arguments, asked } => {
                 if let Some(parked) = self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
                     parked.approved = true;
                     parked.edited = arguments.as_deref().map(Arc::from);
+                    if asked.is_some() {
+                        parked.asked.clone_from(asked);
+                    }
                 }
             }
             Fact::RoomPaused { .. } => self.paused = true,
@@ -207,9 +210,15 @@ impl Room {
                     self.lifecycle = Lifecycle::Open;
                 }
             }
-            Fact::CallParked { call_id, on, beside, .. } => {
+            Fact::CallParked { call_id, on, beside, asked, .. } => {
                 match self.parked.iter_mut().find(|parked| parked.call_id == *call_id) {
-                    Some(parked) => (parked.on, parked.since, parked.beside) = (*on, event.at, beside.clone()),
+                    Some(parked) => {
+                        (parked.on, parked.since, parked.beside) = (*on, event.at, beside.clone());
+                        // What it waits for now leaves what was asked before as it is.
+                        if asked.is_some() {
+                            parked.asked.clone_from(asked);
+                        }
+                    }
                     None => {
                         let stood = Stood { last_inbound_seq: self.last_inbound_seq, epoch: self.epoch };
                         self.parked.push(ParkedCall {
@@ -221,6 +230,7 @@ impl Room {
                             since: event.at,
                             beside: beside.clone(),
                             stood: (*on == ParkedOn::Pause).then_some(stood),
+                            asked: asked.clone(),
                         });
                     }
                 }

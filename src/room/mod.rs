@@ -53,7 +53,7 @@ pub use ids::{
 pub use link::Link;
 pub use media::{FileEntry, Format, MediaKind};
 pub use not_there::NotThere;
-pub use parked::{Barrier, ParkedCall, ParkedOn, Stood};
+pub use parked::{Barrier, ParkedCall, ParkedOn, Stood, ToolMark};
 pub use policy::{ApprovalRule, AssignStrategy, Fence, OfflinePolicy, People, Reopen, ReopenControl, WhilePerson};
 pub use published::{DraftTool, Published, Shelf, Tool};
 pub use refusal::{Candidate, Next, Refusal};

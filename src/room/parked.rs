@@ -77,6 +77,18 @@ pub struct ParkedCall {
     /// Of a call that came during a pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stood: Option<Stood>,
+    /// Of a call that needs a yes: a yes is for this tool and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<ToolMark>>,
+}
+
+/// The tool that a person is asked a yes for, as it was then: told by hashes of what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolMark {
+    pub tool: String,
+    /// The file the call names, in its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// How the conversation stood when a call came that could not be decided then.

@@ -185,6 +185,7 @@ fn parked_calls_stand_in_order_until_they_are_answered() {
         name: "create_tag".into(),
         on: ParkedOn::Pause,
         beside: vec![],
+        asked: None,
     };
     let answer = |id: &str| Fact::CallAnswered {
         call_id: CallId::trusted(id),
@@ -299,7 +300,13 @@ fn facts_are_written_as_they_always_were() {
         (Fact::RoomSnoozed { until: Timestamp(5) }, r#"{"type":"room_snoozed","until":5}"#),
         (Fact::RoomWoken, r#"{"type":"room_woken"}"#),
         (
-            Fact::CallParked { call_id: CallId::trusted("c"), name: "n".into(), on: ParkedOn::Offer, beside: vec![] },
+            Fact::CallParked {
+                call_id: CallId::trusted("c"),
+                name: "n".into(),
+                on: ParkedOn::Offer,
+                beside: vec![],
+                asked: None,
+            },
             r#"{"type":"call_parked","call_id":"c","name":"n","on":"offer"}"#,
         ),
         (

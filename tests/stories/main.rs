@@ -15,6 +15,7 @@
 mod world;
 
 mod actor;
+mod approved_tools;
 mod arrows;
 mod assignment;
 mod attachment_kills;
@@ -69,5 +70,6 @@ mod snooze;
 mod sources;
 mod start;
 mod stopping;
+mod tools;
 mod typing;
 mod whatsapp;

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::world::call::Answer;
 use crate::world::file::{parts, png, sha256};
-use crate::world::{Call, Door, Room, World, assign_to_anyone, calls, create_tag, resolve};
+use crate::world::{Call, Door, Room, World, assign_to_anyone, calls, create_tag, eventually, resolve};
 
 on_both_databases!(
     what_is_published_is_what_may_be_called,
     a_published_tool_keeps_its_version_of_a_file,
     revisions_are_numbered_whoever_publishes_at_once,
 );
-on_sqlite_alone!(a_draft_that_makes_no_sense_is_told_why);
+on_sqlite_alone!(a_draft_that_makes_no_sense_is_told_why, what_waited_is_decided_by_what_is_in_force);
 
 const ACTIONS: &str = "/v1/ai-agents/sales/actions";
 
@@ -113,7 +113,7 @@ fn rolled_back(world: &World, robot: &Room) {
 fn another_ai_agent(world: &World) -> String {
     let made = world.command(&["key", "create", "--company", "acme", "--role", "agent", "--ai-agent", "support"]);
     let key = made["key"].as_str().unwrap().to_owned();
-    crate::world::eventually("it is known", || (world.caller(&key).get("/v1/rooms").http != 401).then_some(()));
+    eventually("it is known", || (world.caller(&key).get("/v1/rooms").http != 401).then_some(()));
     key
 }
 
@@ -199,6 +199,28 @@ pub fn revisions_are_numbered_whoever_publishes_at_once(world: &mut World) {
     assert_eq!((writes(&tag), writes(&tag)), (200, 412));
     let stale = admin.try_send("POST", "/v1/ai-agents/sales/publish", Some(&json!({})), &[("if-match", &tag)]).unwrap();
     assert_eq!((stale.http, stale.code()), (412, "precondition_failed"), "what was not looked at is not published");
+}
+
+pub fn what_waited_is_decided_by_what_is_in_force(world: &mut World) {
+    let (admin, robot, room) = (world.admin(), world.ai_agent().room("web-1"), world.a_room("web-1"));
+    published(&admin, &json!([{"name": "create_tag"}, {"name": "assign_agent"}]));
+    room.actor_is_told("pause");
+    for (tag, id) in [("one", "c1"), ("two", "c2")] {
+        assert_eq!(robot.gets_within(1, create_tag(&[tag]).id(id)).only()["parked_on"], "pause");
+        if id == "c1" {
+            room.actor_is_told("resume");
+            eventually("it goes on", || (admin.call(id).body["status"] == "succeeded").then_some(()));
+            room.actor_is_told("pause");
+        }
+    }
+    published(&admin, &json!([{"name": "assign_agent"}]));
+    room.actor_is_told("resume");
+    let ended = eventually("it ends", || {
+        let call = admin.call("c2");
+        (call.body["status"] != "parked").then_some(call)
+    });
+    assert_eq!((&ended.body["status"], &ended.body["error"]["code"]), (&json!("refused"), &json!("tool_disabled")), "{ended:?}");
+    assert_eq!((&ended.body["revision"], room.tags()), (&json!(1), vec!["one".to_owned()]), "let in under the first");
 }
 
 pub fn a_draft_that_makes_no_sense_is_told_why(world: &mut World) {

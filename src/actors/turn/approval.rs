@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{self, Admitted};
-use crate::room::{By, CallId, CallKey, CallStatus, Cause, Fact, FunctionCall, Next, ParkedCall, ParkedOn, Refusal, Room};
+use crate::catalog::{self, Admitted, tools};
+use crate::room::{
+    By, CallId, CallKey, CallStatus, Cause, Fact, FunctionCall, Next, ParkedCall, ParkedOn, Refusal, Room, ToolMark,
+};
 
 use super::super::ports::StoredAnswer;
 use super::super::stored::{ended, refused};
@@ -18,7 +20,7 @@ impl Turn<'_> {
         by: &By,
         cause: &Cause,
     ) -> Result<(), Refusal> {
-        self.waiting_for_approval(call_id)?;
+        let parked = self.waiting_for_approval(call_id)?;
         let key = CallKey::of(self.address.company, call_id);
         let Some(admitted) = self.opened.get(&key).or_else(|| self.open.get(&key)).cloned() else {
             return Err(not_waiting());
@@ -27,13 +29,29 @@ impl Turn<'_> {
             let message = "Nobody approves their own call. Somebody else must look at it.";
             return Err(Refusal::new("own_call", Next::WaitForHuman, message));
         }
+        let mut asked = None;
         if let Some(arguments) = arguments {
             let edited = edited(admitted, arguments)?;
+            // Who changes the arguments says yes to the file they name, but to no other tool.
+            let now = tools::asked::mark(&edited.call, &edited.request, &self.ground);
+            asked = parked.asked.filter(|before| before.tool == now.tool).map(|_| Box::new(now));
             self.opened.insert(key, edited);
         }
         let (call_id, arguments) = (call_id.clone(), arguments.map(|text| text.to_string()));
-        self.record(Fact::CallApproved { call_id, arguments }, by, cause);
+        self.record(Fact::CallApproved { call_id, arguments, asked }, by, cause);
         Ok(())
+    }
+
+    /// What a call that waits for a yes is asked as.
+    pub(super) fn asked(&self, admitted: &Admitted, on: ParkedOn) -> Option<Box<ToolMark>> {
+        let mark = || Box::new(tools::asked::mark(&admitted.call, &admitted.request, &self.ground));
+        (on == ParkedOn::Approval).then(mark)
+    }
+
+    /// Why the yes a call was given no longer holds.
+    pub(super) fn voided(&self, parked: &ParkedCall, admitted: &Admitted) -> Option<Refusal> {
+        let asked = parked.asked.as_deref().filter(|_| parked.approved)?;
+        tools::asked::voided(asked, &admitted.call, &admitted.request, &self.ground)
     }
 
     pub(super) fn reject(&mut self, call_id: &CallId, reason: &str, by: &By, cause: &Cause) -> Result<(), Refusal> {

@@ -96,7 +96,7 @@ impl Turn<'_> {
         let Errand { admitted, plan, .. } = errand;
         let (call_id, name) = (admitted.call.call_id.clone(), admitted.call.name.to_owned());
         self.record(Fact::EffectRequested { call_id: call_id.clone(), name: name.clone(), plan }, by, cause);
-        let waits = Fact::CallParked { call_id: call_id.clone(), name, on: ParkedOn::Effect, beside: vec![] };
+        let waits = Fact::CallParked { call_id: call_id.clone(), name, on: ParkedOn::Effect, beside: vec![], asked: None };
         self.record(waits, by, cause);
         let (call, answer, at) = (admitted.call.clone(), parked(ParkedOn::Effect), self.ground.now);
         self.new_calls.push(NewCall { call, answer, at });

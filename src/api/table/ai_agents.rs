@@ -4,7 +4,7 @@ use super::super::ai_agents;
 use super::super::handlers::to;
 use super::super::openapi::{list, schema};
 use super::super::page::PAGE;
-use super::super::problem::{CREATED, Kind, OK};
+use super::super::problem::{CREATED, Kind, NOT_MODIFIED, OK};
 use super::super::routes::Method::{Get, Post, Put};
 use super::super::routes::Route;
 use super::{BUILDERS, STAFF};
@@ -50,4 +50,13 @@ pub static AI_AGENTS: &[Route] = &[
     )
     .query(&PAGE)
     .answers(&[(OK, Some(list::<ai_agents::RevisionView>))]),
+    Route::new(
+        Get,
+        "/v1/ai-agents/{ai_agent_id}/tools",
+        STAFF,
+        ("get_tools", "The tools as a model is shown them, with an ETag"),
+        to!(ai_agents::tools),
+    )
+    .query(&["dialect"])
+    .answers(&[(OK, Some(schema::<ai_agents::ToolsView>)), (NOT_MODIFIED, None)]),
 ];

@@ -106,3 +106,23 @@ fn a_colleague_of_whom_only_the_channel_knows_counts_as_the_company_says() {
         assert_eq!(plan.unheld, unheld, "{while_person:?}");
     }
 }
+
+/// Whoever is a person looks for themselves, and so does one of another class or where somebody has it here already.
+#[test]
+fn only_an_ai_agents_own_room_is_looked_at_there() {
+    let mut scene = Scene::new();
+    let raw = raw("resolve_conversation", ANSWERED);
+    let mut call = admit_one(&raw, None, Seen::default()).unwrap().call;
+    let is_looked_at = |scene: &Scene, call: &crate::room::FunctionCall| {
+        let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+        super::super::fence::is_for_nobodys(&scene.room, call, super::super::fence::Class::Room, &ground)
+    };
+    assert!(is_looked_at(&scene, &call));
+    let (agent_id, agent_name, how) = (AgentId::trusted("agt_1"), "Ana".into(), crate::room::TakenBy::Takeover);
+    scene.happens(Fact::RoomTaken { agent_id, agent_name, assignment: 1, how });
+    assert!(!is_looked_at(&scene, &call), "whoever has it here is known");
+    scene.happens(Fact::RoomReturned { reason: None });
+    assert!(is_looked_at(&scene, &call));
+    call.ai_agent = None;
+    assert!(!is_looked_at(&scene, &call), "a person's");
+}

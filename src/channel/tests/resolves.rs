@@ -76,3 +76,25 @@ async fn what_a_colleague_has_there_is_not_closed_unless_the_company_lets_it() {
         }
     }
 }
+
+/// Once the customer was told that it ends, it does.
+#[actix_web::test]
+async fn a_colleague_who_comes_behind_the_closing_message_does_not_stop_it() {
+    let scene = Scene::new().await;
+    let mut job = scene.job("resolve_conversation", json!({"reason_code": "answered"}));
+    (job.plan.unheld, job.plan.closing) = (true, Some("Goodbye.".into()));
+    let part = scene.part(&job, &[]).await;
+    assert_eq!(part.rule, crate::room::outbox::Rule::Once);
+    let said = scene.done(&job, part).await;
+    scene.by_hand("POST", &format!("rooms/{ROOM}/agents/{RAKA}"), None).await;
+    assert_eq!(scene.carried(&job, vec![said]).await.result()["changed"], true);
+    // And one who comes while it is being resolved neither.
+    let scene = Scene::new().await;
+    scene.knobs(json!({"resolve_delay_ms": 900})).await;
+    let mut job = scene.job("resolve_conversation", json!({"reason_code": "answered"}));
+    job.plan.unheld = true;
+    let part = scene.part(&job, &[]).await;
+    let accepted = scene.done(&job, part).await;
+    scene.by_hand("POST", &format!("rooms/{ROOM}/agents/{RAKA}"), None).await;
+    assert_eq!(scene.carried(&job, vec![accepted]).await.result()["changed"], true);
+}

@@ -158,6 +158,7 @@ fn a_refusal_inside_an_answer_shuts_the_same_gate() {
     scene.gates.refuse(scene.send, 401, S);
     assert_eq!(scene.ways(2 * S), [Way::Free, Way::At(6 * S), Way::At(6 * S)]);
     assert_eq!(scene.gates.refused(), ["bot", "resolve"]);
+    assert_eq!(scene.gates.trust(), "refused", "whatever others were told");
     assert_eq!(scene.refusals(2 * S), [None, Some(403), Some(401)]);
 }
 
