@@ -33,6 +33,19 @@ pub struct Echo {
     pub message_id: String,
 }
 
+/// A message of the company's own bot as its channel tells of it: without a reference, so that only what it says tells whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overheard {
+    /// The channel's own id of it.
+    pub message_id: String,
+    /// As the part is called that says the same (`Part::shown_name`).
+    pub shown_name: String,
+    /// Of its file, in bytes, if that is said.
+    pub size: Option<u64>,
+    /// Parts begun later than this did not say it.
+    pub begun_by: Timestamp,
+}
+
 /// A file as the channel holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedMedia {
@@ -89,6 +102,9 @@ pub trait Inbox: Send + Sync + 'static {
     /// The room's file that a channel's word is of, as the outbox knows it, however long ago it was sent. `None`: it is none of
     /// this room's.
     fn sent<'a>(&'a self, room: &'a RoomAddress, word: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>>;
+    /// What a message of the bot's proves of a file's call whose outcome was given up: a word that names the call. `None`: no such
+    /// call could have sent it, or it may be another's.
+    fn proven<'a>(&'a self, room: &'a RoomAddress, message: &'a Overheard) -> OutsideFuture<'a, Option<DeliveryWord>>;
     /// Queued when this returns, in the order of calls.
     fn done(&self, done: Done) -> OutsideFuture<'_, ()>;
     /// Removes some of what was done before this time; answers how many.
@@ -121,6 +137,8 @@ pub struct Heard {
     pub tells: Vec<(By, Command)>,
     /// What is known of the conversation from now on; `None`: as before.
     pub known: Option<String>,
+    /// The message of our own bot that it speaks of.
+    pub overheard: Option<Overheard>,
 }
 
 /// Understands what a kind of channel tells. Pure: no clock, no I/O.

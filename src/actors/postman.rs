@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use crate::room::delivery::Step;
 use crate::room::{By, Cause, Command, RoomAddress, Timestamp};
 
-use super::inbox::{Done, Ears, Inbox, InboxRow, People};
+use super::inbox::{Done, Ears, Inbox, InboxRow, Overheard, People};
 use super::outside::OutsideFuture;
 use super::patience::CommandOutcome;
 use super::ports::Caller;
@@ -125,7 +125,8 @@ impl Postman {
             };
             row.emails = emails;
             let heard = self.ears.hear(&row, known.as_deref(), &company);
-            if !self.tell(room, row.position, heard.tells).await {
+            let told = self.tell(room, row.position, heard.tells).await;
+            if !(told && self.tell_proof(room, row.position, heard.overheard).await) {
                 all = false;
                 break;
             }
@@ -189,6 +190,20 @@ impl Postman {
         true
     }
 
+    /// A message whose call was given up, and which is there after all, ends that call. Of one that is still looked for its lane
+    /// reads by itself.
+    async fn tell_proof(&self, room: &RoomAddress, position: i64, overheard: Option<Overheard>) -> bool {
+        let Some(message) = overheard else { return true };
+        match self.inbox.proven(room, &message).await {
+            Ok(None) => true,
+            Ok(Some(word)) => self.tell(room, position, vec![(By::System, Command::DeliveryTold(Box::new(word)))]).await,
+            Err(why) => {
+                tracing::warn!(%why, "what a message proves cannot be read");
+                false
+            }
+        }
+    }
+
     fn is_hopeless(&self, position: i64) -> bool {
         let mut tries = self.tries.borrow_mut();
         let tried = tries.entry(position).or_default();
@@ -244,6 +259,10 @@ mod tests {
         }
 
         fn sent<'a>(&'a self, _: &'a RoomAddress, _: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn proven<'a>(&'a self, _: &'a RoomAddress, _: &'a Overheard) -> OutsideFuture<'a, Option<DeliveryWord>> {
             Box::pin(async { Ok(None) })
         }
 

@@ -6,12 +6,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::room::ids::hash16;
-use crate::room::{CompanyNo, Timestamp};
+use crate::room::{CompanyNo, RoomId, Timestamp};
 
 /// Echoes of one conversation that are remembered, the newest.
 const MOST: usize = 16;
 /// The channel's clock may be behind ours by this much.
-const MOST_BEHIND_MS: i64 = 5_000;
+pub const MOST_BEHIND_MS: i64 = 5_000;
 
 /// One message of the bot's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,11 @@ pub struct Echo {
 /// Equal for messages that say the same. `kind`: `text`, `image`, …; `words`: the text, or the file's name.
 pub fn content(kind: &str, words: &str) -> String {
     data_encoding::HEXLOWER.encode(&hash16(b"said there", CompanyNo(0), &[kind.as_bytes(), words.trim().as_bytes()]))
+}
+
+/// Equal for messages of one conversation that say the same.
+pub fn shown_name(content: &str, room: &RoomId) -> String {
+    format!("{content} in {room}")
 }
 
 impl Echo {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actors::inbox::{Believed, Ears, Heard, InboxRow, Label, Sheet};
+use crate::actors::inbox::{Believed, Ears, Heard, InboxRow, Label, Overheard, Sheet};
 use crate::room::courtesy::is_courtesy;
 use crate::room::hand_over::RESOLVED_THERE;
 use crate::room::ids::hash16;
@@ -58,7 +58,19 @@ impl Ears for QontakEars {
         let before = known.clone();
         let tells = known.hear(&webhook, row.received_at, &Who { company, emails: &row.emails });
         let changed = (known != before).then(|| serde_json::to_string(&known).ok()).flatten();
-        Heard { kind, tells, known: changed }
+        let begun_by = webhook.happened(row.received_at).plus_ms(echo::MOST_BEHIND_MS);
+        let overheard = webhook.echo.zip(webhook.room).map(|(echo, room)| {
+            let shown_name = echo::shown_name(&echo.content, &room);
+            Overheard { message_id: echo.id, shown_name, size: echo.size, begun_by }
+        });
+        Heard { kind, tells, known: changed, overheard }
+    }
+}
+
+impl Webhook {
+    /// When it happened, as far as the sender's clock is believed.
+    fn happened(&self, received: Timestamp) -> Timestamp {
+        self.at.filter(|at| *at <= received.plus_ms(MOST_AHEAD_MS)).unwrap_or(received)
     }
 }
 
@@ -132,8 +144,7 @@ impl Known {
 
     /// What the room is to be told, in order.
     pub fn hear(&mut self, webhook: &Webhook, received: Timestamp, company: &Who<'_>) -> Vec<(By, Command)> {
-        let latest = received.plus_ms(MOST_AHEAD_MS);
-        let at = webhook.at.filter(|at| *at <= latest).unwrap_or(received).0;
+        let at = webhook.happened(received).0;
         if let Some(echo) = &webhook.echo {
             echo::remember(&mut self.echoes, echo, at);
         }

@@ -119,7 +119,7 @@ impl Intake {
         }
         let Some(wash) = self.wash.take() else { return Ok(Place::Nowhere) };
         let mut out = vec![];
-        let place = wash.finish(&mut out);
+        let place = wash.finish(&mut out).map_err(|what| refusal(&self.declared, what))?;
         self.draft.write(&out).await?;
         Ok(place)
     }

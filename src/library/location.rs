@@ -11,6 +11,8 @@ use crate::room::Format;
 const MAX_HELD: usize = 1 << 20;
 const XMP_JPEG: &[u8] = b"http://ns.adobe.com/";
 
+const BREAKS_OFF: &str = "a picture that breaks off in what is told about it";
+
 /// What was done about the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -153,10 +155,19 @@ impl Wash {
         self.passes(&piece[8..], out);
     }
 
-    /// The end: what was held back goes on as it is.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> Place {
-        out.append(&mut self.held);
-        self.place
+    /// The end: what was held back goes on as it is. `Err`: it ends in the middle of metadata, which may hold a place and cannot be
+    /// looked into; what it is, for a sentence.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<Place, &'static str> {
+        let held = std::mem::take(&mut self.held);
+        match self.next(&held) {
+            // Some writers save the last piece's padding.
+            Next::Whole(size, _) if self.stand == Stand::WebpChunk && held.len() + 1 == size && held[4] % 2 == 1 => {
+                self.look_into(&held, out);
+            }
+            Next::Whole(..) => return Err(BREAKS_OFF),
+            _ => out.extend_from_slice(&held),
+        }
+        Ok(self.place)
     }
 
     fn next(&self, bytes: &[u8]) -> Next {

@@ -15,6 +15,7 @@ mod ole;
 mod refused;
 mod scan;
 mod sniff;
+mod xls;
 
 use std::collections::HashSet;
 use std::ops::Range;

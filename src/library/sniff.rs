@@ -167,7 +167,9 @@ pub fn in_zip(start: &[u8], end: &[u8]) -> Result<Format, &'static str> {
         names = names_after(start, ZIP, 26, 30);
     }
     let has = |wanted: &dyn Fn(&[u8]) -> bool| names.iter().any(|name| wanted(name));
-    if has(&|name| name.to_ascii_lowercase().ends_with(b"vbaproject.bin")) {
+    // The second: Excel 4.0's, which are sheets.
+    let is_macro = |name: &str| name.ends_with("vbaproject.bin") || name.starts_with("xl/macrosheets/");
+    if has(&|name| is_macro(&String::from_utf8_lossy(name).to_lowercase())) {
         return Err("an office document with macros");
     }
     if !has(&|name| name == b"[Content_Types].xml") {

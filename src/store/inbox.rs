@@ -11,7 +11,7 @@ use super::inbox_rows::{self, Write};
 use super::sent;
 use super::url::{StoreError, describe};
 use super::workers::Workers;
-use crate::actors::inbox::{Done, Inbox, InboxRow, Letter};
+use crate::actors::inbox::{Done, Inbox, InboxRow, Letter, Overheard};
 use crate::actors::outside::OutsideFuture;
 use crate::room::delivery::{Delivery, DeliveryWord};
 use crate::room::{RoomAddress, Timestamp};
@@ -70,6 +70,11 @@ impl Inbox for StoredInbox {
     fn sent<'a>(&'a self, room: &'a RoomAddress, word: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
         let (room, word) = (room.clone(), word.clone());
         Box::pin(async move { self.readers.run(move |conn| sent::find(conn, &room, &word)).await.map_err(told) })
+    }
+
+    fn proven<'a>(&'a self, room: &'a RoomAddress, message: &'a Overheard) -> OutsideFuture<'a, Option<DeliveryWord>> {
+        let (room, message) = (room.clone(), message.clone());
+        Box::pin(async move { self.readers.run(move |conn| sent::proven(conn, &room, &message)).await.map_err(told) })
     }
 
     fn done(&self, done: Done) -> OutsideFuture<'_, ()> {

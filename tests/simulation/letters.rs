@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bellhop::actors::SystemClock;
-use bellhop::actors::inbox::{Believed, Done, Ears, Inbox, InboxRow, Letter};
+use bellhop::actors::inbox::{Believed, Done, Ears, Inbox, InboxRow, Letter, Overheard};
 use bellhop::actors::outside::OutsideFuture;
 use bellhop::actors::ports::Clock;
 use bellhop::channel::hearing::QontakEars;
@@ -181,6 +181,11 @@ impl Inbox for Letters {
     }
 
     fn sent<'a>(&'a self, _: &'a RoomAddress, _: &'a DeliveryWord) -> OutsideFuture<'a, Option<Delivery>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// No file is given up here.
+    fn proven<'a>(&'a self, _: &'a RoomAddress, _: &'a Overheard) -> OutsideFuture<'a, Option<DeliveryWord>> {
         Box::pin(async { Ok(None) })
     }
 

@@ -130,7 +130,7 @@ pub fn a_lost_answer_is_not_sent_again(world: &mut World) {
 }
 
 /// The map as the channel would tell of it, by its own bot.
-fn echo(id: &str, size: usize) -> Value {
+pub fn echo(id: &str, size: usize) -> Value {
     json!({
         "id": id, "type": "image", "room_id": ROOM, "text": null, "participant_type": "bot", "sender_id": "bot", "status": "sent",
         "file": {"filename": "map.png", "size": size}, "created_at": jiff::Timestamp::now().to_string(),

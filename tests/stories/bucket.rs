@@ -8,13 +8,15 @@ use serde_json::json;
 use crate::attachments::{ROOM, a_conversation_in, arrived, ends, sends};
 use crate::world::bucket::{Bucket, NAME, address};
 use crate::world::file::{parts, pdf, png, sha256};
-use crate::world::{Database, World, eventually};
+use crate::world::file_host::{FileHost, answered};
+use crate::world::{Database, World, calls, eventually};
 
 on_both_databases!(
     a_file_lies_in_the_bucket_and_nowhere_else,
     a_file_is_the_same_from_another_machine,
     a_bucket_that_is_away_costs_only_the_files,
     what_lies_in_the_bucket_reaches_the_customer,
+    what_was_fetched_goes_from_the_bucket_as_well,
 );
 on_sqlite_alone!(nothing_is_half_in_the_bucket, a_bucket_that_does_not_let_us_in_is_said, what_the_bucket_lost_is_said);
 
@@ -129,8 +131,16 @@ pub fn what_lies_in_the_bucket_reaches_the_customer(world: &mut World) {
     bucket.is_away(false);
     let room = world.admin().room(ROOM);
     assert_eq!(ends(&room, "s2").body["status"], "succeeded");
+    // Nor when it goes away while the file is on its way to the channel.
+    bucket.goes_away_in_the_middle();
+    let _ = robot.gets_within(1, calls("send_attachment", json!({"attachment": "brochure", "repeat": true})).id("s3"));
+    eventually("it is gone", || bucket.has_gone_away().then_some(()));
+    eventually("it is tried and put off", || world.log().contains("outbound.own_stream").then_some(()));
+    bucket.is_away(false);
+    assert_eq!(ends(&room, "s3").body["status"], "succeeded");
     let hashes: Vec<_> = arrived(world).iter().map(|message| message["file"]["sha256"].clone()).collect();
-    assert_eq!(hashes, [json!(sha256(&png(7))), json!(sha256(&pdf(40_000, 1)))], "each once");
+    let brochure = json!(sha256(&pdf(40_000, 1)));
+    assert_eq!(hashes, [json!(sha256(&png(7))), brochure.clone(), brochure], "each once");
     assert!(room.facts("effect_doubted").is_empty(), "it was known all the time that nothing had been sent");
 }
 
@@ -226,4 +236,29 @@ pub fn what_the_bucket_lost_is_said(world: &mut World) {
     assert_eq!((lost.http, lost.code()), (503, "storage_unavailable"), "{lost:?}");
     assert_eq!(world.admin().adds_file("again", "map.png", &png(1)).http, 201, "it is brought again");
     assert_eq!(world.admin().downloads("/v1/files/map/content").2, png(1));
+}
+
+pub fn what_was_fetched_goes_from_the_bucket_as_well(world: &mut World) {
+    let bucket = Bucket::up();
+    world.dies();
+    let settings = bucket.settings(world.folder(), NAME);
+    world.starts_with(&[], &["--config", &settings, "--files-private-allow", "127.0.0.1", "--fetched-kept-s", "1"]);
+    let host = FileHost::up(|path| answered("application/pdf", &pdf(9_000, if path.ends_with("/1") { 1 } else { 4 })));
+    let source = json!({"url": host.url("/{number}"), "description": "An invoice, by its number"});
+    assert_eq!(world.admin().send("PUT", "/v1/file-sources/invoice", Some(&source)).http, 201);
+    // The library has one of them too.
+    assert_eq!(world.admin().adds_file("copy", "copy.pdf", &pdf(9_000, 4)).http, 201);
+    let room = world.a_room("web-1");
+    let robot = world.ai_agent().room("web-1");
+    for number in ["1", "2"] {
+        let parameters = json!([{"field": "number", "value": number}]);
+        let sent = robot.gets(calls("send_attachment", json!({"attachment": "invoice", "parameters": parameters})));
+        assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    }
+    let link = |at: usize| room.facts("attachment_sent")[at]["link"]["url"].as_str().map(str::to_owned);
+    let (fetched, kept) = (address(&sha256(&pdf(9_000, 1))), address(&sha256(&pdf(9_000, 4))));
+    eventually("what was fetched goes", || (bucket.files() == [kept.clone()]).then_some(()));
+    assert!(!bucket.files().contains(&fetched));
+    eventually("no link is shown that opens nothing", || (link(0).is_none() && link(1).is_some()).then_some(()));
+    assert_eq!(world.admin().downloads("/v1/files/copy/content").2, pdf(9_000, 4));
 }

@@ -3,15 +3,25 @@
 
 use serde_json::{Value, json};
 
-use crate::attachments::{ROOM, SENDING, a_conversation_in, arrived, ends, sends};
+use crate::attachments::{ROOM, SENDING, a_conversation_in, arrived, echo, ends, sends};
 use crate::world::call::Answer;
+use crate::world::file::png;
 use crate::world::{Room, World, calls, create_tag, eventually};
 
-on_both_databases!(a_person_has_a_file_sent_again, what_comes_behind_a_doubtful_file_goes_on);
+on_both_databases!(
+    a_person_has_a_file_sent_again,
+    what_comes_behind_a_doubtful_file_goes_on,
+    what_the_channel_tells_late_ends_the_doubt,
+);
 
 fn a_conversation(world: &mut World, echo_wait_ms: &str) -> Room {
-    world.has_a_channel_with(&[], &[], &["--echo-wait-ms", echo_wait_ms, "--attempt-timeout-ms", "1000"]);
-    a_conversation_in(world)
+    a_conversation_with_path(world, echo_wait_ms).0
+}
+
+/// The same, with the webhook's path.
+fn a_conversation_with_path(world: &mut World, echo_wait_ms: &str) -> (Room, String) {
+    let path = world.has_a_channel_with(&[], &[], &["--echo-wait-ms", echo_wait_ms, "--attempt-timeout-ms", "1000"]);
+    (a_conversation_in(world), path)
 }
 
 fn names(world: &World) -> Vec<Value> {
@@ -83,4 +93,49 @@ pub fn what_comes_behind_a_doubtful_file_goes_on(world: &mut World) {
     assert_eq!(robot.gets_within(25, create_tag(&["late"]).id("t2")).statuses(), ["succeeded"]);
     assert_eq!(ends(&room, "s3").body["status"], "succeeded");
     assert_eq!(names(world), ["brochure.pdf", "brochure.pdf"]);
+}
+
+pub fn what_the_channel_tells_late_ends_the_doubt(world: &mut World) {
+    let (robot, path) = a_conversation_with_path(world, "1000");
+    let (room, size) = (world.admin().room(ROOM), png(7).len());
+    world.crm().tells_of_messages(false);
+    let is_lost = |id: &str| {
+        world.crm().has_once(SENDING, "lose_answer");
+        let _ = robot.gets_within(1, calls("send_attachment", json!({"attachment": "map", "repeat": true})).id(id));
+        assert_eq!(ends(&room, id).body["status"], "unresolved");
+        arrived(world).last().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let tells = |body: &Value| {
+        assert_eq!(world.outside().send("POST", &path, Some(body)).http, 200);
+        world.has_heard_all();
+    };
+    let status = |id: &str| room.door.call(id).body["status"].as_str().unwrap().to_owned();
+    let first = is_lost("s1");
+    // Another file of that name, and one from before it was begun, prove nothing.
+    tells(&echo("other-size", size + 1));
+    let mut before = echo("before", size);
+    before["created_at"] = json!("2026-01-01T00:00:00Z");
+    tells(&before);
+    assert_eq!(status("s1"), "unresolved");
+    tells(&echo(&first, size));
+    eventually("it is known", || (status("s1") == "succeeded").then_some(()));
+    let sent = room.facts("attachment_sent");
+    assert_eq!((sent.len(), &sent[0]["message_id"], arrived(world).len()), (1, &json!(first), 1), "{sent:?}");
+    assert_eq!(robot.gets(sends("map").id("s2")).result()["already_existed"], true);
+
+    // Told again with a status, it is still the first one's.
+    let second = is_lost("s3");
+    let mut again = echo(&first, size);
+    (again["data_event"], again["status"]) = (json!("status_message"), json!("read"));
+    tells(&again);
+    assert_eq!(status("s3"), "unresolved");
+    // Of two in doubt nobody can tell which it is; once a person has decided one, it is the other.
+    let third = is_lost("s4");
+    tells(&echo(&second, size));
+    assert_eq!((status("s3"), status("s4")), ("unresolved".into(), "unresolved".into()));
+    let settled = json!({"outcome": "succeeded", "record": second, "reason": "It is there."});
+    assert_eq!(world.admin().send("POST", "/v1/function-calls/s3/settle", Some(&settled)).http, 200);
+    tells(&echo(&third, size));
+    eventually("it is the other", || (status("s4") == "succeeded").then_some(()));
+    assert_eq!(arrived(world).len(), 3, "nothing is sent by itself");
 }

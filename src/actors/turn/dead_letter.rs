@@ -8,6 +8,9 @@ use super::super::ports::{DecidedEffect, StoredAnswer};
 use super::super::stored::{answer_of, code_of, parked};
 use super::Turn;
 
+/// The part that a file's message is, as every channel calls it: what its channel says of it belongs to no other.
+const THE_FILE: &str = "file";
+
 impl Turn<'_> {
     /// A dead letter's call goes on, or ends. To be called before the command's own facts are recorded, for what the letter was.
     pub(super) fn dead_letter(&self, command: &Command) -> Option<Decided> {
@@ -41,7 +44,7 @@ impl Turn<'_> {
                 let (call_id, name, answer) = (effect.call_id.clone(), effect.name.clone(), answer_of(&settlement));
                 let key = CallKey::of(self.address.company, &call_id);
                 let end = Fact::CallAnswered { call_id, name, status: answer.status, code: code_of(&answer) };
-                let (part, record, at) = (effect.plan.kind.as_str(), Some(word.message_id.clone()), self.ground.now);
+                let (part, record, at) = (THE_FILE, Some(word.message_id.clone()), self.ground.now);
                 let effect = Some(DecidedEffect { key, part, record, settlement, at });
                 Some(Decided { key, answer, end: Some(end), effect })
             }

@@ -199,7 +199,7 @@ pub struct Said {
 impl Said {
     /// Equal for messages of one conversation that say the same.
     pub fn shown_name(&self, room: &RoomId) -> String {
-        format!("{} in {room}", self.content)
+        echo::shown_name(&self.content, room)
     }
 }
 

@@ -117,7 +117,7 @@ pub fn hear(row: &InboxRow, known: Option<&str>) -> Heard {
         return Heard { kind: "unknown", ..Heard::default() };
     }
     let tells = status(&body["status"]).map(|word| (By::System, Command::DeliveryTold(Box::new(word)))).into_iter().collect();
-    Heard { kind: "status", tells, known: None }
+    Heard { kind: "status", tells, ..Heard::default() }
 }
 
 /// What became of a file's message of ours; of others nobody here asks.
@@ -167,7 +167,7 @@ fn message(body: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
     let wrote = if aside { before.wrote } else { before.wrote.max(at.0) };
     let after = Known { name, wrote };
     let known = (known.is_none() || after != before).then(|| serde_json::to_string(&after).ok()).flatten();
-    Heard { kind, tells, known }
+    Heard { kind, tells, known, overheard: None }
 }
 
 /// Whether it is no words of the customer's: a reaction to what was said, or the channel's own note (a new number).
@@ -198,7 +198,7 @@ fn echo(said: &Value, row: &InboxRow, known: Option<&str>) -> Heard {
     let heard = Command::Heard { message_id, from: Writer::Agent, agent_id: None, text, moves, said_at };
     tells.push((By::System, heard));
     let known = known.is_none().then(|| serde_json::to_string(&before).ok()).flatten();
-    Heard { kind: "message_from_person", tells, known }
+    Heard { kind: "message_from_person", tells, known, overheard: None }
 }
 
 /// What the customer wrote, or what stands in for it: `[image: bill]`.

@@ -38,6 +38,43 @@ fn ppt_macros() -> Vec<u8> {
     [&head[..], &9_u32.to_le_bytes(), &1_u32.to_le_bytes(), &2_u32.to_le_bytes()].concat()
 }
 
+/// A table with one sheet of this kind, its pieces in the file from the last to the first.
+fn xls(kind: u8, small: bool) -> Vec<u8> {
+    let record =
+        |kind: u16, body: &[u8]| [&kind.to_le_bytes()[..], &u16::try_from(body.len()).unwrap().to_le_bytes(), body].concat();
+    let fonts = record(0x0031, &[7; 40]).repeat(if small { 1 } else { 90 });
+    let mut stream = [record(0x0809, &[0; 16]), fonts, record(0x0085, &[0, 1, 0, 0, 2, kind, 1, 0, b'M'])].concat();
+    stream.extend(record(0x000A, &[]));
+    let size = stream.len().max(if small { 0 } else { 4_096 });
+    let mut file = ole(&["Workbook"]);
+    let put = |file: &mut Vec<u8>, at: usize, value: u32| file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    // The directory is sector 1; the table of sectors sector 0.
+    let (table, root, workbook) = (512, 1_024, 1_024 + 128);
+    let each = if small { 64 } else { 512 };
+    let pieces: Vec<&[u8]> = stream.chunks(each).collect();
+    let count = u32::try_from(size.div_ceil(each)).unwrap();
+    let mut lies: Vec<u8> = vec![0; count as usize * each];
+    for (n, piece) in pieces.iter().enumerate() {
+        let at = (count as usize - 1 - n) * each;
+        lies[at..at + piece.len()].copy_from_slice(piece);
+    }
+    put(&mut file, workbook + 120, u32::try_from(size).unwrap());
+    if small {
+        lies.resize(512, 0);
+        let mut links = vec![0xFF; 512];
+        (0..count).for_each(|n| put(&mut links, 4 * n as usize, if n == 0 { 0xFFFF_FFFE } else { n - 1 }));
+        put(&mut file, workbook + 116, count - 1);
+        let end = 0xFFFF_FFFE;
+        for (at, value) in [(root + 116, 2), (root + 120, 512), (60, 3), (table + 8, end), (table + 12, end)] {
+            put(&mut file, at, value);
+        }
+        return [file, lies, links].concat();
+    }
+    put(&mut file, workbook + 116, 2 + count - 1);
+    (0..count).for_each(|n| put(&mut file, table + 4 * (2 + n as usize), if n == 0 { 0xFFFF_FFFE } else { 1 + n }));
+    [file, lies].concat()
+}
+
 /// A directory whose last piece leads back to its first.
 fn endless_ole() -> Vec<u8> {
     let mut file = ole(&["WordDocument"]);
@@ -112,12 +149,19 @@ async fn a_refusal_has_its_word_and_leaves_nothing() {
         ("old.doc", ole(&["WordDocument", "Macros", "VBA"]), "type_mismatch"),
         ("old.xls", ole(&["Workbook", "_vba_project_cur"]), "type_mismatch"),
         ("old.ppt", [ole(&["PowerPoint Document"]), ppt_macros()].concat(), "type_mismatch"),
+        ("sheets.xls", xls(1, false), "type_mismatch"),
+        ("small.xls", xls(1, true), "type_mismatch"),
+        ("cut.jpg", jpeg_with(&[segment(0xE1, &[&b"Exif\0\0"[..], &tiff(true, true)].concat())])[..90].to_vec(), "type_mismatch"),
         ("endless.doc", endless_ole(), "type_mismatch"),
         ("photo.jpg", large, "too_large"),
     ] {
         let refused = sent(folder.path(), None, filename, &bytes).await.unwrap_err();
         assert_eq!((refused.code(), files_left(folder.path())), (code, 0), "{filename}: {refused}");
     }
+    for small in [false, true] {
+        assert_eq!(sent(folder.path(), None, "table.xls", &xls(0, small)).await.unwrap().format, Format::Xls);
+    }
+    std::fs::remove_dir_all(folder.path().join("blobs")).unwrap();
     for (verdict, code) in [
         (Verdict::Infected("Eicar".into()), "infected"),
         (Verdict::Error("gone".into()), "scan_unavailable"),

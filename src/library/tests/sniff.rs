@@ -107,6 +107,10 @@ fn an_office_document_is_told_from_an_archive_by_its_names() {
     assert_eq!(in_zip(b"PK\x03\x04", b""), Err("an archive"));
     let macros = names(&[types, "word/document.xml", "word/vbaProject.bin"]);
     assert_eq!(in_zip(&macros, b""), Err("an office document with macros"));
+    for sheet in ["xl/macrosheets/sheet1.xml", "xl/macrosheets/intlsheet1.xml", "XL/MacroSheets/a.bin"] {
+        let macros = names(&[types, "xl/workbook.xml", sheet]);
+        assert_eq!(in_zip(&macros, b""), Err("an office document with macros"), "{sheet}");
+    }
 }
 
 #[test]

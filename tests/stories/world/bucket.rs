@@ -24,7 +24,8 @@ const LEAST_PART: usize = 5 * 1024 * 1024;
 
 #[derive(Default)]
 struct Inside {
-    objects: BTreeMap<String, Arc<Vec<u8>>>,
+    /// With the time they came, or were copied.
+    objects: BTreeMap<String, (Arc<Vec<u8>>, jiff::Timestamp)>,
     /// What comes in parts, by upload.
     parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     next_upload: u32,
@@ -33,6 +34,8 @@ struct Inside {
     failing: u32,
     /// So many answers with a body end after half of it.
     halving: u32,
+    /// After the next of them it is away.
+    leaves: bool,
     /// The second part of anything is not answered.
     holding: bool,
     held: bool,
@@ -106,6 +109,16 @@ impl Bucket {
         self.inside().halving = times;
     }
 
+    /// The next answer with a body ends after half of it, and then it is away.
+    pub fn goes_away_in_the_middle(&self) {
+        let mut inside = self.inside();
+        (inside.halving, inside.leaves) = (1, true);
+    }
+
+    pub fn has_gone_away(&self) -> bool {
+        self.inside().away
+    }
+
     /// The second part of a file is taken and not answered, until `lets_go`.
     pub fn holds(&self) {
         self.inside().holding = true;
@@ -128,7 +141,7 @@ impl Bucket {
     }
 
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
-        self.inside().objects.get(key).map(|bytes| bytes.to_vec())
+        self.inside().objects.get(key).map(|(bytes, _)| bytes.to_vec())
     }
 
     pub fn loses(&self, key: &str) {
@@ -275,18 +288,16 @@ fn serves(stream: &TcpStream, shared: &Shared) {
                 }
             }
             let is_head = request.method == "HEAD";
-            let mut reply = if inside.failing > 0 {
-                inside.failing -= 1;
-                error(500, "InternalError")
-            } else {
-                answers(&request, &mut inside)
-            };
+            let fails = inside.failing > 0;
+            inside.failing = inside.failing.saturating_sub(1);
+            let mut reply = if fails { error(500, "InternalError") } else { answers(&request, &mut inside) };
             if is_head {
                 reply.length = Some(reply.body.len());
                 reply.body.clear();
             }
             if inside.halving > 0 && request.method == "GET" && !reply.body.is_empty() {
                 inside.halving -= 1;
+                inside.away = std::mem::take(&mut inside.leaves);
                 reply.length = Some(reply.body.len());
                 reply.body.truncate(reply.body.len() / 2);
             }
@@ -332,7 +343,7 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
             Some(parts) => {
                 let bytes: Vec<u8> = parts.into_values().flatten().collect();
                 let etag = etag(&bytes);
-                inside.objects.insert(key, Arc::new(bytes));
+                inside.objects.insert(key, (Arc::new(bytes), jiff::Timestamp::now()));
                 xml(200, format!("<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"))
             }
             None => error(404, "NoSuchUpload"),
@@ -345,13 +356,13 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
             let from = request.header("x-amz-copy-source").trim_start_matches('/');
             if from.is_empty() {
                 let headers = format!("ETag: {}\r\n", etag(&request.body));
-                inside.objects.insert(key, Arc::new(request.body.clone()));
+                inside.objects.insert(key, (Arc::new(request.body.clone()), jiff::Timestamp::now()));
                 return Reply { status: 200, headers, ..Reply::default() };
             }
             let found = from.strip_prefix(&format!("{NAME}/")).and_then(|from| inside.objects.get(from).cloned());
-            let Some(bytes) = found else { return error(404, "NoSuchKey") };
+            let Some((bytes, _)) = found else { return error(404, "NoSuchKey") };
             let etag = etag(&bytes);
-            inside.objects.insert(key, bytes);
+            inside.objects.insert(key, (bytes, jiff::Timestamp::now()));
             xml(200, format!("<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>"))
         }
         ("DELETE", None) => {
@@ -363,9 +374,8 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
 }
 
 fn gives(request: &Request, inside: &Inside, key: &str) -> Reply {
-    let Some(bytes) = inside.objects.get(key) else { return error(404, "NoSuchKey") };
-    // When it came is not kept: everything here is new.
-    let date = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let Some((bytes, at)) = inside.objects.get(key) else { return error(404, "NoSuchKey") };
+    let date = at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut headers = format!("ETag: {}\r\nLast-Modified: {date}\r\n", etag(bytes));
     let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));
     let Some((from, to)) = range else { return Reply { status: 200, headers, body: bytes.to_vec(), length: None } };
@@ -377,8 +387,8 @@ fn gives(request: &Request, inside: &Inside, key: &str) -> Reply {
 
 fn lists(request: &Request, inside: &Inside) -> Reply {
     let prefix = request.asks("prefix").unwrap_or_default().replace("%2F", "/");
-    let one = |(key, bytes): (&String, &Arc<Vec<u8>>)| {
-        let (at, size, etag) = (jiff::Timestamp::now(), bytes.len(), etag(bytes));
+    let one = |(key, (bytes, at)): (&String, &(Arc<Vec<u8>>, jiff::Timestamp))| {
+        let (size, etag) = (bytes.len(), etag(bytes));
         format!("<Contents><Key>{key}</Key><LastModified>{at}</LastModified><ETag>{etag}</ETag><Size>{size}</Size></Contents>")
     };
     let all: String = inside.objects.iter().filter(|(key, _)| key.starts_with(&prefix)).map(one).collect();
