@@ -9,7 +9,7 @@ use crate::actors::ports::{Job, Journal};
 
 /// Groups begin no closer together while those who were answered ask again: closer ones are so many that, at half load, every pause of
 /// a core or the disk is a queue (README, Numbers).
-const APART: Duration = Duration::from_micros(400);
+const APART: Duration = Duration::from_micros(500);
 
 pub(super) enum Work {
     Job(Job),
