@@ -172,8 +172,9 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST, 3).unwrap()
 }
 
-/// Time on a core so far, of the thread with the connections.
+/// Time on a core so far, of all threads of this process.
 fn busy() -> Duration {
-    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0))
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
+    Duration::from_nanos(texts.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum())
 }

@@ -74,7 +74,8 @@ impl Lane {
     /// and one commit for all of them is cheaper for everybody than one for each.
     pub fn gather(&self, answered: usize, until: Instant) {
         let mut queue = self.queue();
-        let enough = queue.work.len() + answered;
+        // No more than there is room for will come.
+        let enough = (queue.work.len() + answered).min(self.bound);
         while queue.work.len() < enough && !queue.closed {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -33,7 +33,7 @@ fn the_next_group_begins_when_as_many_have_come_as_were_answered() {
     let lane = Arc::new(Lane::new(8, 1));
     comes(&lane);
     let other = Arc::clone(&lane);
-    // Until there is no more room: whenever the other looks, two more still come.
+    // Until there is no more room: whenever the lane looks, two more still come, or it is full.
     let come = thread::spawn(move || while other.task(Box::new(|_| false)).is_ok() {});
     lane.gather(2, Instant::now() + FOR_EVER);
     assert!(waiting(&lane) >= 3);
@@ -47,6 +47,17 @@ fn those_who_do_not_come_again_are_not_waited_for_longer() {
     comes(&lane);
     lane.gather(5, Instant::now() + Duration::from_millis(1));
     assert_eq!(waiting(&lane), 1);
+}
+
+#[test]
+fn a_full_lane_is_not_waited_for() {
+    let lane = Lane::new(2, 1);
+    comes(&lane);
+    comes(&lane);
+    let begun = Instant::now();
+    lane.gather(1, begun + FOR_EVER);
+    assert!(begun.elapsed() < FOR_EVER);
+    assert_eq!(waiting(&lane), 2);
 }
 
 #[test]
