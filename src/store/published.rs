@@ -195,6 +195,18 @@ fn pinned(conn: &mut Conn, company: CompanyNo, at: usize, draft: DraftTool) -> R
     Ok(Ok(Tool { action: name, version: 0, description, fixed, allowed, files, sources }))
 }
 
+/// `Ok(Err(_))`: the first that cannot be.
+fn all_pinned(conn: &mut Conn, company: CompanyNo, draft: Vec<DraftTool>) -> Result<Result<Vec<Tool>, BadDraft>, StoreError> {
+    let mut made = Vec::with_capacity(draft.len());
+    for (at, tool) in draft.into_iter().enumerate() {
+        match pinned(conn, company, at, tool)? {
+            Ok(tool) => made.push(tool),
+            Err(bad) => return Ok(Err(bad)),
+        }
+    }
+    Ok(Ok(made))
+}
+
 fn unknown_file(conn: &mut Conn, company: CompanyNo, at: usize, key: &str) -> Result<BadDraft, StoreError> {
     let (stored, made) = (files::files_to_send(conn, company)?, sources::sources_to_send(conn, company)?);
     let keys = stored.iter().map(|file| file.key.as_str()).chain(made.iter().map(|source| source.key.as_str()));
@@ -291,17 +303,7 @@ impl Directory {
                     // The catalog may be another than when it was written.
                     match tools::check(&draft) {
                         Err(bad) => Err(bad),
-                        Ok(()) => {
-                            let mut made = Ok(vec![]);
-                            for (at, tool) in draft.into_iter().enumerate() {
-                                let tool = pinned(conn, company, at, tool)?;
-                                made = made.and_then(|mut tools: Vec<Tool>| {
-                                    tools.push(tool?);
-                                    Ok(tools)
-                                });
-                            }
-                            made
-                        }
+                        Ok(()) => all_pinned(conn, company, draft)?,
                     }
                 }
             };
