@@ -92,8 +92,13 @@ impl Drop for Workers {
 fn work(receiver: &Mutex<Receiver<Task>>, url: &StoreUrl, purpose: Purpose) {
     let mut conn: Option<Conn> = None;
     loop {
-        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(task) = next else { return };
+        let turn = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(task) = turn.recv() else {
+            // In turn: of connections that close at once none is SQLite's last, and its log would stay beside the file.
+            drop(conn);
+            return;
+        };
+        drop(turn);
         let opened = match conn.take() {
             Some(conn) => Ok(conn),
             None => Conn::open(url, purpose),

@@ -58,3 +58,31 @@ fn readers_take_no_more_than_their_queue_holds() {
     assert_eq!(answers, [0, 1], "those that had one are answered");
     assert!(wait(readers.run(|_| Ok(()))).is_ok());
 }
+
+/// Connections that close at the same moment each see another one open, and none empties the log: it then stays beside the
+/// file with the rights of whoever made it.
+#[test]
+fn the_last_of_several_readers_takes_the_log_with_it() {
+    let place = Place::sqlite();
+    crate::store::migrate(&place.url).unwrap();
+    let StoreUrl::Sqlite(file) = &place.url else { unreachable!() };
+    for round in 0..100 {
+        let readers = Workers::start("test-read", 4, 4, &place.url, Purpose::Read).unwrap();
+        // Each holds its thread until all have one, so that each has opened a connection.
+        let all = Arc::new(std::sync::Barrier::new(4));
+        for _ in 0..4 {
+            let all = Arc::clone(&all);
+            let task: workers::Task = Box::new(move |conn| {
+                conn.unwrap().batch_execute("SELECT id FROM owners").unwrap();
+                all.wait();
+                false
+            });
+            readers.push(task).unwrap();
+        }
+        readers.close();
+        for end in ["-wal", "-shm"] {
+            let beside = file.with_file_name(format!("bellhop.db{end}"));
+            assert!(!beside.exists(), "{end} is left after round {round}");
+        }
+    }
+}
