@@ -71,10 +71,10 @@ impl There {
         match self {
             Self::Whatsapp => {
                 world.has_whatsapp();
-                world.is_told_whatsapp(3_000);
+                world.is_told_whatsapp(10_000);
             }
             Self::Chat => {
-                world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "3000", "--attempt-timeout-ms", "2500"]);
+                world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "10000", "--attempt-timeout-ms", "2500"]);
             }
         }
     }

@@ -35,7 +35,7 @@ const HASTY: &[&str] = &[
     "--attempt-timeout-ms",
     "2500",
     "--grace-ms",
-    "1500",
+    "3000",
     "--create-contacts",
 ];
 
