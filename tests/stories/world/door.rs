@@ -27,7 +27,7 @@ impl Door {
         // An idle connection is given up here before the server does it: a post into a closing one has no answer.
         let idle = Duration::from_secs(1);
         let http =
-            reqwest::Client::builder().timeout(Duration::from_secs(40)).pool_idle_timeout(idle).no_proxy().build().unwrap();
+            reqwest::Client::builder().timeout(Duration::from_secs(90)).pool_idle_timeout(idle).no_proxy().build().unwrap();
         Self { http, runtime, port, key: key.to_owned() }
     }
 

@@ -223,7 +223,7 @@ impl World {
         let gone = self
             .server
             .as_mut()
-            .is_none_or(|server| within(std::time::Duration::from_secs(20), || (!server.is_running()).then_some(())).is_some());
+            .is_none_or(|server| within(std::time::Duration::from_secs(60), || (!server.is_running()).then_some(())).is_some());
         self.server = None;
         gone
     }
