@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::{CREDENTIALS_MS, Class, Inner, Outcome as Sorted, backoff_at, sort};
-use crate::room::tag::fold;
 use crate::room::CompanyNo;
+use crate::room::tag::fold;
 
 use super::QontakCrm;
 use super::answer;
