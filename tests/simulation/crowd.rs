@@ -13,8 +13,8 @@ use bellhop::actors::{
 };
 use bellhop::catalog::Has;
 use bellhop::room::{
-    Agent, AgentId, CallStatus, Cause, Command, Company, Customer, Fact, OfflinePolicy, People, Presence, Room, Settings,
-    Timestamp,
+    Agent, AgentId, AssignStrategy, CallStatus, Cause, Command, Company, Customer, Fact, OfflinePolicy, People, Presence, Room,
+    Settings, Timestamp,
 };
 use bellhop::store::memory::{Fault, MemoryStore, Pace};
 
@@ -62,7 +62,8 @@ fn staff(who: u64, is: Option<Presence>) -> Company {
         status: is.filter(|_| n == who).unwrap_or(Presence::Online),
         capacity: 5,
     };
-    let people = People { on_offline: OfflinePolicy::RequeueNow, offline_grace_s: 0, ..People::default() };
+    let strategy = AssignStrategy::RoundRobin;
+    let people = People { strategy, on_offline: OfflinePolicy::RequeueNow, offline_grace_s: 0, ..People::default() };
     Company {
         agents: (0..PEOPLE).filter(|n| *n != who || is.is_some()).map(agent).collect(),
         settings: Settings { people, ..Settings::default() },
@@ -112,7 +113,7 @@ async fn life(seed: u64) {
     let process = process.dies(at(&COMING), &mut dice, |router, store| changes(router, store, whole)).await;
     process.is_settled(HELD, 100 - DONE_WITH).await;
     process.has_served_in_order(&waited, PLACES);
-    process.is_gone();
+    process.ends();
 }
 
 /// While places are left, nobody has two conversations more than anybody else.
@@ -128,7 +129,7 @@ fn a_quarter_of_the_crowd_is_spread_evenly() {
         let each = process.holders();
         let (least, most) = (each.values().min(), each.values().max());
         assert_eq!((each.len(), least, most), (20, Some(&2), Some(&3)), "{each:?}");
-        process.is_gone();
+        process.ends();
     });
 }
 
@@ -260,17 +261,17 @@ impl Process {
             () = until("it is dead", || self.is_dead.load(Ordering::SeqCst)) => {}
             () = async { work.await; std::future::pending().await } => {}
         }
-        let mut store = self.is_gone();
+        let mut store = self.ends();
         if dice.rarely(2) {
             let process = Self::starts(store, dice.next());
             tokio::time::sleep(Duration::from_micros(dice.roll(20_000))).await;
-            store = process.is_gone();
+            store = process.ends();
         }
         Self { seed, ..Self::starts(store, dice.next()) }
     }
 
     /// What the next one finds.
-    fn is_gone(self) -> Arc<MemoryStore> {
+    fn ends(self) -> Arc<MemoryStore> {
         self.store.set_full(true);
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         let next = self.store.reborn();
