@@ -22,6 +22,7 @@ mod patience;
 mod places;
 pub mod ports;
 pub mod postman;
+mod repeats;
 mod room_actor;
 pub mod roster;
 mod roster_actor;

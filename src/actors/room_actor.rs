@@ -17,6 +17,7 @@ use super::faults::FaultPoint;
 use super::inspect::Live;
 use super::messages::{Die, Invoke, Settle, Sleep, Tell};
 use super::ports::{Job, KnownCall};
+use super::repeats::waits_already;
 use super::router::Inner;
 use super::turn::barrier::is_resolve;
 use super::turn::{Kept, OpenCalls, Slot, Turn};
@@ -353,7 +354,9 @@ impl Handler<Tell> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, tell: Tell, ctx: &mut Context<Self>) {
-        self.work.push_back(Work::Command(tell));
+        if !waits_already(&self.work, &tell) {
+            self.work.push_back(Work::Command(tell));
+        }
         self.pump(ctx);
     }
 }

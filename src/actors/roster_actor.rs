@@ -55,7 +55,7 @@ pub struct RosterActor {
     router: Weak<Inner>,
     roster: Roster,
     offers: Offers,
-    /// What was said before the roster knew who holds what; `None` once it does.
+    /// What was said while it is read who holds what; `None` once that is known.
     unheard: Option<Vec<RosterWord>>,
 }
 
@@ -70,8 +70,10 @@ impl RosterActor {
         Self { company, router: Arc::downgrade(router), roster: Roster::default(), offers, unheard: Some(vec![]) }
     }
 
-    fn rebuild(&self, ctx: &mut Context<Self>) {
+    fn rebuild(&mut self, ctx: &mut Context<Self>) {
         let Some(router) = self.router.upgrade() else { return };
+        // What was said before this is read is in what is read: rooms say nothing before its commit.
+        self.unheard = Some(vec![]);
         let held = router.memory.held_rooms(self.company);
         ctx.spawn(held.into_actor(self).map(|held, actor, ctx| match held {
             Ok(held) => actor.rebuilt(&held),
