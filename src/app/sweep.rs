@@ -31,24 +31,31 @@ impl Sweep {
         if let Err(why) = self.library.check_bucket().await {
             tracing::error!(event = "files.unreachable", %why, "files cannot be kept or read now; everything else goes on");
         }
+        let mut after = Timestamp(0);
         loop {
             ticks.tick().await;
-            if let Err(why) = self.once().await {
+            if let Err(why) = self.look(&mut after).await {
                 tracing::warn!(event = "fetched.unswept", why, "what was fetched cannot be removed now");
             }
         }
     }
 
-    async fn once(&self) -> Result<(), String> {
+    /// Looks at every row behind `after`, and begins with the first ones when it is called again. After one whose bytes cannot be
+    /// removed it ends, and goes on behind it the next time: what somebody keeps us from removing is in no other's way.
+    async fn look(&self, after: &mut Timestamp) -> Result<(), String> {
         let kept_us = i64::try_from(self.kept.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp(self.clock.now().0.saturating_sub(kept_us));
-        let mut after = Timestamp(0);
         loop {
-            let rows = self.queries.fetched_files(after, before, AT_ONCE).await.map_err(|error| error.to_string())?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = last.fetched_at;
-            for row in rows.iter().filter(|row| row.over) {
-                self.remove(row).await?;
+            let rows = self.queries.fetched_files(*after, before, AT_ONCE).await.map_err(|error| error.to_string())?;
+            if rows.is_empty() {
+                *after = Timestamp(0);
+                return Ok(());
+            }
+            for row in rows {
+                *after = row.fetched_at;
+                if row.over {
+                    self.remove(&row).await?;
+                }
             }
         }
     }

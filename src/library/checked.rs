@@ -80,7 +80,8 @@ mod tests {
             assert_eq!(come(pieces, "abcdef").await, (b"abcdef".to_vec(), None), "{pieces:?}");
         }
         // Other bytes, fewer, more, none.
-        for pieces in [&["abcdeX"][..], &["abc", "deX"], &["abc", "de"], &["abc", "def", "g"], &["abcdefg"], &["Xbc", "def"], &[]] {
+        for pieces in [&["abcdeX"][..], &["abc", "deX"], &["abc", "de"], &["abc", "def", "g"], &["abcdefg"], &["Xbc", "def"], &[]]
+        {
             let (came, refused) = come(pieces, "abcdef").await;
             assert!(came.len() < 6 && refused.is_some_and(|refused| refused.code() == "storage_unavailable"), "{pieces:?}");
         }

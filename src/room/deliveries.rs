@@ -58,7 +58,8 @@ pub fn submitted(
     }
     // Archiving is how a wrong price list is taken back at once, also from those that wait for their turn.
     if effect.plan.attachment().is_some_and(|key| ground.company.withdrawn.contains(key)) {
-        let message = "A colleague withdrew this file meanwhile, so it was not sent. Do not send it again; use another one, or none.";
+        let message =
+            "A colleague withdrew this file meanwhile, so it was not sent. Do not send it again; use another one, or none.";
         return Err(Refusal::new("unknown_attachment", Next::DoNotRetry, message));
     }
     if effect.plan.fenced && room.typing_until.is_some_and(|until| until > ground.now) {

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::attachments::{ROOM, a_conversation_in, arrived, ends};
 use crate::world::bucket::{Bucket, NAME, address};
 use crate::world::file::{pdf, png, sha256};
-use crate::world::file_host::{FileHost, bare};
+use crate::world::file_host::{FileHost, answered, bare};
 use crate::world::{World, calls, eventually};
 
 on_sqlite_alone!(
     what_a_bucket_says_that_makes_no_sense_costs_only_the_files,
     other_bytes_than_were_kept_reach_nobody,
     keys_that_may_not_list_are_told_by_the_doctor,
+    what_cannot_be_removed_is_in_no_other_s_way,
 );
 
 /// Each is an answer that some proxy, or another server at this address, has given somebody.
@@ -89,4 +90,30 @@ pub fn keys_that_may_not_list_are_told_by_the_doctor(world: &mut World) {
     assert!(ended.said.contains("does not let these keys in (403)"), "{ended:?}");
     bucket.is_blind(false);
     assert_eq!(doctor().code, Some(0));
+}
+
+pub fn what_cannot_be_removed_is_in_no_other_s_way(world: &mut World) {
+    let bucket = Bucket::up();
+    let settings = bucket.settings(world.folder(), NAME);
+    let flags = ["--config", &settings, "--files-private-allow", "127.0.0.1"];
+    world.dies();
+    world.starts_with(&[], &flags);
+    let host = FileHost::up(|path| answered("application/pdf", &pdf(9_000, if path.ends_with("/1") { 1 } else { 4 })));
+    let source = json!({"url": host.url("/{number}"), "description": "An invoice, by its number"});
+    assert_eq!(world.admin().send("PUT", "/v1/file-sources/invoice", Some(&source)).http, 201);
+    world.a_room("web-1");
+    let robot = world.ai_agent().room("web-1");
+    for number in ["1", "2"] {
+        let parameters = json!([{"field": "number", "value": number}]);
+        let sent = robot.gets(calls("send_attachment", json!({"attachment": "invoice", "parameters": parameters})));
+        assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    }
+    let [locked, other] = [1, 4].map(|seed| address(&sha256(&pdf(9_000, seed))));
+    bucket.keeps(Some(&locked));
+    world.dies();
+    world.starts_with(&[], &[&flags[..], &["--fetched-kept-s", "1"]].concat());
+    eventually("what was fetched later goes", || (!bucket.files().contains(&other)).then_some(()));
+    assert_eq!(bucket.files(), [locked]);
+    bucket.keeps(None);
+    eventually("and this one, once it may", || bucket.files().is_empty().then_some(()));
 }

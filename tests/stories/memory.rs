@@ -104,9 +104,7 @@ fn goes_through(world: &mut World, name: &str, bytes: usize, ids: &[String]) -> 
     for answer in admin.at_once(files.iter().enumerate().map(upload).collect()) {
         assert_eq!(answer.http, 201, "{answer:?}");
     }
-    let send = |n: usize, id: &str| {
-        calls("send_attachment", json!({"attachment": format!("{name}-{n}")})).id(id)
-    };
+    let send = |n: usize, id: &str| calls("send_attachment", json!({"attachment": format!("{name}-{n}")})).id(id);
     let tries = std::cell::Cell::new(0);
     eventually("the library is known", || {
         tries.set(tries.get() + 1);

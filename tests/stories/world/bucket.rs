@@ -43,6 +43,8 @@ struct Inside {
     late: Option<String>,
     /// What is said to every request, whatever it asks.
     says: Option<Reply>,
+    /// What nobody may remove.
+    kept: Option<String>,
     /// These keys may not list: what is not there is refused to them.
     blind: bool,
     /// Method and path of what was let in.
@@ -143,6 +145,11 @@ impl Bucket {
 
     pub fn speaks_for_itself(&self) {
         self.inside().says = None;
+    }
+
+    /// This is removed by nobody, as where it is locked for a time.
+    pub fn keeps(&self, key: Option<&str>) {
+        self.inside().kept = key.map(str::to_owned);
     }
 
     /// What is not there is answered 403, as S3 does to keys that may not list.
@@ -339,6 +346,7 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
             inside.objects.insert(key, (bytes, jiff::Timestamp::now()));
             xml(200, format!("<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>"))
         }
+        ("DELETE", None) if inside.kept.as_ref() == Some(&key) => error(403, "AccessDenied"),
         ("DELETE", None) => {
             inside.objects.remove(&key);
             Reply { status: 204, ..Reply::default() }
