@@ -76,6 +76,11 @@ pub struct Environment {
     pub aws_keys: Option<KeyPair>,
 }
 
+/// Whether a command line that could not be understood asks for this flag.
+pub fn is_given(flag: &str) -> bool {
+    std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == flag)
+}
+
 impl Environment {
     pub fn read() -> Self {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use tokio::sync::oneshot;
 
 use crate::catalog::Admitted;
-use crate::room::{CallId, CallStatus, Room, RoomId, deliveries};
+use crate::room::{CallId, CallStatus, Room, RoomId, came_back, deliveries};
 use crate::store::Committed;
 
 use super::ports::Caller;
@@ -42,7 +42,7 @@ impl RoomSummary {
             status: room.lifecycle.as_str(),
             control: room.control.as_str(),
             last_inbound_seq: room.last_inbound_seq,
-            notices: deliveries::notices(room),
+            notices: came_back::notice(room).into_iter().chain(deliveries::notices(room)).collect(),
         }
     }
 }

@@ -4,6 +4,7 @@ use actix_web::http::header::{ETAG, HeaderValue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::catalog::fence;
 use crate::room::tag;
 use crate::room::{People, Settings, TagPolicy};
 use crate::store::StoreError;
@@ -120,7 +121,7 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
         links_for_large_files: view.links_for_large_files,
         people: view.people,
     };
-    match settings.check() {
+    match fence::check(&settings) {
         Ok(()) => Ok(settings),
         Err(bad) => Err(Problem::field(Kind::InvalidBody, format!("/{}", bad.name), format!("It {}.", bad.rule))),
     }
@@ -168,6 +169,7 @@ mod tests {
             r#"{"resolve_reasons":[]}"#,
             r#"{"resolve_reasons":["a","a"]}"#,
             r#"{"resolve_reasons":["Not Plain"]}"#,
+            r#"{"people":{"approvals":[{"action":"create_dael"}]}}"#,
         ] {
             assert_eq!(check(bad).unwrap_err().code(), "invalid_body", "{bad}");
         }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, HeaderMap};
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT, CONTENT_ENCODING, HeaderMap};
 
 use crate::catalog::dialect::{Dialect, MAX_TURN_ID};
 use crate::room::{CallId, Seen};
@@ -24,6 +25,38 @@ fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a s
         return Err(bad());
     }
     first.to_str().map(|text| Some(text.trim())).map_err(|_| bad())
+}
+
+/// Bounds of a request before anything of it is read (reliability-security.md section 5, 72). Below the web server's own.
+const MOST_HEADERS: usize = 32;
+const MOST_HEADER_BYTES: usize = 8 * 1024;
+const MOST_ADDRESS_BYTES: usize = 4 * 1024;
+
+/// An address and headers of a size that anybody needs.
+pub fn within_bounds(http: &HttpRequest) -> Result<(), Problem> {
+    let address = http.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if address > MOST_ADDRESS_BYTES {
+        return Err(Problem::new(Kind::UriTooLong, "An address has at most 4,096 bytes."));
+    }
+    let headers = http.headers();
+    if headers.len() > MOST_HEADERS || headers.iter().any(|(name, value)| name.as_str().len() + value.len() > MOST_HEADER_BYTES) {
+        return Err(Problem::new(Kind::HeadersTooLarge, "A request has at most 32 headers of at most 8,192 bytes each."));
+    }
+    Ok(())
+}
+
+/// Whether the caller takes JSON, which most answers are. No `Accept` takes anything.
+pub fn takes_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut stated = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).peekable();
+    let json = |range: &str| {
+        let essence = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        // Also what is unknown here and may well be JSON: only who certainly cannot read it is told so.
+        matches!(essence.as_str(), "" | "*/*" | "*" | "application/*") || essence.contains("json")
+    };
+    if stated.peek().is_none() || stated.any(json) {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::NotAcceptable, "Answers are application/json. Leave Accept out, or name it."))
 }
 
 /// Only `application/json` (UTF-8), and not compressed.

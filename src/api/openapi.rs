@@ -177,7 +177,10 @@ fn operation(route: &Route, problem: &Ref, schemas: &mut Schemas) -> OperationBu
 
 /// Every problem a route may answer.
 fn problems(route: &Route) -> Vec<Kind> {
-    let mut kinds = vec![Kind::InvalidParameter];
+    let mut kinds = vec![Kind::InvalidParameter, Kind::UriTooLong, Kind::HeadersTooLarge];
+    if route.access.asks_for_key() && route.answers_json() {
+        kinds.push(Kind::NotAcceptable);
+    }
     if route.path.starts_with("/v1/") {
         kinds.extend([Kind::NotReady, Kind::ShuttingDown]);
     }

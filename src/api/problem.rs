@@ -59,6 +59,7 @@ kinds! {
     UnknownRoom 404 "unknown_room" "There is no such room";
     UnknownCall 404 "unknown_call" "There is no such function-call";
     MethodNotAllowed 405 "method_not_allowed" "This address does not know that method";
+    NotAcceptable 406 "not_acceptable" "No answer here is of a type you take";
     RequestTimeout 408 "request_timeout" "The request came too slowly";
     Conflict 409 "conflict" "It cannot be done in the present state";
     FileInUse 409 "file_in_use" "A published tool sends this file";
@@ -66,6 +67,7 @@ kinds! {
     PreconditionFailed 412 "precondition_failed" "It was changed since you read it";
     TooLarge 413 "too_large" "The file is too large";
     PayloadTooLarge 413 "payload_too_large" "The body is too large";
+    UriTooLong 414 "uri_too_long" "The address is too long";
     UnsupportedMediaType 415 "unsupported_media_type" "The body has a media type that is not taken here";
     UnsupportedType 415 "unsupported_type" "Files of this type are not taken";
     UnsupportedEncoding 415 "unsupported_encoding" "The body must not be compressed";
@@ -82,6 +84,7 @@ kinds! {
     InvalidCallId 422 "invalid_call_id" "The id of a call is not valid";
     DuplicateCallId 422 "duplicate_call_id" "Two calls of one request have the same id";
     IdempotencyKeyReused 422 "idempotency_key_reused" "This id already belongs to another call";
+    HeadersTooLarge 431 "headers_too_large" "The headers are too many or too large";
     Busy 429 "busy" "The room has too many calls waiting";
     RoomDraining 503 "room_draining" "The room is finishing its work and takes no new calls";
     TimedOutBeforeStart 503 "timed_out_before_start" "The call did not start in time; nothing was accepted";

@@ -88,6 +88,11 @@ impl Route {
         }
     }
 
+    /// Whether what it answers in the end is JSON; not a feed, or a file's bytes.
+    pub(super) fn answers_json(&self) -> bool {
+        self.answers.iter().any(|(_, schema)| schema.is_some())
+    }
+
     pub(super) const fn query(mut self, names: &'static [&'static str]) -> Self {
         self.query = names;
         self

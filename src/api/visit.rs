@@ -144,7 +144,9 @@ fn finish(answer: Answer, request_id: &str) -> HttpResponse {
     response
 }
 
+/// What every request comes by first.
 fn api_of(http: &HttpRequest) -> Result<Data<Api>, Problem> {
+    headers::within_bounds(http)?;
     http.app_data::<Data<Api>>().cloned().ok_or_else(|| Problem::new(Kind::NotReady, "The server is starting."))
 }
 
@@ -155,6 +157,9 @@ impl Visit {
         debug_assert!(route.access.asks_for_key(), "an open route has no key");
         auth::authorise(&key, route.access)?;
         let query = read_query(&http, route.query)?;
+        if route.answers_json() {
+            headers::takes_json(http.headers())?;
+        }
         Ok(Self { api, http, key, request_id, query, payload: payload.into_inner() })
     }
 

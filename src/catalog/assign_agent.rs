@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::room::tag::fold;
 use crate::room::{
     Agent, AgentId, AssignTarget, Control, Decision, EffectKind, EffectPlan, Fact, FunctionCall, Ground, Lifecycle, Next,
     ParkedOn, Presence, Refusal, ResultJson, Room, Timestamp,
@@ -71,10 +72,10 @@ pub fn decide(room: &Room, call: &FunctionCall, arguments: &AssignAgent, ground:
         Err(refusal) => return Decision::Refused(refusal),
     };
     if let (Control::Person { agent, .. }, None) = (&room.control, room.awaited())
-        && fits(agent, &target, ground)
-        && !(there && target == AssignTarget::Auto && arguments.wanted != Wanted::Auto)
+        && (fits(agent, &target, ground) && !(there && target == AssignTarget::Auto && arguments.wanted != Wanted::Auto)
+            || there && is_called(room, &arguments.wanted))
     {
-        return Decision::Done { facts: vec![], result: held_by(agent, false, ground) };
+        return Decision::Done { facts: vec![], result: held_by(agent, room, ground) };
     }
     if let Control::Queue(wanted) = &room.control
         && !wanted.there
@@ -129,6 +130,13 @@ fn fits(holder: &AgentId, target: &AssignTarget, ground: &Ground<'_>) -> bool {
     }
 }
 
+/// Whether whoever has it is a person of the channel who is called so, or whose id this is.
+fn is_called(room: &Room, wanted: &Wanted) -> bool {
+    let Wanted::Agent(name) = wanted else { return false };
+    let by_id = room.assignee().is_some_and(|agent| agent.as_str().eq_ignore_ascii_case(name));
+    by_id || room.assignee_name().is_some_and(|known| fold(known) == fold(name))
+}
+
 #[derive(Serialize)]
 struct Named<'a> {
     id: &'a str,
@@ -139,7 +147,9 @@ struct Named<'a> {
 struct Assigned<'a> {
     assigned: bool,
     agent: Named<'a>,
-    online: bool,
+    /// Absent: only their channel knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
     as_of: String,
     changed: bool,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -148,6 +158,10 @@ struct Assigned<'a> {
 
 /// The answer once the channel gave the conversation to one of its people.
 pub fn given(id: &AgentId, name: &str, online: bool, as_of: Timestamp, changed: bool, warnings: &[String]) -> ResultJson {
+    told(id, name, Some(online), as_of, changed, warnings)
+}
+
+fn told(id: &AgentId, name: &str, online: Option<bool>, as_of: Timestamp, changed: bool, warnings: &[String]) -> ResultJson {
     let agent = Named { id: id.as_str(), name: name.to_owned() };
     ResultJson::of(&Assigned { assigned: true, agent, online, as_of: as_of.to_text(), changed, warnings })
 }
@@ -158,8 +172,12 @@ pub fn assigned(agent: &Agent, _room: &Room, ground: &Ground<'_>) -> ResultJson 
     given(&agent.id, &agent.name, online, ground.now, true, &[])
 }
 
-fn held_by(agent: &AgentId, changed: bool, ground: &Ground<'_>) -> ResultJson {
-    given(agent, &agent_name(agent, ground.company), is_online(agent, ground), ground.now, changed, &[])
+/// The answer when whoever it is about has it already. Of somebody whom only the channel knows nobody here can say whether they
+/// are there.
+fn held_by(agent: &AgentId, room: &Room, ground: &Ground<'_>) -> ResultJson {
+    let known = ground.company.agent(agent);
+    let name = known.map(|agent| agent.name.as_str()).or(room.assignee_name()).unwrap_or(agent.as_str());
+    told(agent, name, known.map(|agent| agent.status == Presence::Online), ground.now, false, &[])
 }
 
 fn is_online(agent: &AgentId, ground: &Ground<'_>) -> bool {

@@ -4,7 +4,12 @@
 
 use serde_json::Value;
 
-use crate::room::{Control, Decision, FunctionCall, Ground, Next, ParkedCall, ParkedOn, Refusal, Room, WhilePerson};
+use crate::room::{
+    ApprovalRule, BadSetting, Control, Decision, FunctionCall, Ground, Next, ParkedCall, ParkedOn, Refusal, Room, Settings,
+    WhilePerson,
+};
+
+use super::nearest::shown;
 
 /// So long what the AI agent would send waits for a person who types; then it is refused.
 pub const LONGEST_HOLD_MS: i64 = 30_000;
@@ -116,6 +121,22 @@ fn needs_approval(call: &FunctionCall, ground: &Ground<'_>) -> bool {
         },
         _ => true,
     })
+}
+
+/// Whether a company's settings can be kept: within their bounds, and what they ask a yes for is there. A rule about an action of
+/// another name would never be met, and nobody would be asked.
+pub fn check(settings: &Settings) -> Result<(), BadSetting> {
+    settings.check()?;
+    let bad = |rule| Err(BadSetting { name: "approvals", rule });
+    for ApprovalRule { action, argument, .. } in &settings.people.approvals {
+        let Some(entry) = super::entry(action) else {
+            return bad(format!("must name actions of the catalog, and `{}` is none", shown(action)));
+        };
+        if let Some(argument) = argument.as_deref().filter(|name| !entry.fields.iter().any(|field| field.name == *name)) {
+            return bad(format!("must name arguments that the action has, and {action} has no `{}`", shown(argument)));
+        }
+    }
+    Ok(())
 }
 
 /// Numbers as models write them: `1500000`, `"1500000"`.

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value};
 
 use super::{Context, Exit, Failure, Outcome, StoreFlags};
+use crate::catalog::fence;
 use crate::config::nearest;
 use crate::room::Settings;
 use crate::store::{CompanyRow, Store};
@@ -130,7 +131,9 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
         };
         let slot = find_slot(&mut values, key)?;
         *slot = match (&slot, serde_json::from_str::<Value>(text)) {
-            (Value::String(_), _) => Value::String(text.to_owned()),
+            // A text that may be none: no customer is told "null".
+            (Value::String(_) | Value::Null, _) if matches!(text, "" | "null") => Value::Null,
+            (Value::String(_) | Value::Null, _) => Value::String(text.to_owned()),
             (Value::Array(_), Ok(Value::Array(items))) => Value::Array(items),
             (Value::Array(_), _) => text.split(',').filter(|item| !item.is_empty()).map(Value::from).collect(),
             (_, Ok(value)) => value,
@@ -139,7 +142,7 @@ fn changed(settings: Settings, changes: &[String]) -> Result<Settings, Failure> 
     }
     let settings: Settings = serde_json::from_value(Value::Object(values))
         .map_err(|error| Failure::usage(format!("that is not a setting's value: {error}")))?;
-    settings.check().map_err(|bad| Failure::usage(format!("{} {}", bad.name, bad.rule)))?;
+    fence::check(&settings).map_err(|bad| Failure::usage(format!("{} {}", bad.name, bad.rule)))?;
     Ok(settings)
 }
 
@@ -173,6 +176,17 @@ mod tests {
         let inside = ["people.while_person_controls.crm=approve".to_owned(), "people.idle_reassign_s=60".to_owned()];
         let people = changed(Settings::default(), &inside).unwrap().people;
         assert_eq!((people.while_person_controls.crm, people.idle_reassign_s), (WhilePerson::Approve, 60));
+        let told = |text: &str| changed(Settings::default(), &[format!("people.closing_message={text}")]);
+        let bye = told("Bye").unwrap();
+        assert_eq!(bye.people.closing_message.as_deref(), Some("Bye"));
+        assert_eq!(told("2026").unwrap().people.closing_message.as_deref(), Some("2026"), "a text, whatever it looks like");
+        for nothing in ["", "null"] {
+            let changes = [format!("people.closing_message={nothing}")];
+            assert_eq!(changed(bye.clone(), &changes).unwrap().people.closing_message, None);
+        }
+        assert_eq!(changed(bye, &["tag_policy=".to_owned()]).unwrap_err().exit, Exit::Usage, "not every text may be none");
+        let rules = [r#"people.approvals=[{"action":"create_dael"}]"#.to_owned()];
+        assert!(changed(Settings::default(), &rules).unwrap_err().sentence.contains("create_dael"));
         let wrong = changed(Settings::default(), &["people.idle_reasign_s=60".to_owned()]).unwrap_err();
         assert!(wrong.sentence.contains("did you mean idle_reassign_s?"), "{}", wrong.sentence);
         let wrong = changed(Settings::default(), &["max_tags_per_rom=1".to_owned()]).unwrap_err();

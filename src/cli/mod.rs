@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::{open_library, store_options};
-use crate::config::{Config, Environment, Flags, LogFormat};
+use crate::config::{Config, Environment, Flags, LogFormat, is_given};
 use crate::library::{Library, Who};
 use crate::store::Store;
 use crate::telemetry;
@@ -158,7 +158,12 @@ pub fn run() -> i32 {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
+            if !error.use_stderr() {
+                return Exit::Ok.code();
+            }
+            let sentence = error.to_string();
+            Output::new(is_given("--json"), true).failed(&Failure::usage(sentence.trim_start_matches("error: ")));
+            return Exit::Usage.code();
         }
     };
     let environment = Environment::read();

@@ -65,6 +65,11 @@ impl Output {
     /// The one line that says why; with `--json` also as the document.
     pub fn failure(&self, failure: &Failure) {
         self.note(&format!("bellhop: {}", failure.sentence));
+        self.failed(failure);
+    }
+
+    /// The document of a failure that people were told of.
+    pub fn failed(&self, failure: &Failure) {
         if self.json {
             let document = serde_json::json!({
                 "error": {"code": failure.exit.word(), "message": failure.sentence, "exit_code": failure.exit.code()}

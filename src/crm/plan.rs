@@ -60,6 +60,15 @@ impl QontakCrm {
         Ok(came.unwrap_or_else(Stop::planned))
     }
 
+    /// What the template, read anew, has against a call that the CRM refused; `None`: nothing, or it cannot be read now.
+    pub(super) async fn is_against_template(&self, job: &EffectJob) -> Option<Refusal> {
+        let (wishes, sheet) = (Wishes::of(&job.request)?, Sheet::of(job.plan.kind));
+        match self.part(job, sheet, &wishes, &[], Some(self.clock.now())).await {
+            Err(stop) if is_about_template(&stop) => stop.refusal(),
+            _ => None,
+        }
+    }
+
     async fn part(
         &self,
         job: &EffectJob,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::actors::outside::{EffectJob, Part, PartDone, Permit, Sent};
 use crate::outbound::{CREDENTIALS_MS, Class, Inner, Outcome as Sorted, backoff_at, sort};
+use crate::room::CompanyNo;
 use crate::room::tag::fold;
-use crate::room::{CompanyNo, Refusal};
 
 use super::QontakCrm;
 use super::answer;
@@ -90,11 +90,12 @@ impl QontakCrm {
         }
         self.distrust_template(company, sheet).await;
         self.desk(company).forget_contact(&job.customer.handle);
-        let refusal: Refusal = match self.is_about_mark(company, part, said.as_deref()) {
-            true => refusals::mark_refused(sheet.kind),
-            false => refusals::crm_refused(said),
-        };
-        Sent::refused(&refusal)
+        if self.is_about_mark(company, part, said.as_deref()) {
+            return Sent::refused(&refusals::mark_refused(sheet.kind));
+        }
+        // It may be that what the call names is not there any more: then what there is says more than the CRM's own words.
+        let changed = self.is_against_template(job).await;
+        Sent::refused(&changed.unwrap_or_else(|| refusals::crm_refused(said)))
     }
 
     /// Whether the CRM's "no" is about our own reference, which no model has given; then others go without it for a while.

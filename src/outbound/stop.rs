@@ -30,6 +30,13 @@ impl Stop {
         }
     }
 
+    pub fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Refuse(refusal) => Some(refusal),
+            Self::Later { .. } => None,
+        }
+    }
+
     /// Said instead of sending: it uses up no attempt.
     pub fn unsent(self) -> Sent {
         match self {

@@ -1,6 +1,7 @@
 //! What people, customers and timers tell a room, as opposed to an AI agent's calls.
 
 use super::because::Because;
+use super::came_back::NAMELESS;
 use super::company::Ground;
 use super::courtesy::is_courtesy;
 use super::delivery::{DeliveryWord, Prepared};
@@ -336,7 +337,7 @@ fn message(
     if from == Writer::Agent && moves == Moves::Everything && people.reply_takes_over && !resolved {
         let (agent, name) = match agent_id.as_ref().map(|id| (id, ground.company.agent(id))) {
             Some((id, known)) => (id.clone(), known.map_or_else(|| id.to_string(), |agent| agent.name.clone())),
-            None => (AgentId::trusted(SOMEBODY), "a colleague".to_owned()),
+            None => (AgentId::trusted(SOMEBODY), NAMELESS.to_owned()),
         };
         let held = matches!(&room.control, Control::Person { agent: holder, .. } if agent_id.is_none() || *holder == agent);
         if !held {

@@ -43,11 +43,12 @@ impl Room {
                     staffed.awaited_since.get_or_insert(event.at);
                 }
             }
-            Fact::MessageReceived { from, .. } => {
+            Fact::MessageReceived { from, text, .. } => {
                 if *from == Writer::Agent {
                     // What was being typed is written; and nobody speaks after a person for whoever handed over.
                     self.typing_until = None;
                     self.end_leave(|_| true);
+                    self.person_said(text);
                 }
                 if let (Writer::Agent, Some(staffed)) = (from, &mut self.staffed) {
                     (staffed.active_at, staffed.awaited_since, staffed.idle_moves) = (event.at, None, 0);
@@ -136,12 +137,12 @@ impl Room {
                     self.move_control(Control::Bot);
                 }
             }
-            Fact::AgentAssigned { agent_id, assignment, .. } => {
-                self.person_has(agent_id, *assignment, event.at);
+            Fact::AgentAssigned { agent_id, agent_name, assignment, .. } => {
+                self.person_has((agent_id, agent_name), *assignment, event.at);
                 self.staffed.get_or_insert_default().awaited_since = Some(event.at);
             }
-            Fact::RoomTaken { agent_id, assignment, .. } => {
-                self.person_has(agent_id, *assignment, event.at);
+            Fact::RoomTaken { agent_id, agent_name, assignment, .. } => {
+                self.person_has((agent_id, agent_name), *assignment, event.at);
                 let staffed = self.staffed.get_or_insert_default();
                 (staffed.awaited_since, staffed.idle_moves) = (None, 0);
             }
@@ -154,6 +155,7 @@ impl Room {
             }
             Fact::RoomReturned { .. } => {
                 (self.reassigning, self.typing_until) = (None, None);
+                self.comes_back(event.at);
                 self.move_control(Control::Bot);
             }
             Fact::GoodbyeGranted { call_id, assignment, until } => {
@@ -339,6 +341,9 @@ impl Room {
             staffed.last_agent = Some(agent.clone());
             (staffed.awaited_since, staffed.active_at) = (None, Timestamp(0));
         }
+        if let (Control::Bot, Some(staffed)) = (&self.control, &mut self.staffed) {
+            staffed.came_back = None;
+        }
         // Whoever has it next may be asked as often again.
         if let (Control::Bot | Control::Nobody, Some(staffed)) = (&to, &mut self.staffed) {
             staffed.idle_moves = 0;
@@ -347,12 +352,20 @@ impl Room {
         self.epoch += 1;
     }
 
-    fn person_has(&mut self, agent: &AgentId, assignment: u64, at: Timestamp) {
+    fn person_has(&mut self, (agent, name): (&AgentId, &str), assignment: u64, at: Timestamp) {
         self.assignment = self.assignment.max(assignment);
         self.reassigning = None;
+        let had_it = self.assignee() == Some(agent);
         self.move_control(Control::Person { agent: agent.clone(), assignment });
         let staffed = self.staffed.get_or_insert_default();
         (staffed.since, staffed.active_at) = (at, at);
+        if !had_it {
+            staffed.said = String::new();
+        }
+        // Where it is told without a name, the id stands for it.
+        if !had_it || name != agent.as_str() {
+            name.clone_into(&mut staffed.name);
+        }
     }
 }
 

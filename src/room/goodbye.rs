@@ -73,6 +73,6 @@ impl Room {
 pub(super) fn ended_by_words(room: &Room, name: impl Fn(&super::ids::AgentId) -> String) -> Option<Fact> {
     room.goodbye.as_ref()?;
     let agent = room.assignee()?;
-    let (agent_id, agent_name) = (agent.clone(), name(agent));
+    let (agent_id, agent_name) = (agent.clone(), room.assignee_name().map_or_else(|| name(agent), str::to_owned));
     Some(Fact::RoomTaken { agent_id, agent_name, assignment: room.assignment + 1, how: TakenBy::Reply })
 }

@@ -3,6 +3,7 @@
 
 mod because;
 pub mod call;
+pub mod came_back;
 pub mod channel_limits;
 pub mod closing;
 pub mod command;
@@ -37,6 +38,7 @@ pub mod window;
 
 pub use because::{Because, Candidacy};
 pub use call::{FunctionCall, Seen};
+pub use came_back::CameBack;
 pub use closing::ClosingOutcome;
 pub use command::{Command, CommandAnswer, Moves};
 pub use company::{Agent, BadSetting, ChannelKind, Company, Division, Ground, Presence, Settings, TagPolicy};

@@ -145,8 +145,7 @@ pub struct People {
     /// most 100.
     pub most_hand_overs: u32,
     /// What the customer is told before their conversation is resolved; at most 1,000 characters. Where it has to travel through a
-    /// channel only an AI agent's resolve sends it, and only while the channel takes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// channel only an AI agent's resolve sends it, and only while the channel takes it. `null`: nothing.
     pub closing_message: Option<String>,
     /// An AI agent that resolves has to say for its colleagues what came of it.
     pub resolve_needs_note: bool,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::came_back::CameBack;
 use super::dead_letter::Poisoned;
 use super::effect::{EffectKind, OpenEffect, Outside, RecordKind, is_zero};
 use super::event::{AssignTarget, Customer};
@@ -192,6 +193,15 @@ pub struct Staffed {
     /// Who had it before whoever has it now, or last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_agent: Option<AgentId>,
+    /// What whoever has it is called, where they are known by a name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The first letters of what they wrote last.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
+    /// It was a person's and is the AI agent's again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_back: Option<Box<CameBack>>,
 }
 
 /// What is shared between a room and its drafts is written as if it were not: a draft is made for every step, and most steps

@@ -101,7 +101,7 @@ async fn life(seed: u64) {
 }
 
 /// A disk that takes its time: what it holds up is written a moment later, with everything that gathered behind it.
-async fn disk(store: Arc<MemoryStore>) {
+pub async fn disk(store: Arc<MemoryStore>) {
     loop {
         tokio::time::sleep(Duration::from_millis(1)).await;
         if store.is_held() {

@@ -2,7 +2,9 @@
 //! seed, and that seed becomes a kept case (`KEPT`).
 //!
 //! `BELLHOP_SEEDS` changes how many seeds the pure core runs (default 2,000), `BELLHOP_ACTOR_SEEDS` the real actors (200),
-//! `BELLHOP_LANE_SEEDS` the lanes (200), `BELLHOP_TAKEOVER_SEEDS` people taking over (200).
+//! `BELLHOP_LANE_SEEDS` the lanes (200), `BELLHOP_TAKEOVER_SEEDS` people taking over (200), `BELLHOP_CROWD_SEEDS` processes that
+//! die between rooms and roster (7, so that each arrow has its turn), `BELLHOP_TWIN_SEEDS` calls that are posted more than once (100),
+//! `BELLHOP_RIVAL_SEEDS` rooms with two actors (50).
 
 // Helpers are not inside `#[test]` functions, where the house rule already lets a test unwrap.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -12,6 +14,7 @@ mod between;
 mod clockwork;
 mod core;
 mod crm_world;
+mod crowd;
 mod dice;
 mod doubt;
 mod events;
@@ -22,8 +25,10 @@ mod offers;
 mod others;
 mod poison;
 mod queues;
+mod rivals;
 mod takeovers;
 mod timers;
+mod twins;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -95,16 +100,17 @@ fn lanes_do_everything_once_and_in_order() {
 #[test]
 fn nothing_is_started_after_a_takeover_that_a_person_would_not_want() {
     quietly();
-    let [takeovers, there, marks] = [0; 3].map(AtomicUsize::new);
+    let [takeovers, there, marks, cut_off] = [0; 4].map(AtomicUsize::new);
     run("takeovers", seeds("BELLHOP_TAKEOVER_SEEDS", 200), |seed| {
         let came = takeovers::play(seed);
         takeovers.fetch_add(came.takeovers, Ordering::Relaxed);
         there.fetch_add(came.by_webhook, Ordering::Relaxed);
         marks.fetch_add(came.marks, Ordering::Relaxed);
+        cut_off.fetch_add(usize::from(came.cut_off), Ordering::Relaxed);
     });
-    let [takeovers, there, marks] = [takeovers, there, marks].map(AtomicUsize::into_inner);
-    eprintln!("{takeovers} takeovers, {there} of them by webhook, {marks} effects started");
-    assert!(takeovers >= 1_000 && there >= 500 && marks >= 200, "too little happened to show anything");
+    let [takeovers, there, marks, cut_off] = [takeovers, there, marks, cut_off].map(AtomicUsize::into_inner);
+    eprintln!("{takeovers} takeovers, {there} of them by webhook, {marks} effects started, {cut_off} messages cut off");
+    assert!(takeovers >= 1_000 && there >= 500 && marks >= 200 && cut_off >= 1, "too little happened to show anything");
 }
 
 #[test]
@@ -121,4 +127,33 @@ fn what_is_written_down_for_later_happens_then() {
 #[test]
 fn the_real_actors_keep_them_too() {
     run("actors", seeds("BELLHOP_ACTOR_SEEDS", 200), actors::play);
+}
+
+#[test]
+fn a_crowd_is_spread_and_served_in_order_whichever_arrow_the_process_dies_at() {
+    quietly();
+    run("crowd", seeds("BELLHOP_CROWD_SEEDS", crowd::PLAYS), crowd::play);
+}
+
+#[test]
+fn a_call_that_is_posted_twice_into_one_step_is_done_once() {
+    quietly();
+    let (count, met) = (seeds("BELLHOP_TWIN_SEEDS", 100), AtomicUsize::new(0));
+    run("twins", count, |seed| {
+        met.fetch_add(usize::from(twins::play(seed)), Ordering::Relaxed);
+    });
+    let met = met.into_inner() as u64;
+    eprintln!("{met} of {count} met in one step that landed");
+    assert!(met >= count / 4, "too few met to show anything");
+}
+
+#[test]
+fn of_two_actors_of_one_room_only_one_writes_each_version() {
+    let (count, late) = (seeds("BELLHOP_RIVAL_SEEDS", 50), std::sync::atomic::AtomicU64::new(0));
+    run("rivals", count, |seed| {
+        late.fetch_add(rivals::play(seed), Ordering::Relaxed);
+    });
+    let late = late.into_inner();
+    eprintln!("{late} commits came too late");
+    assert!(late >= count, "too few were late to show anything");
 }

@@ -1,7 +1,7 @@
 //! Who waits for a room, and what may stand in its queues: replays that keep arriving, callers who left, rooms that do not exist.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bellhop::actors::ports::{Clock, Memory};
 use bellhop::actors::{Batch, CallOutcome, CommandOutcome, Passivated, RoomRouter, RouterOptions, SystemClock, Threads};
@@ -130,14 +130,15 @@ fn a_room_that_does_not_exist_leaves_with_its_last_answer() {
     });
 }
 
-struct Scene {
-    store: Arc<MemoryStore>,
-    router: RoomRouter,
+/// A room, and a store that moves at its pace.
+pub struct Scene {
+    pub store: Arc<MemoryStore>,
+    pub router: RoomRouter,
     arbiter: actix::Arbiter,
 }
 
 impl Scene {
-    async fn new(pace: Pace, max_in_flight: u32) -> Self {
+    pub async fn new(pace: Pace, max_in_flight: u32) -> Self {
         let store = MemoryStore::new(pace);
         store.put_company(world::company());
         let (threads, arbiter) = (Threads::new(1), actix::Arbiter::new());
@@ -152,7 +153,7 @@ impl Scene {
     }
 
     /// Waits for it with a store that goes on.
-    async fn pumped<T>(&self, ask: impl Future<Output = T>) -> T {
+    pub async fn pumped<T>(&self, ask: impl Future<Output = T>) -> T {
         let store = self.store.clone();
         let pump = actix::spawn(async move {
             loop {
@@ -165,7 +166,7 @@ impl Scene {
         answer
     }
 
-    fn depth(&self) -> u32 {
+    pub fn depth(&self) -> u32 {
         self.router.inspect(&room()).map_or(0, |view| view.depth)
     }
 
@@ -173,12 +174,12 @@ impl Scene {
         posts(self.router.clone(), room(), call, patience)
     }
 
-    async fn is_told(&self, command: Command) -> bool {
+    pub async fn is_told(&self, command: Command) -> bool {
         let told = self.router.command(room(), command, caller(), Cause::Request("req".into())).await;
         matches!(told, CommandOutcome::Done { .. })
     }
 
-    fn ends(self) {
+    pub fn ends(self) {
         self.router.clear();
         self.arbiter.stop();
     }
@@ -198,7 +199,7 @@ async fn insists(router: RoomRouter, call: Admitted) -> CallOutcome {
     }
 }
 
-fn room() -> RoomAddress {
+pub fn room() -> RoomAddress {
     world::address(0)
 }
 
@@ -207,11 +208,9 @@ fn tagged(n: u64) -> Admitted {
 }
 
 pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..20_000 {
-        if is_so() {
-            return;
-        }
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "not within a minute: {what}");
         tokio::time::sleep(BRIEF).await;
     }
-    panic!("not within 20 s: {what}");
 }

@@ -4,7 +4,8 @@
 //! would not want was started (invariant 7), nothing was sent twice (I10), and no conversation there became two rooms (I11).
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bellhop::actors::outside::{
@@ -40,6 +41,9 @@ const ALBUM: u64 = 10;
 struct There {
     dice: Mutex<Dice>,
     letters: Option<Arc<Letters>>,
+    /// Whose channel's actor dies while a message is on its way, once.
+    dies: OnceLock<RoomRouter>,
+    died: AtomicBool,
     /// Messages of which nobody knows whether they left.
     doubtful: Mutex<HashSet<(CallKey, u32)>>,
     complaints: Mutex<Vec<String>>,
@@ -52,6 +56,8 @@ pub struct Came {
     pub by_webhook: usize,
     /// Effects started.
     pub marks: usize,
+    /// The channel's actor died while a message was on its way.
+    pub cut_off: bool,
 }
 
 impl There {
@@ -128,6 +134,12 @@ impl Counterpart for There {
                 let again = format!("I10: {} was sent again, and nobody knew whether it had left", job.call.call_id);
                 self.complaints.lock().unwrap().push(again);
             }
+            if let (Rule::Once, Some(router)) = (part.rule, self.dies.get())
+                && !self.died.swap(true, Ordering::SeqCst)
+            {
+                router.kill_channel(job.address.company);
+                std::future::pending::<()>().await;
+            }
             let lag = self.lag().await;
             if lag != 0 {
                 self.doubtful.lock().unwrap().remove(&message);
@@ -182,6 +194,8 @@ async fn life(seed: u64) -> Came {
     let there = Arc::new(There {
         dice: Mutex::new(Dice::new(seed)),
         letters: letters.clone(),
+        dies: OnceLock::new(),
+        died: AtomicBool::new(false),
         doubtful: Mutex::default(),
         complaints: Mutex::default(),
     });
@@ -193,6 +207,9 @@ async fn life(seed: u64) -> Came {
     let options = RouterOptions { channel, ..RouterOptions::default() };
     let (clock, memory): (Arc<dyn Clock>, Arc<dyn Memory>) = (Arc::new(SystemClock::default()), store.clone());
     let router = RoomRouter::new(options, store.clone(), memory, clock, threads);
+    if seed % 4 < 2 {
+        assert!(there.dies.set(router.clone()).is_ok());
+    }
     create_rooms(&router).await;
     actix::spawn(clock::bring_timers(router.clone()));
     let post = letters.clone().map(|letters| actix::spawn(take_inbox(router.clone(), letters, Arc::new(QontakEars), None)));
@@ -212,7 +229,7 @@ async fn life(seed: u64) -> Came {
     if letters.is_some() {
         check_album(&store, seed);
     }
-    check(&store, seed)
+    Came { cut_off: there.died.load(Ordering::SeqCst), ..check(&store, seed) }
 }
 
 /// A conversation that begins there.
@@ -375,5 +392,5 @@ fn check(store: &MemoryStore, seed: u64) -> Came {
     let events: Vec<RoomEvent> = store.addresses().into_iter().flat_map(|address| store.events(&address)).collect();
     let taken = |event: &&RoomEvent| matches!(event.fact, Fact::RoomTaken { .. });
     let by_webhook = events.iter().filter(taken).filter(|event| matches!(event.cause, Cause::Webhook(_))).count();
-    Came { takeovers: events.iter().filter(taken).count(), by_webhook, marks: marks.len() }
+    Came { takeovers: events.iter().filter(taken).count(), by_webhook, marks: marks.len(), cut_off: false }
 }

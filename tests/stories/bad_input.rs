@@ -143,6 +143,10 @@ pub fn heads(world: &mut World) {
     let post = |headers: &str, body: &str| format!("{line}{headers}\r\n{body}").into_bytes();
     let wrong_checksum = format!("{}0", &world.agent_key[..world.agent_key.len() - 1]);
     let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
+    let too_large = (431, "headers_too_large");
+    let admin = &world.admin_key;
+    let get_page =
+        format!("GET /v1/rooms HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {admin}\r\nAccept: text/html, image/*;q=0.8\r\n\r\n");
     let rows: Vec<Row> = vec![
         ("no key", post(&format!("{json}{length}"), &body), (401, "unauthenticated")),
         (
@@ -160,8 +164,11 @@ pub fn heads(world: &mut World) {
         (
             "a key of 64 KiB",
             post(&format!("Authorization: Bearer {}\r\n{json}{length}", "k".repeat(65_536)), &body),
-            (401, "unauthenticated"),
+            (431, "headers_too_large"),
         ),
+        ("a header of more than 8 KiB", post(&format!("{key}{json}{length}X-A: {}\r\n", "a".repeat(8_192)), &body), too_large),
+        ("33 headers", post(&format!("{key}{json}{length}{}", "X-A: a\r\n".repeat(29)), &body), too_large),
+        ("an answer as a page", get_page.into(), (406, "not_acceptable")),
         ("no content type", post(&format!("{key}{length}"), &body), (415, "unsupported_media_type")),
         ("text", post(&format!("{key}Content-Type: text/plain\r\n{length}"), &body), (415, "unsupported_media_type")),
         (
@@ -240,6 +247,7 @@ pub fn addresses(world: &mut World) {
         ("a limit that is no number", get("/v1/rooms/web-1/timeline?limit=many"), (400, "invalid_parameter")),
         ("a cursor nobody gave", get("/v1/rooms/web-1/timeline?cursor=%27%3B--"), (400, "invalid_parameter")),
         ("a parameter nobody knows", get("/v1/rooms?colour=red"), (400, "invalid_parameter")),
+        ("an address of more than 4 KiB", get(&format!("/v1/rooms?cursor={}", "a".repeat(4_090))), (414, "uri_too_long")),
         ("a path of 70,000 characters", get(&format!("/v1/rooms/{}", "a".repeat(70_000))), (400, "")),
     ];
     each(world, rows);

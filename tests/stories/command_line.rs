@@ -49,6 +49,8 @@ pub fn a_wrong_command_says_how_it_is_used(world: &mut World) {
         let ended = world.runs(words);
         assert_eq!(ended.code, Some(2), "{words:?}: {ended:?}");
         assert!(!ended.complained.is_empty() && ended.said.is_empty(), "{ended:?}");
+        let ended = world.runs(&[words, &["--json"]].concat());
+        assert_eq!((ended.code, &ended.json()["error"]["exit_code"]), (Some(2), &2.into()), "{words:?}: {ended:?}");
     }
     let version = world.runs(&["--version"]);
     assert_eq!((version.code, version.said.trim()), (Some(0), concat!("bellhop ", env!("CARGO_PKG_VERSION"))));

@@ -24,7 +24,8 @@ on_both_databases!(every_intent_is_one_record);
 const CLIENTS: usize = 24;
 const ROOMS: usize = 72;
 
-/// Budgets no one waits for. A request is given up before the slowest answers come, and these come within the grace time.
+/// Budgets no one waits for. A request is given up before the slowest answers come, and these come within the grace time: by 3.8 s,
+/// which a busy machine may hold the CRM up. What it does later than its grace time cannot be told from what it never did.
 const HASTY: &[&str] = &[
     "--per-second",
     "2000",
@@ -35,7 +36,7 @@ const HASTY: &[&str] = &[
     "--attempt-timeout-ms",
     "2500",
     "--grace-ms",
-    "1500",
+    "4000",
     "--create-contacts",
 ];
 
@@ -45,7 +46,7 @@ fn has_every_fault(world: &World, kills: usize) -> usize {
         json!({"fault": "lose_answer", "rate": 0.03}),
         json!({"fault": "lose_request", "rate": 0.02}),
         json!({"fault": "slow", "ms": 150, "rate": 0.04}),
-        json!({"fault": "slow", "ms": 3_000, "rate": 0.005}),
+        json!({"fault": "slow", "ms": 2_700, "rate": 0.005}),
         json!({"fault": "status_429", "rate": 0.02, "retry_after_s": 0}),
         json!({"fault": "status_500_html", "rate": 0.01}),
         json!({"fault": "status_502_html", "rate": 0.01, "after": true}),
@@ -157,7 +158,7 @@ pub fn every_intent_is_one_record(world: &mut World) {
     assert!(unknown.is_empty(), "keys the vendor does not know: {}", unknown[0]);
     assert!(world.crm().journal_of("path=_standin/trap").is_empty(), "a redirect was followed");
     let book = Book::of(world);
-    let made = book.checks_creates(&wishes, &ends);
+    let made = book.checks_creates(world, &wishes, &ends);
     let changed = book.checks_changes(&rooms, &wishes, &ends);
     assert_eq!([world.crm().deals().len() - before[0], world.crm().tickets().len() - before[1]], made, "more than was wished");
 
@@ -256,6 +257,13 @@ fn all_end(world: &World, wishes: &[Wish]) -> HashMap<String, Value> {
     ends
 }
 
+/// When the CRM came to each request that names the wish, and what it did with it.
+fn told_of(world: &World, wish: &Wish) -> Vec<String> {
+    let all = world.crm().journal_of("method=POST");
+    let named = all.into_iter().filter(|entry| entry["body"].to_string().contains(&format!("\"{}\"", wish.name)));
+    named.map(|entry| format!("{} {} {} fault {}", entry["at"], entry["path"], entry["status"], entry["fault"])).collect()
+}
+
 /// What the CRM holds, by kind and id.
 struct Book(HashMap<(&'static str, String), Value>);
 
@@ -268,7 +276,7 @@ impl Book {
     }
 
     /// Of each wish for a record there is one if it succeeded and none otherwise. How many deals and tickets.
-    fn checks_creates(&self, wishes: &[Wish], ends: &HashMap<String, Value>) -> [usize; 2] {
+    fn checks_creates(&self, world: &World, wishes: &[Wish], ends: &HashMap<String, Value>) -> [usize; 2] {
         let mut named: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
         for ((kind, id), row) in &self.0 {
             named.entry((*kind, row["name"].as_str().unwrap())).or_default().push(id);
@@ -278,10 +286,10 @@ impl Book {
             let (there, end) = (named.get(&(wish.kind(), &wish.name)).cloned().unwrap_or_default(), &ends[&wish.call_id]);
             if end["status"] == "succeeded" {
                 let told = end["result"][wish.kind()]["id"].as_str().unwrap();
-                assert_eq!(there, [told], "not one {} for {end}", wish.kind());
+                assert_eq!(there, [told], "not one {} for {end}: {:#?}", wish.kind(), told_of(world, wish));
                 made[usize::from(wish.kind() == "ticket")] += 1;
             } else {
-                assert_eq!(there, [""; 0], "a record of a call that did not succeed: {end}");
+                assert_eq!(there, [""; 0], "a record of a call that did not succeed: {end}: {:#?}", told_of(world, wish));
             }
         }
         made

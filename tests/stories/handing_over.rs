@@ -40,6 +40,10 @@ pub fn while_a_person_has_it_the_ai_agent_only_annotates(world: &mut World) {
     assert_eq!(robot.gets(create_tag(&["vip"]).id("c4")).statuses(), ["succeeded"]);
     assert_eq!(tells(world, &room, "return", &json!({})).http, 200);
     assert_eq!(room.now()["control"], "bot");
+    // The model is told, as the refusal promised.
+    let told = robot.gets(create_tag(&["back"]).id("c6")).body["room"]["notices"].clone();
+    let words = told[0].as_str().unwrap_or_default();
+    assert!(words.contains("(Ana)") && words.contains("yours again"), "{told}");
     assert_eq!(robot.gets(resolve("answered").id("c5")).result()["changed"], true);
 }
 
@@ -118,9 +122,15 @@ pub fn a_call_that_waits_for_a_yes_survives_a_kill(world: &mut World) {
     let (room, robot) = (world.admin().room("web-1"), world.ai_agent().room("web-1"));
     let listed = world.admin().all("/v1/function-calls?status=parked");
     assert_eq!((listed.len(), &listed[0]["call_id"]), (1, &json!("c1")), "{listed:?}");
-    let said = world.admin().send("POST", "/v1/function-calls/c1/approve", Some(&json!({"arguments": {"tags": ["gold"]}})));
+    let yes =
+        |tag: &str| world.admin().send("POST", "/v1/function-calls/c1/approve", Some(&json!({"arguments": {"tags": [tag]}})));
+    let said = yes("gold");
     assert_eq!(said.http, 200, "{said:?}");
     eventually("the call has run", || (world.admin().call("c1").body["status"] == "succeeded").then_some(()));
     assert_eq!(room.tags(), ["gold"]);
+    // The second click is told what came of the first; a yes to something else comes too late.
+    let (version, again, other) = (room.version(), yes("gold"), yes("silver"));
+    assert_eq!((again.http, &again.body["status"], other.http, other.code()), (200, &json!("succeeded"), 409, "already_final"));
+    assert_eq!(room.version(), version);
     assert!(robot.gets(create_tag(&["vip"]).id("c1")).replayed(), "it is still the call the model sent");
 }

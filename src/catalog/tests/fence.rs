@@ -1,7 +1,8 @@
 //! Stories of the fence: what an AI agent may do while a person has the conversation, and what waits for a person's yes.
 
 use super::*;
-use crate::room::{ApprovalRule, ParkedOn, TakenBy, WhilePerson};
+use crate::catalog::fence;
+use crate::room::{ApprovalRule, ParkedOn, Settings, TakenBy, WhilePerson};
 
 const TAG: (&str, &str) = ("create_tag", r#"{"tags":["vip"]}"#);
 const RESOLVE: (&str, &str) = ("resolve_conversation", r#"{"reason_code":"answered"}"#);
@@ -115,4 +116,35 @@ fn rooms_of_the_channel_are_changed_there() {
     assert!(matches!(stranger, Decision::Parked { on: ParkedOn::Effect, .. }));
     scene.room.channel = "embedded".into();
     assert!(matches!(scene.decides(TAG.0, TAG.1), Decision::Done { .. }), "a room that lives here is told nobody");
+}
+
+#[test]
+fn a_yes_is_asked_for_by_names_that_exist() {
+    let with = |action: &str, argument: Option<&str>| {
+        let rule = ApprovalRule { action: action.into(), argument: argument.map(Into::into), above: argument.map(|_| 1.0) };
+        let mut settings = Settings::default();
+        settings.people.approvals = vec![rule];
+        fence::check(&settings).map_err(|bad| bad.rule)
+    };
+    assert_eq!((with("create_deal", None), with("create_deal", Some("amount"))), (Ok(()), Ok(())));
+    for (action, argument) in [("create_dael", None), ("return_conversation", None), ("", None), ("create_deal", Some("amont"))] {
+        assert!(with(action, argument).is_err_and(|rule| rule.contains(argument.unwrap_or(action))), "{action}");
+    }
+}
+
+#[test]
+fn who_already_has_it_is_told_by_name() {
+    let mut scene = Scene::new();
+    scene.company.channel = crate::room::ChannelKind::Qontak;
+    let (id, name) = ("5f000000-0000-4000-8000-000000000006", "Lala Contoh");
+    let (agent_id, agent_name) = (AgentId::trusted(id), name.to_owned());
+    scene.happens(Fact::RoomTaken { agent_id, agent_name, assignment: 1, how: TakenBy::Reply });
+    for arguments in [r#"{"mode":"auto"}"#, r#"{"mode":"agent","agent":"lala contoh"}"#] {
+        let Decision::Done { facts, result } = scene.decides("assign_agent", arguments) else { panic!("{arguments}") };
+        let told: serde_json::Value = serde_json::from_str(&result.0).unwrap();
+        assert_eq!((facts.len(), &told["agent"]["name"], &told["changed"]), (0, &name.into(), &false.into()));
+        assert_eq!(told.get("online"), None, "only the channel knows");
+    }
+    let other = scene.decides("assign_agent", r#"{"mode":"agent","agent":"Tari Rekaan"}"#);
+    assert!(matches!(&other, Decision::Refused(refusal) if refusal.code == "human_in_control"), "{other:?}");
 }

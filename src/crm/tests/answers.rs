@@ -63,16 +63,24 @@ async fn a_crm_that_is_not_there_did_certainly_nothing() {
 }
 
 #[actix_web::test]
-async fn the_crms_own_no_is_passed_on_and_its_template_read_again() {
+async fn after_the_crms_no_its_template_is_read_again_and_says_what_there_is() {
     let scene = Scene::new();
     scene.call("create_deal", json!({"name": "First"})).await.result();
     let change = json!({"kind": "deals", "row": "size", "set": {"required_pipeline_ids": [5101]}});
     scene.control("POST", "templates", Some(change)).await;
     let told = scene.call("create_deal", json!({"name": "X"})).await;
-    assert_eq!(told.code(), "crm_refused");
-    assert!(told.body["error"]["message"].as_str().unwrap().contains("Deal Size can't be blank"), "{}", told.body);
-    let told = scene.call("create_deal", json!({"name": "X"})).await;
     assert_eq!((told.code(), &told.body["error"]["missing"]), ("missing_fields", &json!(["amount"])));
+    // A name that is gone: what there is instead is said at once.
+    scene.control("POST", "templates", Some(json!({"kind": "stages", "row": "Qualified", "remove": true}))).await;
+    let told = scene.call("create_deal", json!({"name": "X", "amount": 5, "stage": "Qualified"})).await;
+    let allowed = json!(["New lead", "Proposal", "Won", "Lost"]);
+    assert_eq!((told.code(), &told.body["error"]["allowed"]), ("unknown_stage", &allowed));
+    // What no template explains is said in the CRM's own words.
+    let rule = json!({"route": "POST /api/v3.1/deals", "fault": "meta_422_in_200", "times": 1});
+    scene.fault(rule).await;
+    let told = scene.call("create_deal", json!({"name": "X", "amount": 5})).await;
+    assert_eq!(told.code(), "crm_refused");
+    assert!(told.body["error"]["message"].as_str().unwrap().contains("a rule said no"), "{}", told.body);
 }
 
 #[actix_web::test]

@@ -34,6 +34,36 @@ fn taking_over_moves_control_once_and_giving_back_returns_it() {
 }
 
 #[test]
+fn what_comes_back_to_the_ai_agent_is_told_until_somebody_else_has_it() {
+    let mut scene = Scene::open();
+    let told = |scene: &Scene| crate::room::came_back::notice(&scene.room);
+    let ana_takes_it = Command::TakeOver { agent: ana(), agent_name: "Ana".into(), how: TakenBy::Takeover };
+    scene.tell(ana_takes_it.clone());
+    assert_eq!(told(&scene), None, "it is hers");
+    scene.now = at(20);
+    scene.says(Writer::Agent, "You get it back on Friday");
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    let (from, until) = (at(0).to_text(), at(20).to_text());
+    let notice = told(&scene).unwrap();
+    for part in ["(Ana)", &from, &until, "\"You get it back on Friday\"", "yours again"] {
+        assert!(notice.contains(part), "{part}: {notice}");
+    }
+    // Of one whose name nobody told only what is known.
+    scene.tell(takes_over("agt_9"));
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    let notice = told(&scene).unwrap();
+    assert!(notice.starts_with("A colleague had") && !notice.contains("agt_9") && !notice.contains("Friday"), "{notice}");
+    // It is over when the conversation is somebody else's, or a day later.
+    scene.tell(ana_takes_it);
+    assert_eq!(told(&scene), None);
+    scene.tell(Command::GiveBack { of: None, reason: None });
+    assert!(told(&scene).is_some());
+    scene.now = at(20 + 25 * 60);
+    scene.says(Writer::Customer, "still there?");
+    assert_eq!(told(&scene), None);
+}
+
+#[test]
 fn who_answers_the_customer_takes_the_conversation() {
     let mut scene = Scene::open();
     let reply = |text: &str, agent: Option<AgentId>| Command::Message {
