@@ -128,8 +128,8 @@ fn goes_through(world: &mut World, name: &str, bytes: usize, ids: &[String]) -> 
     }
     let messages = world.crm().records("messages");
     for (id, file) in ids.iter().zip(&files) {
-        let there = messages.iter().filter(|message| message["room_id"] == *id && message["file"].is_object());
-        assert_eq!(there.last().map(|message| message["file"]["sha256"].clone()), Some(json!(sha256(file))), "room {id}");
+        let mut there = messages.iter().filter(|message| message["room_id"] == *id && message["file"].is_object());
+        assert_eq!(there.next_back().map(|message| message["file"]["sha256"].clone()), Some(json!(sha256(file))), "room {id}");
     }
     world.server().memory_peak_kib()
 }
