@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::world::file::{parts, pdf, png, sha256};
-use crate::world::small_disk::ballast_in;
-use crate::world::{Kind, World, eventually};
+use crate::world::file::{files_under, parts, pdf, png, sha256};
+use crate::world::small_disk::{SmallDisk, ballast_in};
+use crate::world::{Kind, World, create_tag, eventually};
 
 on_both_databases!(
     a_file_is_added_gets_versions_and_is_archived,
@@ -228,7 +228,29 @@ pub fn a_scanner_that_does_not_answer_lets_nothing_in(world: &mut World) {
     eventually("nothing of it is left", || world.files_in_library().is_empty().then_some(()));
 }
 
-/// On PostgreSQL the files lie on another disk than the tables; here they share one.
+/// The files lie on another disk than the tables, which goes on.
+#[test]
+fn a_full_disk_takes_no_half_file_beside_postgres() {
+    let Some(mut world) = World::with(Kind::Postgres) else { return };
+    world.starts();
+    let Some(disk) = SmallDisk::mounted(world.folder(), 16 * 1024) else { return };
+    let (folder, key) = (disk.path().to_str().unwrap().to_owned(), world.secret_key());
+    world.dies();
+    world.starts_with(&[], &["--data-dir", &folder, "--secret-key-file", &key]);
+    let (admin, files) = (world.admin(), || files_under(&disk.path().join("files")).len());
+    assert_eq!(admin.adds_file("first", "a.pdf", &pdf(100_000, 1)).http, 201);
+    let ballast = ballast_in(disk.path(), 1024 * 1024);
+    let full = admin.adds_file("second", "a.pdf", &pdf(3_000_000, 2));
+    assert_eq!((full.http, full.code()), (507, "storage_full"), "{full:?}");
+    assert_eq!((files(), admin.get("/v1/files/second").http), (1, 404), "nothing half stored");
+    assert_eq!(admin.downloads("/v1/files/first/content").2, pdf(100_000, 1));
+    world.a_room("web-1").gets(create_tag(&["vip"])).result();
+    ballast.goes_overboard();
+    assert_eq!(admin.adds_file("second", "a.pdf", &pdf(3_000_000, 2)).http, 201);
+    world.dies();
+}
+
+/// With SQLite they share one.
 #[test]
 fn a_full_disk_takes_no_half_file() {
     let Some(mut world) = World::on_a_small_disk(Kind::Sqlite, 16 * 1024) else { return };

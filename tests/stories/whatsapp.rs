@@ -16,14 +16,14 @@ on_both_databases!(
     a_files_journey_is_seen,
     a_file_made_on_request_goes_the_whole_way,
     a_reaction_opens_nothing_and_holds_nothing_up,
+    what_only_waits_is_sent_and_what_is_refused_is_said,
+    outside_the_day_nothing_is_sent,
 );
 
 on_sqlite_alone!(
     media_that_is_forgotten_is_uploaded_once_more,
-    what_only_waits_is_sent_and_what_is_refused_is_said,
     who_does_not_sign_tells_us_nothing,
     operators_and_the_doctor_see_the_number,
-    outside_the_day_nothing_is_sent,
 );
 
 const RINA: &str = "6281200000009";

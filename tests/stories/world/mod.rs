@@ -17,6 +17,7 @@ pub mod patience;
 pub mod port;
 pub mod postgres;
 pub mod program;
+pub mod s3;
 pub mod skip;
 pub mod slow_line;
 pub mod small_disk;
