@@ -55,7 +55,7 @@ pub fn files_in_flight_are_not_in_memory(world: &mut World) {
         });
         assert!(sent.is_some(), "send-{n} is not sent within {LONGEST:?}");
     }
-    let grown = world.server().memory_peak_kib() - before;
+    let grown = world.server().memory_peak_kib().saturating_sub(before);
     println!("{rooms} files of {bytes} bytes on their way: the peak grew by {grown} KiB");
     let messages = world.crm().records("messages");
     for (n, id) in ids.iter().enumerate() {

@@ -163,7 +163,7 @@ impl Server {
         self.child.id()
     }
 
-    /// The most memory it ever had at once, in KiB.
+    /// The most memory it ever had at once, in KiB. The kernel counts by and by: read again later it may be a little less.
     pub fn memory_peak_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
