@@ -250,8 +250,9 @@ pub type Pieces = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Vec<u
 
 /// Where the bytes of companies' files lie.
 pub trait Files: Send + Sync + 'static {
-    /// `None`: they are not there. `sha256`: their address, hexadecimal.
-    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<Pieces>>;
+    /// `None`: they are not there. `sha256`: their address, hexadecimal; `size`: how many there are. What comes to its end is that
+    /// very file.
+    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str, size: u64) -> OutsideFuture<'a, Option<Pieces>>;
 }
 
 /// Which bytes were fetched for which effect, so that they go when nothing could send them any more.

@@ -210,6 +210,10 @@ async fn save(visit: &Visit, key: FileKey, came: upload::Upload, must: Must) -> 
     let company = visit.key.company;
     let (mut bytes, mut place) = (None, None);
     if let Some(file) = came.file {
+        if let Err(error) = visit.api.directory.bytes_come(company, file.sha256()).await {
+            file.discard().await;
+            return Err(error.into());
+        }
         let Kept { sha256, size, format, filename, place: made_at } = file.keep(company, key.as_str()).await?;
         (bytes, place) = (Some(NewBytes { sha256, size, format, filename }), Some(made_at));
     }
@@ -262,7 +266,7 @@ pub async fn content(visit: Visit) -> Answer {
         }
     };
     let row = row.ok_or_else(Problem::not_found)?;
-    let Some(pieces) = visit.api.library.read(company, &row.sha256).await? else {
+    let Some(pieces) = visit.api.library.read(company, &row.sha256, row.size).await? else {
         tracing::error!(event = "library.lost", file = %key, version = row.version, "the bytes of a file are not where they were kept");
         return Err(Problem::new(Kind::StorageUnavailable, "The bytes of this file are not here now."));
     };

@@ -144,7 +144,7 @@ pub async fn get(api: Data<Api>, http: HttpRequest) -> Answer {
         }
     };
     let found = match &part {
-        None => api.library.read(file.company, &file.sha256).await?,
+        None => api.library.read(file.company, &file.sha256, file.size).await?,
         Some(part) => api.library.read_part(file.company, &file.sha256, part.clone()).await?,
     };
     let Some(pieces) = found else {

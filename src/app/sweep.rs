@@ -1,8 +1,9 @@
-//! Removes what was fetched for calls that can send it no more. Bytes are shared by all that are equal in a company, so they are
-//! first moved aside, and go only if nobody wants them then: a file that is uploaded in that very moment is put back.
+//! Removes what was fetched for calls that can send it no more, and what came for a file that never was. Bytes are shared by all
+//! that are equal in a company, so they are first moved aside, and go only if no row wants them then. Whoever brings bytes has
+//! written a row before: either that row is seen here, and they are put back, or who brings them finds none and brings them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::actors::outside::FetchedFiles;
 use crate::actors::ports::Clock;
@@ -12,9 +13,6 @@ use crate::store::{FetchedRow, Queries};
 
 /// Rows looked at in one read.
 const AT_ONCE: i64 = 200;
-/// Bytes so young may belong to an upload whose row is still to come: an hour.
-const YOUNG: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 pub struct Sweep {
     pub library: Arc<Library>,
@@ -33,31 +31,31 @@ impl Sweep {
         if let Err(why) = self.library.check_bucket().await {
             tracing::error!(event = "files.unreachable", %why, "files cannot be kept or read now; everything else goes on");
         }
-        let mut signs_looked_at = None::<Instant>;
+        let mut after = Timestamp(0);
         loop {
             ticks.tick().await;
-            if signs_looked_at.is_none_or(|at| at.elapsed() >= DAY) {
-                signs_looked_at = Some(Instant::now());
-                if let Err(why) = self.library.forget_old_signs().await {
-                    tracing::warn!(event = "files.untidied", %why, "old signs in the bucket cannot be removed now");
-                }
-            }
-            if let Err(why) = self.once().await {
+            if let Err(why) = self.look(&mut after).await {
                 tracing::warn!(event = "fetched.unswept", why, "what was fetched cannot be removed now");
             }
         }
     }
 
-    async fn once(&self) -> Result<(), String> {
+    /// Looks at every row behind `after`, and begins with the first ones when it is called again. After one whose bytes cannot be
+    /// removed it ends, and goes on behind it the next time: what somebody keeps us from removing is in no other's way.
+    async fn look(&self, after: &mut Timestamp) -> Result<(), String> {
         let kept_us = i64::try_from(self.kept.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp(self.clock.now().0.saturating_sub(kept_us));
-        let mut after = Timestamp(0);
         loop {
-            let rows = self.queries.fetched_files(after, before, AT_ONCE).await.map_err(|error| error.to_string())?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = last.fetched_at;
-            for row in rows.iter().filter(|row| row.over) {
-                self.remove(row).await?;
+            let rows = self.queries.fetched_files(*after, before, AT_ONCE).await.map_err(|error| error.to_string())?;
+            if rows.is_empty() {
+                *after = Timestamp(0);
+                return Ok(());
+            }
+            for row in rows {
+                *after = row.fetched_at;
+                if row.over {
+                    self.remove(&row).await?;
+                }
             }
         }
     }
@@ -68,23 +66,11 @@ impl Sweep {
         let library = &self.library;
         let wanted = async || self.queries.wants_bytes(*company, sha256, *effect).await.map_err(|error| error.to_string());
         let not_now = |error: Refused| error.to_string();
-        let is_young = |age: Duration| age < YOUNG.min(self.kept);
         // Nobody who reads them now is to find them aside.
-        let age = library.age(*company, sha256).await.map_err(not_now)?;
-        if age.is_some_and(is_young) {
-            return Ok(());
-        }
-        let kept = age.is_some() && wanted().await?;
-        if !kept && let Some(aside) = library.set_aside(*company, sha256).await.map_err(not_now)? {
-            let young = is_young(aside.age);
-            if young || wanted().await? {
-                aside.put_back().await.map_err(not_now)?;
-            } else {
-                aside.remove().await.map_err(not_now)?;
-            }
-            if young {
-                return Ok(());
-            }
+        let stay = library.is_there(*company, sha256).await.map_err(not_now)? && wanted().await?;
+        if !stay && let Some(aside) = library.set_aside(*company, sha256).await.map_err(not_now)? {
+            let done = if wanted().await? { aside.put_back().await } else { aside.remove().await };
+            done.map_err(not_now)?;
         }
         self.fetched.forget(*company, *effect, sha256).await.map_err(|why| why.to_string())
     }

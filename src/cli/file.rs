@@ -63,6 +63,7 @@ pub async fn run(context: &Context, command: FileCommand) -> Outcome {
             let store = context.store_beside(&flags)?;
             let row = company::find(&store, &company).await?;
             let ready = read(context, &library, row.no, &path).await?;
+            store.directory().bytes_come(row.no, ready.sha256()).await?;
             let Kept { sha256, size, format, filename, place } = ready.keep(row.no, key.as_str()).await?;
             let bytes = Some(NewBytes { sha256, size, format, filename });
             let change = FileChange { bytes, description, for_agents };

@@ -92,48 +92,51 @@ impl Blobs {
         Ok(Draft { blobs: self.clone(), upload, path, hash, waiting: Vec::with_capacity(BLOCK), size: 0 })
     }
 
-    /// The bytes at this address, if they are there.
-    pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
-        self.pieces(&address(company, sha256)?, GetOptions::new()).await
+    /// The bytes at this address, if they are there; `part`, when it is given, lies within them.
+    pub async fn read(&self, company: CompanyNo, sha256: &str, part: Option<Range<u64>>) -> Result<Option<Pieces>, Refused> {
+        let (here, aside) = (address(company, sha256)?, aside(company, sha256));
+        // Who looks whether they may go has them aside for a moment, and perhaps is just putting them back.
+        for path in [&here, &aside, &here] {
+            let found = self.pieces(path, GetOptions::new().with_range(part.clone())).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
-    /// Some of the bytes at this address, if they are there; `part` lies within them.
-    pub async fn read_part(&self, company: CompanyNo, sha256: &str, part: Range<u64>) -> Result<Option<Pieces>, Refused> {
-        self.pieces(&address(company, sha256)?, GetOptions::new().with_range(Some(part))).await
-    }
-
-    /// How long ago what lies at this address was written.
-    pub async fn age(&self, company: CompanyNo, sha256: &str) -> Result<Option<Duration>, Refused> {
+    /// Whether bytes lie at this address.
+    pub async fn is_there(&self, company: CompanyNo, sha256: &str) -> Result<bool, Refused> {
         let path = address(company, sha256)?;
         match &self.far {
-            Some(far) => far.age(&path).await,
-            None => self.age_of(&path).await,
+            Some(far) => far.is_there(&path).await,
+            None => self.is_here(&path).await,
         }
     }
 
-    async fn age_of(&self, path: &Path) -> Result<Option<Duration>, Refused> {
+    async fn is_here(&self, path: &Path) -> Result<bool, Refused> {
         match self.store.head(path).await {
-            Ok(found) => Ok(Some(SystemTime::from(found.last_modified).elapsed().unwrap_or_default())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(Refused::storage(&error)),
         }
     }
 
-    /// Takes the bytes from their address, in one step (in a bucket in two, behind a sign, see `far`): whoever puts the same ones there afterwards is not in the way. Those that
-    /// a dead process had set aside are the same bytes.
+    /// Takes the bytes from their address, in one step (in a bucket in two): whoever puts the same ones there afterwards is not in
+    /// the way. Those that a dead process had set aside are the same bytes.
     pub async fn set_aside(&self, company: CompanyNo, sha256: &str) -> Result<Option<Aside>, Refused> {
-        let (from, to) = (address(company, sha256)?, Path::from_iter([ASIDE, &company.0.to_string(), sha256]));
-        let age = match &self.far {
+        let (from, to) = (address(company, sha256)?, aside(company, sha256));
+        let is_aside = match &self.far {
             Some(far) => far.move_aside(&from, &to).await?,
             None => {
                 match self.store.rename(&from, &to).await {
                     Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                     Err(error) => return Err(Refused::storage(&error)),
                 }
-                self.age_of(&to).await?
+                self.is_here(&to).await?
             }
         };
-        Ok(age.map(|age| Aside { blobs: self.clone(), from, to, age }))
+        Ok(is_aside.then(|| Aside { blobs: self.clone(), from, to }))
     }
 
     async fn pieces(&self, path: &Path, options: GetOptions) -> Result<Option<Pieces>, Refused> {
@@ -157,8 +160,6 @@ pub struct Aside {
     blobs: Blobs,
     from: Path,
     to: Path,
-    /// Since they were brought.
-    pub age: Duration,
 }
 
 impl Aside {
@@ -183,6 +184,11 @@ fn address(company: CompanyNo, sha256: &str) -> Result<Path, Refused> {
         return Err(Refused::Storage("an address of a file is not a hash".into()));
     }
     Ok(Path::from_iter(["blobs", &company.0.to_string(), &sha256[..2], sha256]))
+}
+
+/// Where bytes lie that may go. Only for hashes that have an address.
+fn aside(company: CompanyNo, sha256: &str) -> Path {
+    Path::from_iter([ASIDE, &company.0.to_string(), sha256])
 }
 
 /// Removes files that were last written so long ago. What cannot be removed is in nobody's way.

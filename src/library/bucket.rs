@@ -243,9 +243,15 @@ pub(super) fn refused(error: &object_store::Error) -> Refused {
     })
 }
 
-/// Whether there is nothing at the address, in a bucket that is there.
+/// Whether the bucket says that there is nothing at the address. A 404 without its own word is that of somebody in between, and
+/// says nothing of the file.
 pub(super) fn is_missing(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::NotFound { .. }) && code_in(&error.to_string()).as_deref() != Some("NoSuchBucket")
+    matches!(error, object_store::Error::NotFound { .. }) && code_in(&error.to_string()).as_deref() == Some("NoSuchKey")
+}
+
+/// The same of an answer to HEAD, which has no body and so no word.
+pub(super) fn is_missing_head(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { .. })
 }
 
 /// The word by which S3 names an error.

@@ -1,11 +1,7 @@
 //! Files that lie in a bucket, at the same addresses as in a folder. What comes in is written down and judged in the folder
 //! first; here it arrives whole or not at all, once, however often it is brought.
-//!
-//! Who brings bytes leaves a sign before looking whether they are there, and who removes bytes moves them aside before looking
-//! for the sign: of the two at least one sees the other.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -14,7 +10,7 @@ use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::Semaphore;
 
 use super::blobs::Pieces;
-use super::bucket::{Bucket, is_missing, refused};
+use super::bucket::{Bucket, is_missing, is_missing_head, refused};
 use super::refused::Refused;
 use crate::outbound::Carrier;
 
@@ -22,10 +18,6 @@ use crate::outbound::Carrier;
 const PART: usize = 5 * 1024 * 1024;
 /// Files on their way there; each holds a part in memory.
 const AT_ONCE: usize = 6;
-/// Where signs stand.
-const COMING: &str = "coming";
-/// A sign so old tells nobody anything.
-const OLD_SIGN: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Clone)]
 pub struct Far {
@@ -38,10 +30,8 @@ impl Far {
         Ok(Self { store: bucket.open(carrier)?, turns: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 
-    /// Brings what has so many bytes to its address.
+    /// Brings what has so many bytes to its address, unless it is there. That nobody removes it in between its row sees to.
     pub async fn bring(&self, to: &Path, size: u64, pieces: Pieces) -> Result<(), Refused> {
-        let sign = sign_of(to);
-        self.store.put(&sign, PutPayload::new()).await.map_err(|error| refused(&error))?;
         if self.head(to).await?.is_some_and(|found| found.size == size) {
             return Ok(());
         }
@@ -86,7 +76,7 @@ impl Far {
     async fn head(&self, path: &Path) -> Result<Option<object_store::ObjectMeta>, Refused> {
         match self.store.head(path).await {
             Ok(found) => Ok(Some(found)),
-            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) if is_missing_head(&error) => Ok(None),
             Err(error) => Err(refused(&error)),
         }
     }
@@ -99,28 +89,18 @@ impl Far {
         }
     }
 
-    /// How long ago these bytes were last brought, or moved.
-    pub async fn age(&self, path: &Path) -> Result<Option<Duration>, Refused> {
-        let Some(found) = self.head(path).await? else { return Ok(None) };
-        Ok(Some(since(&found).min(self.brought(path).await?)))
+    pub async fn is_there(&self, path: &Path) -> Result<bool, Refused> {
+        Ok(self.head(path).await?.is_some())
     }
 
-    /// How long ago somebody last brought them; for ever, when no sign is left.
-    async fn brought(&self, path: &Path) -> Result<Duration, Refused> {
-        Ok(self.head(&sign_of(path)).await?.map_or(Duration::MAX, |sign| since(&sign)))
-    }
-
-    /// Moves them aside; how long ago they were last brought. `None`: there are none in either place.
-    pub async fn move_aside(&self, from: &Path, to: &Path) -> Result<Option<Duration>, Refused> {
+    /// Moves them aside. False: there are none in either place.
+    pub async fn move_aside(&self, from: &Path, to: &Path) -> Result<bool, Refused> {
         match self.store.rename(from, to).await {
             Ok(()) => {}
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(refused(&error)),
         }
-        if self.head(to).await?.is_none() {
-            return Ok(None);
-        }
-        self.brought(from).await.map(Some)
+        self.is_there(to).await
     }
 
     pub async fn put_back(&self, aside: &Path, to: &Path) -> Result<(), Refused> {
@@ -131,19 +111,8 @@ impl Far {
         self.store.delete(path).await.map_err(|error| refused(&error))
     }
 
-    /// Removes signs that tell nobody anything any more.
-    pub async fn forget_old_signs(&self) -> Result<(), Refused> {
-        let mut signs = self.store.list(Some(&Path::from(COMING)));
-        while let Some(sign) = signs.next().await {
-            let sign = sign.map_err(|error| refused(&error))?;
-            if since(&sign) >= OLD_SIGN {
-                self.store.delete(&sign.location).await.map_err(|error| refused(&error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether it takes, gives and removes.
+    /// Whether it takes, gives and removes, and says of what is not there that it is not: to keys that may not list, S3 answers 403
+    /// instead, and every file that is new would be refused.
     pub async fn check(&self) -> Result<(), Refused> {
         let at = Path::from_iter(["checks", &uuid::Uuid::now_v7().simple().to_string()]);
         let said = |error: object_store::Error| refused(&error);
@@ -153,17 +122,9 @@ impl Far {
         if back != Bytes::from_static(b"bellhop") {
             return Err(Refused::Storage("the bucket gives back other bytes than it took".into()));
         }
+        if self.is_there(&at).await? {
+            return Err(Refused::Storage("the bucket does not remove what it is told to".into()));
+        }
         Ok(())
     }
-}
-
-/// The last two parts of an address, company and hash, make the sign's.
-fn sign_of(address: &Path) -> Path {
-    let parts: Vec<String> = address.parts().map(|part| part.as_ref().to_owned()).collect();
-    let (company, sha256) = (parts.get(1).map_or("", String::as_str), parts.last().map_or("", String::as_str));
-    Path::from_iter([COMING, company, sha256])
-}
-
-fn since(found: &object_store::ObjectMeta) -> Duration {
-    SystemTime::from(found.last_modified).elapsed().unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod bucket;
+mod checked;
 mod exif;
 mod far;
 mod filename;
@@ -39,6 +40,7 @@ use crate::actors::outside::{self, Bounds, Files, OutsideFuture, Places};
 use crate::outbound::Carrier;
 use crate::room::CompanyNo;
 use blobs::Blobs;
+use checked::checked;
 use far::Far;
 
 #[cfg(test)]
@@ -78,18 +80,10 @@ impl Library {
         }
     }
 
-    /// Removes from the bucket what nobody needs any more to keep out of each other's way.
-    pub async fn forget_old_signs(&self) -> Result<(), Refused> {
-        match self.blobs.far() {
-            Some(far) => far.forget_old_signs().await,
-            None => Ok(()),
-        }
-    }
-
     /// Of these, those whose bytes are certainly not there. A bucket that does not answer soon says nothing of the rest.
     pub async fn gone<'a>(&self, company: CompanyNo, hashes: impl IntoIterator<Item = &'a str>) -> HashSet<String> {
         let looks = hashes.into_iter().map(|sha256| async move {
-            let gone = matches!(self.age(company, sha256).await, Ok(None));
+            let gone = matches!(self.is_there(company, sha256).await, Ok(false));
             (sha256, gone)
         });
         let mut looks = futures_util::stream::iter(looks).buffer_unordered(LOOKS);
@@ -108,14 +102,18 @@ impl Library {
         Ok(Intake::new(self.blobs.begin().await?, declared, self.scan.clone(), place))
     }
 
-    /// The bytes of a company's file. `None`: they are not there.
-    pub async fn read(&self, company: CompanyNo, sha256: &str) -> Result<Option<Pieces>, Refused> {
-        self.blobs.read(company, sha256).await
+    /// The bytes of a company's file of this size: where they are others by now, the stream breaks off before its end, or does
+    /// not begin. `None`: they are not there.
+    pub async fn read(&self, company: CompanyNo, sha256: &str, size: u64) -> Result<Option<Pieces>, Refused> {
+        match self.blobs.read(company, sha256, None).await? {
+            Some(pieces) => checked(pieces, sha256, size).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// How long ago they were written. `None`: they are not here.
-    pub async fn age(&self, company: CompanyNo, sha256: &str) -> Result<Option<Duration>, Refused> {
-        self.blobs.age(company, sha256).await
+    /// Whether its bytes are at their address.
+    pub async fn is_there(&self, company: CompanyNo, sha256: &str) -> Result<bool, Refused> {
+        self.blobs.is_there(company, sha256).await
     }
 
     /// Takes a company's bytes from their address, to be removed or put back there. `None`: there are none.
@@ -123,9 +121,9 @@ impl Library {
         self.blobs.set_aside(company, sha256).await
     }
 
-    /// Some of them: `part` lies within the file.
+    /// Some of a file's bytes: `part` lies within it.
     pub async fn read_part(&self, company: CompanyNo, sha256: &str, part: Range<u64>) -> Result<Option<Pieces>, Refused> {
-        self.blobs.read_part(company, sha256, part).await
+        self.blobs.read(company, sha256, Some(part)).await
     }
 }
 
@@ -135,9 +133,9 @@ pub async fn look_at_bucket(bucket: &Bucket, carrier: Carrier) -> Result<(), Ref
 }
 
 impl Files for Library {
-    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str) -> OutsideFuture<'a, Option<outside::Pieces>> {
+    fn open<'a>(&'a self, company: CompanyNo, sha256: &'a str, size: u64) -> OutsideFuture<'a, Option<outside::Pieces>> {
         Box::pin(async move {
-            let found = self.read(company, sha256).await.map_err(|error| -> Arc<str> { error.to_string().into() })?;
+            let found = self.read(company, sha256, size).await.map_err(|error| -> Arc<str> { error.to_string().into() })?;
             let plain = |piece: Result<bytes::Bytes, Refused>| match piece {
                 Ok(bytes) => Ok(bytes.to_vec()),
                 Err(error) => Err(std::io::Error::other(error.to_string())),

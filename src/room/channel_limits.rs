@@ -258,23 +258,51 @@ mod tests {
             (WhatsappCloud, Webp, 90 * KB, Ok(Kind::Sticker)),
             (WhatsappCloud, Webp, 101 * KB, Err("too_large")),
             (WhatsappCloud, Docx, 100 * MB, Ok(Kind::Document)),
+            (WhatsappCloud, ThreeGp, 16 * MB, Ok(Kind::Video)),
+            (WhatsappCloud, Mp4, 16 * MB + 1, Err("too_large")),
+            (WhatsappCloud, Opus, 16 * MB, Ok(Kind::Audio)),
+            (WhatsappCloud, Amr, 16 * MB + 1, Err("too_large")),
+            (WhatsappCloud, Text, 100 * MB + 1, Err("too_large")),
+            (WhatsappCloud, Wav, 1, Err("type_not_supported")),
             (WhatsappCloud, Csv, 1, Err("type_not_supported")),
             (WhatsappCloud, Gif, 1, Err("type_not_supported")),
             (Qontak, Pdf, 100 * MB, Ok(Kind::Document)),
             (Qontak, Docx, 1, Err("type_not_supported")),
             (Qontak, Mp3, 1, Err("type_not_supported")),
-            (Qontak, Mp4, 17 * MB, Err("too_large")),
+            (Qontak, Png, 5 * MB, Ok(Kind::Image)),
+            (Qontak, Png, 5 * MB + 1, Err("too_large")),
+            (Qontak, Gif, 1, Err("type_not_supported")),
+            (Qontak, Mp4, 16 * MB, Ok(Kind::Video)),
+            (Qontak, Mp4, 16 * MB + 1, Err("too_large")),
+            (Qontak, ThreeGp, 1, Err("type_not_supported")),
+            (Qontak, Pdf, 100 * MB + 1, Err("too_large")),
             (Instagram, Gif, 8 * MB, Ok(Kind::Image)),
+            (Instagram, Png, 8 * MB + 1, Err("too_large")),
+            (Instagram, Avi, 25 * MB, Ok(Kind::Video)),
+            (Instagram, Wav, 25 * MB, Ok(Kind::Audio)),
+            (Instagram, Pdf, 25 * MB, Ok(Kind::Document)),
+            (Instagram, Pdf, 25 * MB + 1, Err("too_large")),
+            (Instagram, Mp3, 1, Err("type_not_supported")),
             (Instagram, Docx, 1, Err("type_not_supported")),
+            (Messenger, Jpeg, 25 * MB, Ok(Kind::Image)),
             (Messenger, Docx, 25 * MB, Ok(Kind::Document)),
+            (Messenger, Mp4, 25 * MB + 1, Err("too_large")),
             (Telegram, Png, 10 * MB, Ok(Kind::Image)),
             (Telegram, Png, 11 * MB, Ok(Kind::Document)),
             (Telegram, Png, 51 * MB, Err("too_large")),
+            (Telegram, Mp4, 50 * MB, Ok(Kind::Video)),
+            (Telegram, Mp3, 50 * MB, Ok(Kind::Audio)),
+            (Line, Jpeg, 10 * MB, Ok(Kind::Image)),
+            (Line, Jpeg, 10 * MB + 1, Err("too_large")),
+            (Line, M4a, 200 * MB, Ok(Kind::Audio)),
+            (Line, Mp3, 1, Err("type_not_supported")),
             (Line, Mp4, 200 * MB, Ok(Kind::Video)),
             (Line, Pdf, 1, Err("type_not_supported")),
             (Email, Png, 10 * MB, Ok(Kind::Document)),
             (Email, Png, 11 * MB, Err("too_large")),
             (WebChat, Csv, 25 * MB, Ok(Kind::Document)),
+            (WebChat, Gif, 25 * MB, Ok(Kind::Image)),
+            (WebChat, Pdf, 25 * MB + 1, Err("too_large")),
         ] {
             assert_eq!(kind(channel, format, size), told, "{channel:?} {format:?} {size}");
         }
@@ -305,6 +333,13 @@ mod tests {
         let caption = |channel, format| fits(channel, format, 1).unwrap().caption;
         assert_eq!(caption(Channel::WhatsappCloud, Pdf), Caption::Field(1_024));
         assert_eq!(caption(Channel::WhatsappCloud, Mp3), Caption::Separate(4_096));
+        assert_eq!(caption(Channel::WhatsappCloud, Webp), Caption::Separate(4_096));
+        assert_eq!(caption(Channel::Qontak, Pdf), Caption::Field(1_024));
         assert_eq!(caption(Channel::Instagram, Jpeg), Caption::Separate(1_000));
+        assert!(matches!(caption(Channel::Messenger, Jpeg), Caption::Separate(_)));
+        assert_eq!(caption(Channel::Telegram, Mp4), Caption::Field(1_024));
+        assert!(matches!(caption(Channel::Line, Jpeg), Caption::Separate(_)));
+        assert!(matches!(caption(Channel::Email, Pdf), Caption::Field(_)));
+        assert!(matches!(caption(Channel::WebChat, Pdf), Caption::Field(_)));
     }
 }

@@ -1,6 +1,6 @@
 //! What a decision may know of the company beside the room itself: its settings, people and tags, as one immutable view.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,8 @@ pub struct Company {
     pub sources: Arc<[SourceEntry]>,
     /// Of AI agents of which anything is published.
     pub published: AllPublished,
+    /// Keys of files and sources that were archived or deleted.
+    pub withdrawn: Arc<HashSet<Box<str>>>,
     /// Whether its CRM is connected.
     pub crm: bool,
     /// Where its conversations live.
@@ -197,6 +199,7 @@ impl Company {
             files: Arc::new([]),
             sources: Arc::new([]),
             published: AllPublished::default(),
+            withdrawn: Arc::default(),
             crm: false,
             channel: ChannelKind::Embedded,
         }

@@ -56,6 +56,12 @@ pub fn submitted(
     if let Some(refusal) = window::closed(room, ground) {
         return Err(refusal);
     }
+    // Archiving is how a wrong price list is taken back at once, also from those that wait for their turn.
+    if effect.plan.attachment().is_some_and(|key| ground.company.withdrawn.contains(key)) {
+        let message =
+            "A colleague withdrew this file meanwhile, so it was not sent. Do not send it again; use another one, or none.";
+        return Err(Refusal::new("unknown_attachment", Next::DoNotRetry, message));
+    }
     if effect.plan.fenced && room.typing_until.is_some_and(|until| until > ground.now) {
         return Err(Refusal::new(HUMAN_TYPING, Next::RetryLater, "A human agent is writing to the customer just now."));
     }

@@ -186,6 +186,12 @@ impl EffectPlan {
             linked: false,
         }
     }
+
+    /// What the file it is about is called in the company's library.
+    pub fn attachment(&self) -> Option<&str> {
+        let source = self.source.as_ref().map(|source| source.attachment.as_str());
+        source.or_else(|| self.file.as_ref().map(|file| file.attachment.as_str()))
+    }
 }
 
 /// An effect that is not settled, or that only a person can settle.

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
+use super::deleted_files::withdrawn;
 use super::file_sources::sources_to_send;
 use super::files::files_to_send;
 use super::published::in_force;
@@ -98,6 +99,7 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         Ok(Division { id: DivisionId::trusted(&id), name, hours })
     };
     let divisions = groups.into_iter().map(division).collect::<Result<_, StoreError>>()?;
+    let withdrawn = withdrawn(conn, company)?;
     Ok(Company {
         no: company,
         settings,
@@ -106,7 +108,8 @@ pub(super) fn company_view(conn: &mut Conn, company: CompanyNo) -> Result<Compan
         tags: names.into_iter().map(|(folded, shown)| (folded.into(), shown.into())).collect(),
         files: files_to_send(conn, company)?.into(),
         sources: sources_to_send(conn, company)?.into(),
-        published: in_force(conn, company)?,
+        published: in_force(conn, company, &withdrawn)?,
+        withdrawn: withdrawn.into(),
         crm: crm > 0,
         channel: channels.first().and_then(|kind| ChannelKind::parse(kind)).unwrap_or_default(),
     })

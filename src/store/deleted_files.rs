@@ -1,6 +1,8 @@
 //! Files that are deleted: not while a published tool sends them. Their versions go, their bytes later, like those that were
 //! fetched; their keys are not given anew, because links to what was sent under them may still be in customers' hands.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::conn::{Conn, run};
@@ -9,7 +11,7 @@ use super::files::find;
 use super::open::now;
 use super::published::current;
 use super::queries::Queries;
-use super::schema::{fetched_files, file_versions, files};
+use super::schema::{fetched_files, file_sources, file_versions, files};
 use super::url::StoreError;
 use crate::room::ids::hash16;
 use crate::room::{AiAgentId, CompanyNo, FileKey};
@@ -30,6 +32,21 @@ fn used_by(conn: &mut Conn, company: CompanyNo, key: &FileKey) -> Result<Vec<(Ai
         users.extend(version.map(|version| (ai_agent, version)));
     }
     Ok(users)
+}
+
+/// Keys of what was archived or deleted, files and those that are made on request: sent by nobody.
+pub(super) fn withdrawn(conn: &mut Conn, company: CompanyNo) -> Result<HashSet<Box<str>>, StoreError> {
+    let files: Vec<String> = run!(conn, "reading archived files", |c| files::table
+        .filter(files::company.eq(company.0))
+        .filter(files::archived_at.is_not_null().or(files::deleted_at.is_not_null()))
+        .select(files::key)
+        .load(c))?;
+    let sources: Vec<String> = run!(conn, "reading archived files", |c| file_sources::table
+        .filter(file_sources::company.eq(company.0))
+        .filter(file_sources::archived_at.is_not_null())
+        .select(file_sources::key)
+        .load(c))?;
+    Ok(files.into_iter().chain(sources).map(String::into_boxed_str).collect())
 }
 
 impl Directory {

@@ -1,18 +1,22 @@
-//! Which bytes were fetched for which calls, so that they do not lie here for ever: a row is written before its bytes come to their
-//! address and goes after them, so whatever dies in between leaves a row, by which the next look finds the rest. Knows no bytes.
+//! Which bytes were fetched for which calls, and which come for files of the library, so that they do not lie here for ever and
+//! nobody removes them under those who bring them. **Invariant:** a row is written before its bytes come to their address and goes
+//! after them, so whatever dies in between leaves a row, by which the next look finds the rest. Knows no bytes.
 
 use std::sync::Arc;
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::conn::{Conn, run, sort};
-use super::directory::Writer;
+use super::directory::{Directory, Writer};
+use super::open::now;
 use super::queries::Queries;
 use super::rows::{find_call, sixteen};
 use super::schema::{fetched_files, file_versions};
 use super::url::{StoreError, describe};
 use crate::actors::outside::{FetchedFiles, OutsideFuture};
+use crate::room::ids::hash16;
 use crate::room::{CallKey, CallStatus, CompanyNo, Timestamp};
 
 pub(super) struct StoredFetchedFiles(pub Arc<Writer>);
@@ -50,7 +54,32 @@ impl FetchedFiles for StoredFetchedFiles {
     }
 }
 
-/// Bytes that were fetched for one call.
+/// Until then bytes that come for a file of the library are not looked at: an hour, in which its own row is written or never.
+const COMING_US: i64 = 3_600_000_000;
+
+impl Directory {
+    /// These bytes are about to come to their address, and a file's row behind them. They are wanted from now on; without such a
+    /// row they go in the end like what was fetched. Durable when this is ready.
+    pub async fn bytes_come(&self, company: CompanyNo, sha256: &str) -> Result<(), StoreError> {
+        let sha256 = sha256.to_owned();
+        // One of its own for each time: who looks at an older one does not count that.
+        let mark = hash16(b"coming file", company, &[Uuid::now_v7().as_bytes()]);
+        let work = move |conn: &mut Conn| {
+            run!(conn, "expecting a file", |c| diesel::insert_into(fetched_files::table)
+                .values((
+                    fetched_files::company.eq(company.0),
+                    fetched_files::sha256.eq(&sha256),
+                    fetched_files::call_key.eq(&mark[..]),
+                    fetched_files::fetched_at.eq(now().0.saturating_add(COMING_US)),
+                ))
+                .execute(c))?;
+            Ok(())
+        };
+        self.writer.run(work).await
+    }
+}
+
+/// Bytes that were fetched for one call, or came for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedRow {
     pub company: CompanyNo,

@@ -10,7 +10,7 @@ use super::conn::{Conn, run};
 use super::directory::{Changed, Directory};
 use super::open::now;
 use super::queries::Queries;
-use super::schema::{ai_agents, file_sources, files as file_rows, revisions};
+use super::schema::{ai_agents, files as file_rows, revisions};
 use super::url::StoreError;
 use super::{file_sources as sources, files};
 use crate::catalog::nearest::nearest;
@@ -138,24 +138,12 @@ pub(super) fn current(conn: &mut Conn, company: CompanyNo) -> Result<Vec<(AiAgen
     Ok(current)
 }
 
-/// What was archived since is offered to nobody, also not by who published it.
-pub(super) fn in_force(conn: &mut Conn, company: CompanyNo) -> Result<AllPublished, StoreError> {
+/// What was archived since (`gone`) is offered to nobody, also not by who published it.
+pub(super) fn in_force(conn: &mut Conn, company: CompanyNo, gone: &HashSet<Box<str>>) -> Result<AllPublished, StoreError> {
     let current = current(conn, company)?;
     if current.is_empty() {
         return Ok(AllPublished::default());
     }
-    let mut gone: HashSet<String> = run!(conn, "reading archived files", |c| file_rows::table
-        .filter(file_rows::company.eq(company.0))
-        .filter(file_rows::archived_at.is_not_null())
-        .select(file_rows::key)
-        .load::<String>(c))?
-    .into_iter()
-    .collect();
-    gone.extend(run!(conn, "reading archived files", |c| file_sources::table
-        .filter(file_sources::company.eq(company.0))
-        .filter(file_sources::archived_at.is_not_null())
-        .select(file_sources::key)
-        .load::<String>(c))?);
     let offered = |mut tool: Tool| {
         tool.files = tool.files.iter().filter(|file| !gone.contains(file.key.as_str())).cloned().collect();
         tool.sources = tool.sources.iter().filter(|source| !gone.contains(source.key.as_str())).cloned().collect();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bellhop::actors::ports::{Clock, Memory};
-use bellhop::actors::{Batch, CommandOutcome, RoomRouter, RouterOptions, Threads, clock};
+use bellhop::actors::{Batch, CallOutcome, CommandOutcome, RoomRouter, RouterOptions, Threads, clock};
 use bellhop::catalog::Has;
 use bellhop::room::{
     AgentId, ApprovalRule, CallStatus, Cause, Command, Fact, RoomEvent, TakenBy, Timestamp, Writer, hand_over::NOBODY_ANSWERED,
@@ -62,8 +62,15 @@ impl Scene {
         let address = world::address(room);
         let has = Has { crm: false, files: true };
         let calls = calls.iter().zip(1..).map(|((name, arguments), n)| world::named_call(&address, n, name, arguments, has));
-        let batch = Batch { calls: calls.collect(), caller: caller() };
-        let _ = self.router.call(address, batch, Duration::from_millis(50)).await;
+        let calls: Vec<_> = calls.collect();
+        loop {
+            let batch = Batch { calls: calls.clone(), caller: caller() };
+            let told = self.router.call(address.clone(), batch, Duration::from_millis(50)).await;
+            // Patience that ended before the room had begun accepted nothing.
+            if !matches!(told, CallOutcome::Withdrawn) {
+                return;
+            }
+        }
     }
 
     async fn taken(&self, room: u64, agent: &str) {

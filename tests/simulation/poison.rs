@@ -56,7 +56,7 @@ impl Scene {
     }
 
     async fn is(&self, n: u64, wanted: CallStatus) {
-        for _ in 0..2_000 {
+        for _ in 0..20_000 {
             if self.status(n) == wanted {
                 return;
             }

@@ -86,9 +86,16 @@ fn every_room_with_an_open_call_is_woken_after_a_start() {
             scene.told(n, describe()).await;
             scene.told(n, Command::Pause { reason: None }).await;
         }
-        let posts = (0..ROOMS).map(|n| {
+        let posts = (0..ROOMS).map(async |n| {
             let call = world::named_call(&scene.room(n), 1, "create_tag", r#"{"tags":["vip"]}"#, Has::default());
-            scene.router.call(scene.room(n), Batch { calls: vec![call], caller: caller() }, Duration::from_secs(1))
+            // Patience that ended before the room had begun accepted nothing.
+            loop {
+                let batch = Batch { calls: vec![call.clone()], caller: caller() };
+                let told = scene.router.call(scene.room(n), batch, Duration::from_secs(1)).await;
+                if !matches!(told, CallOutcome::Withdrawn) {
+                    return told;
+                }
+            }
         });
         for told in futures_util::future::join_all(posts).await {
             assert!(matches!(told, CallOutcome::Accepted(_)), "{told:?}");

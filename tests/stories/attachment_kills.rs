@@ -71,10 +71,10 @@ impl There {
         match self {
             Self::Whatsapp => {
                 world.has_whatsapp();
-                world.is_told_whatsapp(3_000);
+                world.is_told_whatsapp(10_000);
             }
             Self::Chat => {
-                world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "3000", "--attempt-timeout-ms", "2500"]);
+                world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "10000", "--attempt-timeout-ms", "2500"]);
             }
         }
     }
@@ -227,7 +227,7 @@ fn all_end(world: &World, wanted: usize) -> HashMap<String, String> {
     let still = || open.iter().map(|status| door.all(&format!("/v1/function-calls?status={status}")).len()).sum::<usize>();
     let mut left = still();
     while left > 0 {
-        let fewer = within(Duration::from_secs(60), || Some(still()).filter(|now| *now < left));
+        let fewer = within(Duration::from_secs(180), || Some(still()).filter(|now| *now < left));
         left = fewer.unwrap_or_else(|| panic!("{left} calls do not end"));
     }
     let sends = door.all("/v1/function-calls").into_iter();

@@ -116,7 +116,8 @@ pub fn a_lost_answer_is_known_by_its_echo(world: &mut World) {
 }
 
 pub fn a_lost_answer_is_not_sent_again(world: &mut World) {
-    let robot = a_conversation(world);
+    world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "2000"]);
+    let robot = a_conversation_in(world);
     world.crm().tells_of_messages(false);
     world.crm().has_once(SENDING, "lose_answer");
     let _ = robot.gets_within(2, sends("map").id("s1"));
@@ -139,7 +140,9 @@ pub fn echo(id: &str, size: usize) -> Value {
 }
 
 pub fn a_forged_echo_settles_nothing(world: &mut World) {
-    let (robot, path) = a_conversation_with_path(world);
+    // Long enough that they are told before it is over.
+    let path = world.has_a_channel_with(&[], &[], &["--echo-wait-ms", "5000"]);
+    let robot = a_conversation_in(world);
     let (room, size) = (world.admin().room(ROOM), png(7).len());
     let first = robot.gets(sends("map").id("s1"));
     assert_eq!(first.result()["status"], "accepted");

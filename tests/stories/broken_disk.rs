@@ -58,7 +58,7 @@ pub fn a_failed_sync_of_the_file_ends_the_process(world: &mut World) {
 
 /// By itself, with code 1, and with this as the one line that is not of the log.
 fn ends_for(world: &mut World, sentence: &str) {
-    let ended = world.server().ends_by_itself(Duration::from_secs(15)).expect("it ends by itself");
+    let ended = world.server().ends_by_itself(Duration::from_secs(60)).expect("it ends by itself");
     assert_eq!(ended.code(), Some(1), "{ended}");
     let log = world.log();
     let told: Vec<&str> = log.lines().filter(|line| line.starts_with("bellhop: ")).collect();

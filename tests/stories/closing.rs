@@ -24,7 +24,7 @@ const RINA: &str = "6281200000009";
 
 /// A company in Qontak's inbox that says goodbye.
 fn a_company(world: &mut World) {
-    world.has_a_channel_with(&[], &[], &["--attempt-timeout-ms", "2500"]);
+    world.has_a_channel();
     world.admin().set(&json!({"people": {"closing_message": BYE}}));
 }
 
@@ -173,12 +173,13 @@ pub fn who_writes_meanwhile_is_not_closed_away(world: &mut World) {
     world.admin().set(&json!({"people": {"closing_message": BYE}}));
     let robot = world.customer_on_whatsapp(RINA);
     let room = world.admin().room(&robot.id);
-    world.crm().has_exactly(&json!({"route": MESSAGES, "fault": "slow", "rate": 1.0, "times": 1, "ms": 1_500}));
+    world.crm().holds(MESSAGES);
     let under_way = robot.door.begins(robot.getting(&[resolve("answered").id("r1")]));
     world.crm().is_at_it();
     let before = room.now()["last_inbound_seq"].clone();
     world.crm().customer_writes(RINA, "wait, one more thing", 0);
     eventually("that is heard", || (room.now()["last_inbound_seq"] != before).then_some(()));
+    world.crm().lets_go();
     let answer = under_way.answer().expect("an answer");
     assert_eq!(answer.code(), "new_customer_message", "{answer:?}");
     let told = answer.only()["error"]["message"].as_str().unwrap().to_owned();

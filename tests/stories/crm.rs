@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::world::crm::TOKEN;
-use crate::world::{Call, Room, World, calls, eventually};
+use crate::world::{Call, Room, UnderWay, World, calls, eventually};
 
 on_both_databases!(
     a_deal_is_made_and_then_changed,
@@ -148,11 +148,14 @@ pub fn what_cannot_be_known_is_left_to_a_person(world: &mut World) {
     let other = world.a_room("web-2");
     other.gets(calls("create_deal", json!({"name": "Ten tents"})).id("x1"));
     world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "lose_answer", "times": 2}));
-    // So slow that both are on their way before either is made.
-    world.crm().has_exactly(&json!({"route": "POST /api/v3.1/deals", "fault": "slow", "ms": 600, "times": 2}));
-    let doors = world.ai_agent();
-    let asks = vec![room.getting(&[create_deal("Two boats").id("c1")]), other.getting(&[create_deal("Two boats").id("c2")])];
-    doors.at_once(asks);
+    // Both are on their way before either is made.
+    world.crm().holds("POST /api/v3.1/deals");
+    let asks = [(&room, "c1"), (&other, "c2")];
+    let asks = asks.map(|(room, id)| room.door.begins(room.getting(&[create_deal("Two boats").id(id)])));
+    let both = || (world.crm().faults().last()?["hits"].as_u64() == Some(2)).then_some(());
+    eventually("both are on their way", both);
+    world.crm().lets_go();
+    let _ = asks.map(UnderWay::answer);
     let ends: Vec<String> = ["c1", "c2"].iter().map(|id| ends(world, id)).collect();
     let unresolved = ends.iter().position(|status| status == "unresolved");
     let Some(unresolved) = unresolved else { panic!("nothing was left to a person: {ends:?}") };
@@ -246,7 +249,8 @@ pub fn a_crm_that_talks_nonsense_harms_no_room(world: &mut World) {
 }
 
 pub fn a_dark_crm_delays_and_fails_nothing(world: &mut World) {
-    let room = a_room_with_a_crm(world);
+    world.has_a_crm_with(&[], TOKEN, &["--attempt-timeout-ms", "4000"]);
+    let room = world.a_room("web-1");
     world.crm().has("*", "dark", 1.0);
     let asked = room.gets_within(1, create_deal("Ten tents").id("c1"));
     assert_eq!(asked.http, 202, "{asked:?}");

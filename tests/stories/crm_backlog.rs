@@ -25,9 +25,9 @@ pub fn a_crowd_is_written_one_by_one_and_nobody_waits_for_all_to_read(world: &mu
     }
     let before = world.crm().deals().len();
     let wish = |n: usize| calls("create_deal", json!({"name": format!("Deal {n}"), "amount": 1})).id(&format!("c{n}"));
-    let asked = rooms.iter().enumerate().map(|(n, room)| room.getting_within(1, &[wish(n)])).collect();
+    let asked = rooms.iter().enumerate().map(|(n, room)| room.getting_accepted(1, &[wish(n)])).collect();
     for answer in world.admin().at_once(asked) {
-        assert!(matches!(answer.expect("an answer").http, 200 | 202));
+        assert!(matches!(answer.http, 200 | 202), "{answer:?}");
     }
     // What an operator sees is what waits, wherever it does.
     let backlog = eventually("a backlog is seen", || {
@@ -37,7 +37,7 @@ pub fn a_crowd_is_written_one_by_one_and_nobody_waits_for_all_to_read(world: &mu
     assert!(backlog["effects"]["oldest_ms"].as_i64() > Some(0), "{backlog}");
 
     let all = || Some(world.crm().deals().len() - before).filter(|made| *made == ROOMS);
-    within(Duration::from_secs(60), all).expect("a deal for each room");
+    within(Duration::from_secs(300), all).expect("a deal for each room");
     let ended = |status: &str| world.admin().all(&format!("/v1/function-calls?status={status}")).len();
     eventually("every call ends well", || (ended("succeeded") == ROOMS).then_some(()));
     let names: HashSet<String> = world.crm().deals()[before..].iter().map(|deal| deal["name"].to_string()).collect();

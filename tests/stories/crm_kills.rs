@@ -246,7 +246,7 @@ fn all_end(world: &World, wishes: &[Wish]) -> HashMap<String, Value> {
     let still = || OPEN.iter().flat_map(|status| door.all(&format!("/v1/function-calls?status={status}"))).collect::<Vec<_>>();
     let mut left = still();
     while !left.is_empty() {
-        let fewer = within(Duration::from_secs(60), || Some(still()).filter(|now| now.len() < left.len()));
+        let fewer = within(Duration::from_secs(180), || Some(still()).filter(|now| now.len() < left.len()));
         left = fewer.unwrap_or_else(|| panic!("{} calls do not end: {}", left.len(), json!(left)));
     }
     let wished: HashSet<&str> = wishes.iter().map(|wish| wish.call_id.as_str()).collect();

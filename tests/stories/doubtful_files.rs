@@ -20,7 +20,7 @@ fn a_conversation(world: &mut World, echo_wait_ms: &str) -> Room {
 
 /// The same, with the webhook's path.
 fn a_conversation_with_path(world: &mut World, echo_wait_ms: &str) -> (Room, String) {
-    let path = world.has_a_channel_with(&[], &[], &["--echo-wait-ms", echo_wait_ms, "--attempt-timeout-ms", "1000"]);
+    let path = world.has_a_channel_with(&[], &[], &["--echo-wait-ms", echo_wait_ms]);
     (a_conversation_in(world), path)
 }
 
@@ -84,7 +84,7 @@ pub fn what_comes_behind_a_doubtful_file_goes_on(world: &mut World) {
     assert_eq!(room.door.call("s1").body["status"], "unknown", "still looked for");
 
     // One that is known in time goes on in its turn: the text was there, then comes its file.
-    world.crm().behaves(&json!({"webhook_delay_ms": 2_000}));
+    world.crm().behaves(&json!({"webhook_delay_ms": 5_000}));
     world.crm().tells_of_messages(true);
     world.crm().has_once(SENDING, "lose_answer");
     let wish = json!({"attachment": "brochure", "caption": "Once more", "repeat": true});

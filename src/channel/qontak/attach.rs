@@ -56,7 +56,7 @@ impl QontakChannel {
     pub(super) async fn upload(&self, job: &EffectJob, session: &Session, file: &SentFile) -> Step<Request> {
         let company = job.address.company;
         let files = self.files.as_ref().ok_or_else(gone)?;
-        let pieces = files.open(company, &file.sha256).await.map_err(Stop::store)?;
+        let pieces = files.open(company, &file.sha256, file.size).await.map_err(Stop::store)?;
         let Some(pieces) = pieces else { return Err(gone().into()) };
         let who = session.bot.as_ref().ok_or_else(no_bot_token)?;
         let mut request = self.request(session, who, "POST", MESSAGES, None);

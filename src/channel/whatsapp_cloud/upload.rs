@@ -82,7 +82,7 @@ impl WhatsappCloud {
     /// The form with the file's own bytes. Only its head is in memory.
     async fn form(&self, job: &EffectJob, file: &SentFile) -> Step<Body> {
         let files = self.files.as_ref().ok_or_else(gone)?;
-        let pieces = files.open(job.address.company, &file.sha256).await.map_err(Stop::store)?.ok_or_else(gone)?;
+        let pieces = files.open(job.address.company, &file.sha256, file.size).await.map_err(Stop::store)?.ok_or_else(gone)?;
         Ok(form_of(&[("messaging_product", "whatsapp"), ("type", &file.mime)], file, pieces))
     }
 }

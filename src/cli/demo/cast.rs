@@ -37,7 +37,9 @@ async fn put_picture(config: &Config, store: &Store, company: CompanyNo) -> Resu
     let library = open_library(config, Who::Command)?;
     let mut intake = library.take(company, Declared { filename: "shop.png".into(), mime: String::new() }).await?;
     intake.write(picture::PNG).await?;
-    let Kept { sha256, size, format, filename, .. } = intake.finish().await?.keep(company, PICTURE_KEY).await?;
+    let ready = intake.finish().await?;
+    store.directory().bytes_come(company, ready.sha256()).await?;
+    let Kept { sha256, size, format, filename, .. } = ready.keep(company, PICTURE_KEY).await?;
     let bytes = Some(NewBytes { sha256, size, format, filename });
     let change = FileChange { bytes, description: Some("Where the shop is".into()), for_agents: Some(true) };
     store.directory().put_file(company, &FileKey::trusted(PICTURE_KEY), change, Must::Either, "demo").await?;

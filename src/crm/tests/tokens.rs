@@ -134,11 +134,11 @@ async fn a_pair_that_could_not_be_stored_is_stored_at_the_next_401() {
 #[actix_web::test]
 async fn a_refresh_outlives_whoever_asked_for_it() {
     let scene = refreshable(20_000);
-    scene.fault(json!({"route": "POST /oauth/token", "fault": "slow", "ms": 300, "times": 1})).await;
+    scene.fault(json!({"route": "POST /oauth/token", "fault": "slow", "ms": 2_000, "times": 1})).await;
     let used = scene.crm.session(COMPANY).await.unwrap();
     let asked = scene.crm.after_refusal(COMPANY, &used);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(100), asked).await.is_err(), "whoever asked is gone");
-    scene.crm.refreshes_end(std::time::Duration::from_secs(5)).await;
+    scene.crm.refreshes_end(std::time::Duration::from_secs(60)).await;
     assert_eq!(scene.vault.0.lock().unwrap().as_ref().unwrap().version, 2, "the CRM has spent the former pair");
 }
 

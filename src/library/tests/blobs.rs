@@ -30,10 +30,10 @@ async fn bytes_come_back_from_the_address_of_their_hash() {
     let sha256 = whole.sha256.clone();
     assert_eq!(sha256, data_encoding::HEXLOWER.encode(ring::digest::digest(&SHA256, &content).as_ref()));
     assert_eq!((whole.size, &whole.part(699_990, 100).await.unwrap()[..]), (700_000, &content[699_990..]));
-    assert!(blobs.read(ACME, &sha256).await.unwrap().is_none(), "not at its address before it is kept");
+    assert!(blobs.read(ACME, &sha256, None).await.unwrap().is_none(), "not at its address before it is kept");
     whole.keep(ACME).await.unwrap();
-    assert_eq!(bytes_of(blobs.read(ACME, &sha256).await.unwrap().unwrap()).await, content);
-    assert!(blobs.read(CompanyNo(2), &sha256).await.unwrap().is_none(), "another company has its own");
+    assert_eq!(bytes_of(blobs.read(ACME, &sha256, None).await.unwrap().unwrap()).await, content);
+    assert!(blobs.read(CompanyNo(2), &sha256, None).await.unwrap().is_none(), "another company has its own");
     assert_eq!(files_in(folder.path()).len(), 1, "{:?}", files_in(folder.path()));
 
     let mut again = blobs.begin().await.unwrap();
@@ -97,4 +97,34 @@ fn an_address_is_a_hash_and_no_path() {
         assert!(address(ACME, bad).is_err(), "{bad}");
     }
     assert_eq!(address(ACME, &"ab".repeat(32)).unwrap().to_string(), format!("blobs/1/ab/{}", "ab".repeat(32)));
+}
+
+#[tokio::test]
+async fn who_is_removing_bytes_and_who_brings_them_are_in_nobody_s_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path(), Who::Serve).unwrap();
+    let brings = async || {
+        let mut draft = blobs.begin().await.unwrap();
+        draft.write(b"the same bytes").await.unwrap();
+        let whole = draft.finish().await.unwrap();
+        let sha256 = whole.sha256.clone();
+        whole.keep(ACME).await.unwrap();
+        sha256
+    };
+    let sha256 = brings().await;
+    let read = async || Some(bytes_of(blobs.read(ACME, &sha256, None).await.unwrap()?).await);
+    let aside = blobs.set_aside(ACME, &sha256).await.unwrap().unwrap();
+    assert!(!blobs.is_there(ACME, &sha256).await.unwrap());
+    assert_eq!(read().await.as_deref(), Some(&b"the same bytes"[..]), "who reads them meanwhile finds them");
+    brings().await;
+    aside.remove().await.unwrap();
+    assert!(blobs.is_there(ACME, &sha256).await.unwrap(), "what came meanwhile stays");
+    // A process died with them aside: they are found there, also beside others, and come back.
+    drop(blobs.set_aside(ACME, &sha256).await.unwrap());
+    brings().await;
+    drop(blobs.set_aside(ACME, &sha256).await.unwrap());
+    blobs.set_aside(ACME, &sha256).await.unwrap().unwrap().put_back().await.unwrap();
+    assert!(blobs.is_there(ACME, &sha256).await.unwrap() && files_in(folder.path()).len() == 1);
+    blobs.set_aside(ACME, &sha256).await.unwrap().unwrap().remove().await.unwrap();
+    assert!(read().await.is_none() && blobs.set_aside(ACME, &sha256).await.unwrap().is_none());
 }

@@ -31,14 +31,13 @@ fn an_error_is_told_by_who_can_help_and_shows_nothing_else() {
 }
 
 #[test]
-fn nothing_at_an_address_is_not_the_same_as_no_bucket() {
-    let missing = |code: &str| {
-        let source = Box::new(error(404, &format!("<Code>{code}</Code>")));
-        object_store::Error::NotFound { path: "x".into(), source }
-    };
-    assert!(is_missing(&missing("NoSuchKey")));
-    assert!(!is_missing(&missing("NoSuchBucket")));
-    assert!(!is_missing(&error(500, "")));
+fn nothing_at_an_address_is_the_bucket_s_own_word() {
+    let missing = |body: &str| object_store::Error::NotFound { path: "x".into(), source: Box::new(error(404, body)) };
+    assert!(is_missing(&missing("<Code>NoSuchKey</Code>")));
+    assert!(!is_missing(&missing("<Code>NoSuchBucket</Code>")));
+    assert!(!is_missing(&missing("<html><h1>404</h1>")));
+    assert!(!is_missing(&error(500, "<Code>NoSuchKey</Code>")));
+    assert!(is_missing_head(&missing("")) && !is_missing_head(&error(403, "")));
 }
 
 #[test]

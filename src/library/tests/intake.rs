@@ -124,7 +124,7 @@ async fn the_place_is_gone_before_the_hash_is_taken() {
     assert_eq!((kept.place, kept.size), (Place::Removed, photo.len() as u64));
     assert_ne!(kept.sha256, sha256(&photo));
     let library = Library::open(folder.path(), Who::Serve, None).unwrap();
-    let pieces = library.read(ACME, &kept.sha256).await.unwrap().unwrap();
+    let pieces = library.read(ACME, &kept.sha256, kept.size).await.unwrap().unwrap();
     let bytes = futures_util::TryStreamExt::try_collect::<Vec<_>>(pieces).await.unwrap().concat();
     assert_eq!(sha256(&bytes), kept.sha256);
     assert!(!bytes.windows(8).any(|window| window == b"LATITUDE"));

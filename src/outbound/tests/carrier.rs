@@ -25,9 +25,14 @@ fn says(pieces: &'static [&'static str]) -> String {
     url
 }
 
-fn hurried() -> Carrier {
+const SOON: Duration = Duration::from_millis(300);
+/// For what comes as soon as the machine has time for it.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// One that waits so long for the head of an answer, and not long for what comes behind it.
+fn waits_for(head: Duration) -> Carrier {
     let mut carrier = Carrier::new().unwrap();
-    carrier.times = Times { head: Duration::from_millis(300), piece: Duration::from_millis(300) };
+    carrier.times = Times { head, piece: SOON };
     carrier
 }
 
@@ -42,9 +47,9 @@ async fn next(body: &mut Coming) -> Option<Result<Bytes, NotCarried>> {
 
 #[tokio::test]
 async fn a_silent_server_is_waited_for_only_so_long() {
-    let silent = hurried().carry(get(&says(&[]))).await;
+    let silent = waits_for(SOON).carry(get(&says(&[]))).await;
     assert_eq!(silent.err(), Some(NotCarried::TooSlow));
-    let answer = hurried().carry(get(&says(&["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"]))).await.unwrap();
+    let answer = waits_for(LONGEST).carry(get(&says(&["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc"]))).await.unwrap();
     let mut body = answer.into_body();
     assert_eq!(next(&mut body).await, Some(Ok(Bytes::from("abc"))));
     assert_eq!(next(&mut body).await, Some(Err(NotCarried::TooSlow)));
@@ -52,7 +57,7 @@ async fn a_silent_server_is_waited_for_only_so_long() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_the_server_s_fault() {
-    let answer = hurried().carry(get(&says(&["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"]))).await.unwrap();
+    let answer = waits_for(LONGEST).carry(get(&says(&["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"]))).await.unwrap();
     let mut body = answer.into_body();
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(next(&mut body).await, Some(Ok(Bytes::from("abc"))));
@@ -62,7 +67,7 @@ async fn a_slow_reader_is_not_the_server_s_fault() {
 #[tokio::test]
 async fn who_is_not_there_got_nothing() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let told = hurried().carry(get(&format!("http://{nobody}/secret-bucket"))).await.err().unwrap();
+    let told = waits_for(LONGEST).carry(get(&format!("http://{nobody}/secret-bucket"))).await.err().unwrap();
     assert!(matches!(told, NotCarried::Unreached(_)), "{told:?}");
     assert!(!told.to_string().contains("secret-bucket"), "{told}");
 }

@@ -107,6 +107,23 @@ fn given_up(scene: &Scene) -> Option<CallStatus> {
 }
 
 #[test]
+fn what_was_withdrawn_meanwhile_does_not_leave() {
+    let mut scene = to_fetch();
+    is_prepared(&mut scene, 0, Stage::Scanned, Some(invoice()));
+    let goes = |scene: &Scene| {
+        let ground = Ground { now: scene.now, company: &scene.company, approved: false };
+        submitted(&scene.room, &call(), (0, None), &ground).map_err(|refusal| refusal.code)
+    };
+    let withdraws = |scene: &mut Scene, key: &str| scene.company.withdrawn = Arc::new([Box::from(key)].into());
+    withdraws(&mut scene, "map");
+    assert!(goes(&scene).is_ok());
+    // Also when it was turned away before and waits.
+    leaves(&mut scene, 0);
+    withdraws(&mut scene, "invoice");
+    assert_eq!(goes(&scene), Err("unknown_attachment"));
+}
+
+#[test]
 fn what_was_fetched_is_followed_like_any_file() {
     let mut scene = fetched();
     assert_eq!(leaves(&mut scene, 0), 0, "it is written down once that it leaves");

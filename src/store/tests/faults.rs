@@ -56,7 +56,7 @@ fn upkeep_leaves_the_lane_free_while_the_file_is_locked() {
     std::thread::park_timeout(Duration::from_millis(60));
     let begun = std::time::Instant::now();
     on_the_lane(&serving, "SELECT 1");
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(serving.one(room.calls(&["b"])), None);
 }
@@ -154,7 +154,7 @@ fn a_new_connection_waits_for_the_old_ones_statement() {
         let answer = serving.one(room.clone().calls(&["b"]));
         assert!(matches!(answer, Some(Rejection::Unavailable(_))), "nothing is written beside it: {answer:?}");
         old.batch_execute("COMMIT").unwrap();
-        let patience = std::time::Instant::now() + Duration::from_secs(10);
+        let patience = std::time::Instant::now() + Duration::from_secs(60);
         while serving.one(room.clone().calls(&["b"])).is_some() {
             assert!(std::time::Instant::now() < patience, "it goes on once the old one is over");
         }

@@ -168,3 +168,33 @@ fn two_who_add_at_once_are_both_told_the_truth() {
         assert_eq!(shelf.get("a").unwrap().current.version, *numbers.last().unwrap());
     });
 }
+
+#[test]
+fn bytes_that_come_are_wanted_before_their_row_is_there() {
+    each(|place| {
+        let serving = Serving::at(place);
+        let shelf = Shelf::of(&serving.store, "acme");
+        let (hash, queries) = ("a".repeat(64), serving.store.queries());
+        let old = CallKey([1; 16]);
+        wait(serving.store.fetched_files().fetched(shelf.company, old, &hash, Timestamp(1_000))).unwrap();
+        let wanted = |but: CallKey| wait(queries.wants_bytes(shelf.company, &hash, but)).unwrap();
+        assert!(!wanted(old), "nobody else's");
+        // By another program, beside this one.
+        let beside = Store::open_beside(place.options()).unwrap();
+        wait(beside.directory().bytes_come(shelf.company, &hash)).unwrap();
+        assert!(wanted(old));
+        assert!(!wait(queries.wants_bytes(CompanyNo(shelf.company.0 + 1), &hash, old)).unwrap());
+
+        let listed = |before: Timestamp| wait(queries.fetched_files(Timestamp(0), before, 10)).unwrap();
+        let now = crate::store::open::now();
+        assert_eq!(listed(Timestamp(now.0 + 3_000_000_000)).len(), 1, "not looked at within the hour");
+        let rows = listed(Timestamp(now.0 + 3_700_000_000));
+        assert!(rows.len() == 2 && rows[1].over, "and then like any that nobody sends: {rows:?}");
+        // Another that comes later is wanted by its own row, not by this one.
+        assert!(wanted(rows[1].effect), "the fetched one's");
+        wait(serving.store.fetched_files().forget(shelf.company, old, &hash)).unwrap();
+        assert!(!wanted(rows[1].effect));
+        wait(serving.store.directory().bytes_come(shelf.company, &hash)).unwrap();
+        assert!(wanted(rows[1].effect));
+    });
+}

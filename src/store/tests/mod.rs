@@ -14,6 +14,7 @@ mod lane;
 mod listing;
 mod opening;
 mod outbox;
+mod published;
 mod relay;
 mod room_rows;
 mod vault;

@@ -57,7 +57,7 @@ struct Count {
 /// Waits until so many statements of others are under way.
 fn until_under_way(conn: &mut Conn, wanted: i64) {
     let Conn::Pg(c) = conn else { panic!("not PostgreSQL") };
-    let patience = Instant::now() + Duration::from_secs(10);
+    let patience = Instant::now() + Duration::from_secs(60);
     let active = "SELECT count(*) AS count FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'";
     while diesel::sql_query(active).get_result::<Count>(c).unwrap().count != wanted {

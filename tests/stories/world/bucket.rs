@@ -3,17 +3,17 @@
 //! fail, and stop in the middle.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
-use ring::hmac;
 use tempfile::TempDir;
 
 use super::World;
+use super::s3::Request;
 
 pub const NAME: &str = "acme-files";
 const KEY_ID: &str = "AKIDEXAMPLE";
@@ -39,6 +39,14 @@ struct Inside {
     /// The second part of anything is not answered.
     holding: bool,
     held: bool,
+    /// Method and path of a request whose answer is worked out, and held.
+    late: Option<String>,
+    /// What is said to every request, whatever it asks.
+    says: Option<Reply>,
+    /// What nobody may remove.
+    kept: Option<String>,
+    /// These keys may not list: what is not there is refused to them.
+    blind: bool,
     /// Method and path of what was let in.
     asked: Vec<String>,
 }
@@ -124,6 +132,38 @@ impl Bucket {
         self.inside().holding = true;
     }
 
+    /// The next answer to this (`HEAD chat/…`) is worked out, and held until `lets_go`.
+    pub fn holds_answer(&self, asked: &str) {
+        self.inside().late = Some(asked.to_owned());
+    }
+
+    /// Everything is answered so from now on; `headers` with their line ends.
+    pub fn says(&self, status: u16, headers: &str, body: &str) {
+        let (headers, body) = (headers.to_owned(), body.as_bytes().to_vec());
+        self.inside().says = Some(Reply { status, headers, body, length: None });
+    }
+
+    pub fn speaks_for_itself(&self) {
+        self.inside().says = None;
+    }
+
+    /// This is removed by nobody, as where it is locked for a time.
+    pub fn keeps(&self, key: Option<&str>) {
+        self.inside().kept = key.map(str::to_owned);
+    }
+
+    /// What is not there is answered 403, as S3 does to keys that may not list.
+    pub fn is_blind(&self, blind: bool) {
+        self.inside().blind = blind;
+    }
+
+    /// Other bytes lie at this address; those that did.
+    pub fn changes(&self, key: &str, bytes: &[u8]) -> Vec<u8> {
+        let mut inside = self.inside();
+        let object = inside.objects.get_mut(key).expect("an object");
+        std::mem::replace(&mut object.0, Arc::new(bytes.to_vec())).to_vec()
+    }
+
     pub fn lets_go(&self) {
         let mut inside = self.inside();
         (inside.holding, inside.held) = (false, false);
@@ -132,7 +172,7 @@ impl Bucket {
     }
 
     pub fn is_at_it(&self) {
-        super::eventually("a second part is on its way", || self.inside().held.then_some(()));
+        super::eventually("a request is held", || self.inside().held.then_some(()));
     }
 
     /// The addresses of the files in it.
@@ -180,78 +220,7 @@ impl World {
     }
 }
 
-struct Request {
-    method: String,
-    path: String,
-    query: Vec<(String, String)>,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    fn read(lines: &mut impl BufRead) -> Option<Self> {
-        let mut line = || {
-            let mut text = String::new();
-            let read = lines.read_line(&mut text).ok()?;
-            (read > 0).then(|| text.trim_end().to_owned())
-        };
-        let first = line()?;
-        let mut words = first.split(' ');
-        let (method, target) = (words.next()?.to_owned(), words.next()?);
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let pair = |one: &str| one.split_once('=').map_or((one.to_owned(), String::new()), |(k, v)| (k.to_owned(), v.to_owned()));
-        let query = query.split('&').filter(|one| !one.is_empty()).map(pair).collect();
-        let mut headers = BTreeMap::new();
-        loop {
-            let text = line()?;
-            let Some((name, value)) = text.split_once(':') else { break };
-            headers.insert(name.to_lowercase(), value.trim().to_owned());
-        }
-        let length = headers.get("content-length").map_or(0, |text: &String| text.parse().unwrap());
-        let mut body = vec![0; length];
-        lines.read_exact(&mut body).ok()?;
-        Some(Self { method, path: path.to_owned(), query, headers, body })
-    }
-
-    fn asks(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
-    /// The signature over what came, as AWS describes it. `Err`: the word for what is wrong.
-    fn is_signed(&self) -> Result<(), &'static str> {
-        let said = self.header("authorization").strip_prefix("AWS4-HMAC-SHA256 ").ok_or("AccessDenied")?;
-        let part = |name: &str| said.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
-        let (id, scope) = part("Credential").split_once('/').ok_or("AccessDenied")?;
-        if id != KEY_ID {
-            return Err("InvalidAccessKeyId");
-        }
-        let of_body = HEXLOWER.encode(digest(&SHA256, &self.body).as_ref());
-        if self.header("x-amz-content-sha256") != of_body {
-            return Err("XAmzContentSHA256Mismatch");
-        }
-        let mut query = self.query.clone();
-        query.sort();
-        let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let names: Vec<&str> = part("SignedHeaders").split(';').collect();
-        let headers: String = names.iter().map(|name| format!("{name}:{}\n", self.header(name))).collect();
-        let whole =
-            [&self.method, &self.path, &query.join("&"), &headers, &names.join(";"), &of_body].map(String::as_str).join("\n");
-        let text = format!(
-            "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
-            self.header("x-amz-date"),
-            HEXLOWER.encode(digest(&SHA256, whole.as_bytes()).as_ref())
-        );
-        let mac = |key: &[u8], text: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec();
-        let key = scope.split('/').fold(format!("AWS4{SECRET}").into_bytes(), |key, part| mac(&key, part));
-        if part("Signature") == HEXLOWER.encode(&mac(&key, &text)) { Ok(()) } else { Err("SignatureDoesNotMatch") }
-    }
-}
-
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Reply {
     status: u16,
     headers: String,
@@ -290,7 +259,17 @@ fn serves(stream: &TcpStream, shared: &Shared) {
             let is_head = request.method == "HEAD";
             let fails = inside.failing > 0;
             inside.failing = inside.failing.saturating_sub(1);
-            let mut reply = if fails { error(500, "InternalError") } else { answers(&request, &mut inside) };
+            let mut reply = match inside.says.clone() {
+                Some(reply) => reply,
+                None if fails => error(500, "InternalError"),
+                None => answers(&request, &mut inside),
+            };
+            if inside.late.as_ref().is_some_and(|late| *late == format!("{} {}", request.method, request.key())) {
+                (inside.late, inside.holding, inside.held) = (None, true, true);
+                while inside.holding {
+                    inside = shared.turned.wait(inside).unwrap();
+                }
+            }
             if is_head {
                 reply.length = Some(reply.body.len());
                 reply.body.clear();
@@ -314,11 +293,13 @@ fn serves(stream: &TcpStream, shared: &Shared) {
 }
 
 fn answers(request: &Request, inside: &mut Inside) -> Reply {
-    if let Err(code) = request.is_signed() {
+    if let Err(code) = request.is_signed(KEY_ID, SECRET) {
         return error(403, code);
     }
-    let Some(rest) = request.path.strip_prefix(&format!("/{NAME}")) else { return error(404, "NoSuchBucket") };
-    let key = rest.trim_start_matches('/').to_owned();
+    if !request.path.starts_with(&format!("/{NAME}")) {
+        return error(404, "NoSuchBucket");
+    }
+    let key = request.key().to_owned();
     inside.asked.push(format!("{} {key}", request.method));
     let upload = request.asks("uploadId").map(str::to_owned);
     match (request.method.as_str(), upload) {
@@ -365,6 +346,7 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
             inside.objects.insert(key, (bytes, jiff::Timestamp::now()));
             xml(200, format!("<CopyObjectResult><ETag>{etag}</ETag></CopyObjectResult>"))
         }
+        ("DELETE", None) if inside.kept.as_ref() == Some(&key) => error(403, "AccessDenied"),
         ("DELETE", None) => {
             inside.objects.remove(&key);
             Reply { status: 204, ..Reply::default() }
@@ -374,7 +356,9 @@ fn answers(request: &Request, inside: &mut Inside) -> Reply {
 }
 
 fn gives(request: &Request, inside: &Inside, key: &str) -> Reply {
-    let Some((bytes, at)) = inside.objects.get(key) else { return error(404, "NoSuchKey") };
+    let Some((bytes, at)) = inside.objects.get(key) else {
+        return if inside.blind { error(403, "AccessDenied") } else { error(404, "NoSuchKey") };
+    };
     let date = at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut headers = format!("ETag: {}\r\nLast-Modified: {date}\r\n", etag(bytes));
     let range = request.header("range").strip_prefix("bytes=").and_then(|range| range.split_once('-'));

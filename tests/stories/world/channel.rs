@@ -59,7 +59,8 @@ impl World {
         let [base, public] = [self.crm().port, self.port].map(|port| format!("http://127.0.0.1:{port}"));
         let words = ["company", "channel", "set", company, "--kind", "qontak", "--token-file", &file, "--public-url", &public];
         let usual = [["--base-url", base.as_str()], ["--per-second", "500"], ["--per-minute", "30000"], ["--burst", "500"]];
-        let patience = [["--grace-ms", "300"], ["--echo-wait-ms", "5000"]];
+        // For an echo longer than anything takes: where a story is to see the end of that, it says so itself.
+        let patience = [["--grace-ms", "300"], ["--echo-wait-ms", "60000"]];
         let usual = usual.into_iter().chain(patience).filter(|[flag, _]| !more.contains(flag)).flatten();
         let words: Vec<&str> = words.into_iter().chain(usual).chain(more.iter().copied()).collect();
         let set = self.command(&words);

@@ -27,7 +27,7 @@ impl Door {
         // An idle connection is given up here before the server does it: a post into a closing one has no answer.
         let idle = Duration::from_secs(1);
         let http =
-            reqwest::Client::builder().timeout(Duration::from_secs(40)).pool_idle_timeout(idle).no_proxy().build().unwrap();
+            reqwest::Client::builder().timeout(Duration::from_secs(90)).pool_idle_timeout(idle).no_proxy().build().unwrap();
         Self { http, runtime, port, key: key.to_owned() }
     }
 
@@ -188,9 +188,14 @@ impl Room {
         self.gets_all_within(seconds, &[call])
     }
 
-    /// The same for a batch.
+    /// The same for a batch. Patience that ended before the room had begun accepted nothing, and says so: then it is asked again,
+    /// as every caller should.
     pub fn gets_all_within(&self, seconds: u32, calls: &[Call]) -> Answer {
-        self.gets_envelope(&Call::envelope(calls), &[("prefer", &format!("wait={seconds}"))]).expect("an answer to a call")
+        let (envelope, wait) = (Call::envelope(calls), format!("wait={seconds}"));
+        eventually("the room begins", || {
+            let answer = self.gets_envelope(&envelope, &[("prefer", &wait)]).expect("an answer to a call");
+            (answer.http != 503 || answer.body["code"] != "timed_out_before_start").then_some(answer)
+        })
     }
 
     /// Knowing the room as it was at this message.
@@ -221,6 +226,20 @@ impl Room {
         async move {
             let path = room.path("/function-calls");
             room.door.ask(Method::POST, &path, Some(&envelope), &[("prefer", &wait)]).await
+        }
+    }
+
+    /// The same for whoever is told that nothing was accepted, and asks again until it is.
+    pub fn getting_accepted(&self, seconds: u32, calls: &[Call]) -> impl Future<Output = Answer> + Send + use<> {
+        let (room, calls) = (self.clone(), calls.to_vec());
+        async move {
+            loop {
+                let answer = room.getting_within(seconds, &calls).await.expect("an answer");
+                if !matches!(answer.http, 429 | 503) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
     }
 

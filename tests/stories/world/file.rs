@@ -128,7 +128,8 @@ impl World {
     }
 }
 
-fn files_under(folder: &Path) -> Vec<PathBuf> {
+/// Every file under a folder.
+pub fn files_under(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return vec![] };
     let deeper = |path: PathBuf| if path.is_dir() { files_under(&path) } else { vec![path] };
     entries.flatten().flat_map(|entry| deeper(entry.path())).collect()

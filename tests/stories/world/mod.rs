@@ -17,6 +17,7 @@ pub mod patience;
 pub mod port;
 pub mod postgres;
 pub mod program;
+pub mod s3;
 pub mod skip;
 pub mod slow_line;
 pub mod small_disk;
@@ -223,7 +224,7 @@ impl World {
         let gone = self
             .server
             .as_mut()
-            .is_none_or(|server| within(std::time::Duration::from_secs(20), || (!server.is_running()).then_some(())).is_some());
+            .is_none_or(|server| within(std::time::Duration::from_secs(60), || (!server.is_running()).then_some(())).is_some());
         self.server = None;
         gone
     }

@@ -78,13 +78,22 @@ impl Postgres {
 
     pub fn forget(&self, url: &str) {
         if let Some((_, name)) = url.rsplit_once('/') {
-            run_sql(&self.admin_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            // One whose last connection does not end in time stays, and goes with its server.
+            if let Err(problem) = try_sql(&self.admin_url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")) {
+                eprintln!("{name} stays: {problem:?}");
+            }
         }
     }
 }
 
 /// One statement on its own connection.
 pub fn run_sql(url: &str, sql: &str) {
+    if let Err(problem) = try_sql(url, sql) {
+        panic!("{sql}: {problem:?}");
+    }
+}
+
+fn try_sql(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
     let work = async {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
         let connection = tokio::spawn(connection);
@@ -93,9 +102,7 @@ pub fn run_sql(url: &str, sql: &str) {
         let _ = connection.await;
         done
     };
-    if let Err(problem) = in_a_thread(work) {
-        panic!("{sql}: {problem:?}");
-    }
+    in_a_thread(work)
 }
 
 /// Every row of every table as text, by table. Bytes are hexadecimal.

@@ -70,7 +70,7 @@ impl From<Output> for Ended {
 }
 
 /// No command of these stories may take longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Runs one command to its end.
 pub fn run(folder: &Path, arguments: &[&str]) -> Ended {
