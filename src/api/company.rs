@@ -123,8 +123,14 @@ fn checked(view: SettingsView) -> Result<Settings, Problem> {
     };
     match fence::check(&settings) {
         Ok(()) => Ok(settings),
-        Err(bad) => Err(Problem::field(Kind::InvalidBody, format!("/{}", bad.name), format!("It {}.", bad.rule))),
+        Err(bad) => Err(Problem::field(Kind::InvalidBody, pointer(bad.name, settings), format!("It {}.", bad.rule))),
     }
+}
+
+/// Where a setting of this name stands in the body.
+fn pointer(name: &str, settings: Settings) -> String {
+    let is_own = serde_json::to_value(SettingsView::from(settings)).is_ok_and(|all| all.get(name).is_some());
+    if is_own { format!("/{name}") } else { format!("/people/{name}") }
 }
 
 fn with_etag(settings: Settings, version: i64) -> Answer {
@@ -172,6 +178,13 @@ mod tests {
             r#"{"people":{"approvals":[{"action":"create_dael"}]}}"#,
         ] {
             assert_eq!(check(bad).unwrap_err().code(), "invalid_body", "{bad}");
+        }
+        for (name, at) in [
+            ("max_tags_per_room", "/max_tags_per_room"),
+            ("idle_reassign_s", "/people/idle_reassign_s"),
+            ("approvals", "/people/approvals"),
+        ] {
+            assert_eq!(pointer(name, Settings::default()), at);
         }
     }
 }
