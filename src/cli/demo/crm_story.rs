@@ -24,7 +24,7 @@ const MANY: [&str; 7] = ["demo-deal", "demo-ticket", "demo-wish", "demo-busy", "
 /// Answers 429 of the stand-in, each asking for a second's pause.
 const THROTTLES: u32 = 3;
 /// So long a circuit may take to open, and a call to end once the CRM is back.
-const AT_MOST: Duration = Duration::from_secs(18);
+const AT_MOST: Duration = Duration::from_secs(40);
 /// Looks at an open circuit until somebody waits: far less than the time to its first probe.
 const LOOKS: u32 = 50;
 

@@ -21,7 +21,7 @@ const PHONE: &str = "106540352242922";
 const CUSTOMER: &str = "6281200000009";
 pub const ROOM: &str = "wa-106540352242922-6281200000009";
 /// So long a running server may take to know a new channel, and a picture to be read.
-const AT_MOST: Duration = Duration::from_secs(10);
+const AT_MOST: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 pub async fn tell(stage: &Stage<'_>, robot: &Robot, book: &Book, surprises: &mut Vec<String>) -> Result<(), Failure> {
