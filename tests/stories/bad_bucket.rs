@@ -4,9 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::attachments::{ROOM, a_conversation_in, arrived, ends};
+use crate::bucket::two_invoices_are_sent;
 use crate::world::bucket::{Bucket, NAME, address};
 use crate::world::file::{pdf, png, sha256};
-use crate::world::file_host::{FileHost, answered, bare};
+use crate::world::file_host::{FileHost, bare};
 use crate::world::{World, calls, eventually};
 
 on_sqlite_alone!(
@@ -98,16 +99,7 @@ pub fn what_cannot_be_removed_is_in_no_other_s_way(world: &mut World) {
     let flags = ["--config", &settings, "--files-private-allow", "127.0.0.1"];
     world.dies();
     world.starts_with(&[], &flags);
-    let host = FileHost::up(|path| answered("application/pdf", &pdf(9_000, if path.ends_with("/1") { 1 } else { 4 })));
-    let source = json!({"url": host.url("/{number}"), "description": "An invoice, by its number"});
-    assert_eq!(world.admin().send("PUT", "/v1/file-sources/invoice", Some(&source)).http, 201);
-    world.a_room("web-1");
-    let robot = world.ai_agent().room("web-1");
-    for number in ["1", "2"] {
-        let parameters = json!([{"field": "number", "value": number}]);
-        let sent = robot.gets(calls("send_attachment", json!({"attachment": "invoice", "parameters": parameters})));
-        assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
-    }
+    two_invoices_are_sent(world);
     let [locked, other] = [1, 4].map(|seed| address(&sha256(&pdf(9_000, seed))));
     bucket.keeps(Some(&locked));
     world.dies();

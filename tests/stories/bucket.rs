@@ -267,13 +267,8 @@ pub fn what_was_fetched_goes_from_the_bucket_as_well(world: &mut World) {
     assert_eq!(world.admin().downloads("/v1/files/copy/content").2, pdf(9_000, 4));
 }
 
-/// Somebody uploads what was fetched before and is over: the bucket says that the bytes are there, and then they are removed.
-pub fn bytes_that_are_about_to_go_stay_for_who_brings_them(world: &mut World) {
-    let bucket = Bucket::up();
-    let settings = bucket.settings(world.folder(), NAME);
-    let start = ["--config", &settings, "--files-private-allow", "127.0.0.1"];
-    world.dies();
-    world.starts_with(&[], &start);
+/// Two files are fetched and sent into a room that lives here, and so lie in the bucket: `pdf(9_000, 1)` and `pdf(9_000, 4)`.
+pub fn two_invoices_are_sent(world: &World) {
     let host = FileHost::up(|path| answered("application/pdf", &pdf(9_000, if path.ends_with("/1") { 1 } else { 4 })));
     let source = json!({"url": host.url("/{number}"), "description": "An invoice, by its number"});
     assert_eq!(world.admin().send("PUT", "/v1/file-sources/invoice", Some(&source)).http, 201);
@@ -284,6 +279,16 @@ pub fn bytes_that_are_about_to_go_stay_for_who_brings_them(world: &mut World) {
         let sent = robot.gets(calls("send_attachment", json!({"attachment": "invoice", "parameters": parameters})));
         assert_eq!(sent.result()["status"], "accepted", "{sent:?}");
     }
+}
+
+/// Somebody uploads what was fetched before and is over: the bucket says that the bytes are there, and then they are removed.
+pub fn bytes_that_are_about_to_go_stay_for_who_brings_them(world: &mut World) {
+    let bucket = Bucket::up();
+    let settings = bucket.settings(world.folder(), NAME);
+    let start = ["--config", &settings, "--files-private-allow", "127.0.0.1"];
+    world.dies();
+    world.starts_with(&[], &start);
+    two_invoices_are_sent(world);
     let (first, second) = (address(&sha256(&pdf(9_000, 1))), address(&sha256(&pdf(9_000, 4))));
     assert_eq!(bucket.files().len(), 2);
 

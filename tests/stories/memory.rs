@@ -29,14 +29,7 @@ pub fn files_in_flight_are_not_in_memory(world: &mut World) {
         assert_eq!(world.admin().adds_file(&format!("film-{n}"), "film.pdf", file).http, 201);
     }
     let ids: Vec<String> = (0..rooms).map(|n| format!("7b000000-0000-4000-8000-0000000{n:05}")).collect();
-    for id in &ids {
-        world.crm().conversation(id, "6281200000009");
-        world.crm().customer_says(id, "the film, please");
-    }
-    for id in &ids {
-        let room = world.admin().room(id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
-    }
+    customers_ask(world, &ids);
     // Each answer takes its time: many are on their way at once.
     world.crm().has_exactly(&json!({"route": "POST /api/open/v1/messages/whatsapp/bot", "fault": "slow", "ms": 200}));
     let robot = world.ai_agent();
@@ -78,19 +71,24 @@ pub fn nor_are_those_that_go_through_a_bucket(world: &mut World) {
     world.keeps_files_in(&bucket);
     world.has_a_channel();
     let ids: Vec<String> = (0..THROUGH).map(|n| format!("7b000000-0000-4000-8000-0000001{n:05}")).collect();
-    for id in &ids {
-        world.crm().conversation(id, "6281200000009");
-        world.crm().customer_says(id, "the film, please");
-    }
-    for id in &ids {
-        let room = world.admin().room(id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
-    }
+    customers_ask(world, &ids);
     let small = goes_through(world, "small", 1_000_000, &ids);
     let large = goes_through(world, "large", 8_000_000, &ids);
     let grown = large.saturating_sub(small);
     println!("{THROUGH} files of 8 MB through a bucket: the peak grew by {grown} KiB over that of as many small ones");
     assert!(grown < MOST_KIB_THROUGH, "the peak grew by {grown} KiB");
+}
+
+/// A customer in each conversation, whose room is made by that.
+fn customers_ask(world: &World, ids: &[String]) {
+    for id in ids {
+        world.crm().conversation(id, "6281200000009");
+        world.crm().customer_says(id, "the film, please");
+    }
+    for id in ids {
+        let room = world.admin().room(id);
+        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    }
 }
 
 /// As many files as rooms come in at once, and then go out at once; the server's peak.
