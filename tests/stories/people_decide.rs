@@ -48,7 +48,12 @@ pub fn a_yes_runs_the_very_call(world: &mut World) {
     let approved = &room.facts("call_approved")[0];
     assert_eq!((&approved["call_id"], &approved["cause_kind"]), (&json!("c1"), &json!("request")));
     assert!(approved["by"].as_str().unwrap().starts_with("key:"));
-    assert_eq!(decide(&operator, "c1", "approve", None).code(), "already_final", "once");
+    // The same yes is told what came of it; another one comes too late.
+    let again = decide(&operator, "c1", "approve", None);
+    assert_eq!((again.http, &again.body["status"]), (200, &json!("succeeded")), "{again:?}");
+    let other = json!({"arguments": {"tags": ["other"]}});
+    assert_eq!(decide(&operator, "c1", "approve", Some(&other)).code(), "already_final");
+    assert_eq!((room.facts("call_approved").len(), room.tags()), (1, vec!["vip".to_owned()]), "once");
 
     // With other arguments: it runs as they are written.
     let ai_agent = world.ai_agent().room("web-1");
