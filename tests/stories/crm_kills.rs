@@ -24,7 +24,7 @@ on_both_databases!(every_intent_is_one_record);
 const CLIENTS: usize = 24;
 const ROOMS: usize = 72;
 
-/// Budgets no one waits for. A request is given up before the slowest answers come, and these come within the grace time: by 3.8 s,
+/// Budgets no one waits for. A request is given up before the slowest answers come, and these come within the grace time: by 2.9 s,
 /// which a busy machine may hold the CRM up. What it does later than its grace time cannot be told from what it never did.
 const HASTY: &[&str] = &[
     "--per-second",
@@ -36,7 +36,7 @@ const HASTY: &[&str] = &[
     "--attempt-timeout-ms",
     "2500",
     "--grace-ms",
-    "4000",
+    "3000",
     "--create-contacts",
 ];
 
@@ -46,7 +46,7 @@ fn has_every_fault(world: &World, kills: usize) -> usize {
         json!({"fault": "lose_answer", "rate": 0.03}),
         json!({"fault": "lose_request", "rate": 0.02}),
         json!({"fault": "slow", "ms": 150, "rate": 0.04}),
-        json!({"fault": "slow", "ms": 2_700, "rate": 0.005}),
+        json!({"fault": "slow", "ms": 2_600, "rate": 0.005}),
         json!({"fault": "status_429", "rate": 0.02, "retry_after_s": 0}),
         json!({"fault": "status_500_html", "rate": 0.01}),
         json!({"fault": "status_502_html", "rate": 0.01, "after": true}),
