@@ -63,7 +63,7 @@ fn has_every_fault(world: &World, kills: usize) -> usize {
 }
 
 /// So long a client waits for a call's end, or goes on with another room.
-const PATIENCE_S: u32 = 3;
+const PATIENCE_S: u32 = 1;
 /// Of one client's calls so many may be open at once. Clients do not run ahead of the CRM: what waits there for 15 minutes is
 /// promised to expire, and what is still to be done when the faults and kills are over has met none of them.
 const OPEN_AT_ONCE: usize = 4;
