@@ -8,10 +8,13 @@ use crate::room::Command;
 use super::messages::Tell;
 use super::room_actor::Work;
 
-/// Whether the very word waits already, so that this one is over when that is. It is judged at its turn, by what is true then.
-pub(super) fn waits_already(work: &VecDeque<Work>, word: &Tell) -> bool {
+/// Queues the word, unless the very same waits already: then this one is over when that is. It is judged at its turn, by what is
+/// true then.
+pub(super) fn push(work: &mut VecDeque<Work>, word: Tell) {
     let same = |work: &Work| matches!(work, Work::Command(waits) if waits.reply.is_none() && waits.command == word.command);
-    word.reply.is_none() && is_repeated(&word.command) && work.iter().any(same)
+    if word.reply.is_some() || !is_repeated(&word.command) || !work.iter().any(same) {
+        work.push_back(Work::Command(word));
+    }
 }
 
 /// What says how something is, not that something happened once more.
@@ -54,12 +57,10 @@ mod tests {
             doubtful: false,
         };
         let mut work = VecDeque::new();
-        let mut comes = |tell: Tell| {
-            let is_new = !waits_already(&work, &tell);
-            if is_new {
-                work.push_back(Work::Command(tell));
-            }
-            is_new
+        let mut comes = |word: Tell| {
+            let before = work.len();
+            push(&mut work, word);
+            work.len() > before
         };
         let overdue = |assignment| Command::OfferOverdue { assignment };
         assert!(comes(word(overdue(1), false)));

@@ -17,7 +17,7 @@ use super::faults::FaultPoint;
 use super::inspect::Live;
 use super::messages::{Die, Invoke, Settle, Sleep, Tell};
 use super::ports::{Job, KnownCall};
-use super::repeats::waits_already;
+use super::repeats;
 use super::router::Inner;
 use super::turn::barrier::is_resolve;
 use super::turn::{Kept, OpenCalls, Slot, Turn};
@@ -354,9 +354,7 @@ impl Handler<Tell> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, tell: Tell, ctx: &mut Context<Self>) {
-        if !waits_already(&self.work, &tell) {
-            self.work.push_back(Work::Command(tell));
-        }
+        repeats::push(&mut self.work, tell);
         self.pump(ctx);
     }
 }

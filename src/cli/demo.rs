@@ -32,7 +32,7 @@ use verdict::{Break, JournalCopy, Line, Verdict};
 
 /// The group of people the story hands over to.
 const DIVISION: &str = "Support";
-/// The story must be over by then, whatever happens. It takes about 18 s, on a machine that is busy several times that.
+/// The story must be over by then, whatever happens. It takes about 15 s, and longer on a machine that is busy.
 const STORY_AT_MOST: Duration = Duration::from_secs(90);
 /// So long the traffic may need for its last calls, and then all calls together for their end.
 const REST_AT_MOST: Duration = Duration::from_secs(20);
