@@ -1,12 +1,23 @@
 //! Indexes that SQLite brings up to date later. An index whose entries lie at random costs every call a page of its own, more
 //! than everything else about it (reference/hot-path.md); so new entries gather in memory, are sorted a window at a time, and are
-//! written a few inside each group commit. **Invariant:** every line is in its index, or its row's position is above the mark in
-//! `meta`, or both; so the index and a walk over the newest rows find all, at every moment and after every crash.
+//! written evenly, some inside a group commit. **Invariant:** every line is in its index, or its row's position is above the mark
+//! in `meta`, or both; so the index and a walk over the newest rows find all, at every moment and after every crash.
 
 use diesel::prelude::*;
 
 /// Lines brought into an index at once while nothing else is to do.
 const SLICE: usize = 256;
+/// Fewer lines wait for the next group commit: so many together meet more of their neighbours' pages.
+const STEP: usize = 64;
+
+/// How many are due next of `all` that are done one after the other, `done` of them so far: as many as keep pace with `come` of the
+/// `window` new ones after which it begins anew; none while that is less than a `step`. Done as fast as possible they made the
+/// journal twice as busy as it is in between, and at half load (README, Numbers) calls were late then.
+pub(super) fn paced(all: usize, done: usize, come: usize, window: usize, step: usize) -> usize {
+    let to = if come >= window { all } else { all * come / window };
+    let due = to.saturating_sub(done);
+    if due < step && to < all { 0 } else { due }
+}
 
 /// One entry of an index that lags behind. Sorted as its index is.
 pub(super) trait Line: Copy + Ord {
@@ -58,10 +69,10 @@ impl<L: Line> Tail<L> {
         self.new.iter().chain(self.window.iter().skip(self.done))
     }
 
-    /// So many lines belong into the group commit that writes `rows` rows, that there are never more than two windows in memory.
+    /// So many lines belong into the group commit that writes `rows` rows, that a window is done when the next one is full.
     pub fn due(&mut self, rows: usize) -> usize {
         self.prepare(L::WINDOW);
-        (self.window.len() - self.done).min(2 * rows)
+        paced(self.window.len(), self.done, self.new.len() + rows, L::WINDOW, STEP)
     }
 
     fn prepare(&mut self, least: usize) {

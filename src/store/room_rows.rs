@@ -14,6 +14,7 @@ use dashmap::DashMap;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use super::fold::paced;
 use super::lag::Newest;
 use super::statements::{BringRoomIn, ForgetRoomStates};
 use crate::actors::ports::{Commit, RoomColumns};
@@ -23,6 +24,9 @@ use crate::room::RoomKey;
 const WINDOW: usize = 8_192;
 /// States brought in at once while nothing else is to do.
 const SLICE: usize = 512;
+/// Fewer rooms, and fewer states that can go, wait for the next group commit.
+const STEP: usize = 16;
+const FORGET_STEP: usize = 256;
 
 /// A room's state that its row does not have yet.
 pub(super) struct Newer {
@@ -85,8 +89,9 @@ pub(super) struct RoomsBehind {
     waiting: usize,
     window: Vec<RoomKey>,
     done: usize,
-    /// Position of the newest state when the window began; and up to which states can go and have gone.
+    /// Position of the newest state when the window began; and from where, up to which states can go, and have gone.
     window_position: i64,
+    forget_from: i64,
     forget_to: i64,
     forgotten: i64,
 }
@@ -94,14 +99,14 @@ pub(super) struct RoomsBehind {
 /// What goes into one transaction: so many rooms, and the states up to a position.
 #[derive(Clone, Copy)]
 pub(super) struct RoomSlice {
-    rooms: usize,
-    forget: i64,
+    pub rooms: usize,
+    pub forget: i64,
 }
 
 impl RoomsBehind {
     pub fn new(newest: Arc<Newest>, position: i64) -> Self {
-        let (window_position, forget_to, forgotten) = (position, position, position);
-        Self { newest, waiting: 0, window: vec![], done: 0, window_position, forget_to, forgotten }
+        let (window_position, forget_from, forget_to, forgotten) = (position, position, position, position);
+        Self { newest, waiting: 0, window: vec![], done: 0, window_position, forget_from, forget_to, forgotten }
     }
 
     fn states(&self) -> &NewerRooms {
@@ -112,10 +117,21 @@ impl RoomsBehind {
         self.waiting == 0 && self.window.is_empty() && self.forgotten >= self.forget_to
     }
 
-    /// What belongs into the transaction of so many commits. `position`: that of the newest event.
+    /// What belongs into the transaction of so many commits: a window is done when the next one begins, and its states are gone when
+    /// that one is. `position`: that of the newest event.
     pub fn due(&mut self, commits: usize, position: i64) -> RoomSlice {
         self.prepare(WINDOW, position);
-        self.slice(2 * commits)
+        let come = self.waiting + commits;
+        let states = |to: i64| usize::try_from(to - self.forget_from).unwrap_or(0);
+        let forget = paced(states(self.forget_to), states(self.forgotten), come, WINDOW, FORGET_STEP);
+        let rooms = paced(self.window.len(), self.done, come, WINDOW, STEP);
+        // A window that ended early, for want of other work, leaves many at once.
+        self.slice(rooms, forget.min(FORGET_STEP.max(8 * commits)))
+    }
+
+    fn slice(&self, rooms: usize, forget: usize) -> RoomSlice {
+        let forget = self.forgotten.saturating_add(i64::try_from(forget).unwrap_or(i64::MAX));
+        RoomSlice { rooms: rooms.min(self.window.len() - self.done), forget: forget.min(self.forget_to) }
     }
 
     fn prepare(&mut self, least: usize, position: i64) {
@@ -125,15 +141,13 @@ impl RoomsBehind {
             (self.done, self.waiting, self.window_position) = (0, 0, position);
             if self.window.is_empty() {
                 // Every state that waited was overtaken by one that went straight into its row.
-                self.forget_to = position;
+                self.can_go(position);
             }
         }
     }
 
-    fn slice(&self, most: usize) -> RoomSlice {
-        let step = i64::try_from(4 * most).unwrap_or(i64::MAX);
-        let forget = self.forget_to.min(self.forgotten.saturating_add(step));
-        RoomSlice { rooms: (self.window.len() - self.done).min(most), forget }
+    fn can_go(&mut self, position: i64) {
+        (self.forget_from, self.forget_to) = (self.forgotten, position);
     }
 
     /// Writes it, in the transaction that is open.
@@ -159,12 +173,12 @@ impl RoomsBehind {
             self.states().states.remove(key);
         }
         self.done += slice.rooms;
+        self.forgotten = self.forgotten.max(slice.forget);
         if !self.window.is_empty() && self.done == self.window.len() {
             self.window.clear();
             self.done = 0;
-            self.forget_to = self.window_position;
+            self.can_go(self.window_position);
         }
-        self.forgotten = self.forgotten.max(slice.forget);
         for (key, state) in fresh {
             match state {
                 Some(state) => {
@@ -182,7 +196,7 @@ impl RoomsBehind {
             return Ok(false);
         }
         self.prepare(1, position);
-        let slice = RoomSlice { forget: self.forget_to, ..self.slice(SLICE) };
+        let slice = self.slice(SLICE, 4 * SLICE);
         c.immediate_transaction(|c| self.write(c, slice))?;
         self.wrote(slice, FreshRooms::default());
         Ok(true)

@@ -6,6 +6,7 @@ mod decided;
 mod faults;
 mod fence;
 mod files;
+mod fold;
 mod history;
 mod imagined;
 mod inbox;
