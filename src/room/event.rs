@@ -36,6 +36,18 @@ impl By {
             Self::System => "system".into(),
         }
     }
+
+    /// What `to_text` made.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once(':') {
+            Some(("ai_agent", id)) => Self::AiAgent(AiAgentId::trusted(id)),
+            Some(("key", key)) => Self::Person(key.into()),
+            Some(("agent", id)) => Self::Agent(AgentId::trusted(id)),
+            None if text == "customer" => Self::Customer,
+            None if text == "system" => Self::System,
+            _ => return None,
+        })
+    }
 }
 
 /// What it was done for. The id alone is the event's `cause`, the kind stands beside it as `cause_kind`.

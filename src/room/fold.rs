@@ -13,6 +13,21 @@ use super::parked::{Barrier, ParkedCall, ParkedOn, Stood};
 use super::state::{Begun, CallStatus, Control, Lifecycle, Resolution, Room, Tag, Wanted};
 
 impl Room {
+    /// An earlier snapshot with the events since; those that it has already change nothing. `Err`: it cannot be read, or an event
+    /// is missing.
+    pub fn caught_up(snapshot: &[u8], events: impl IntoIterator<Item = RoomEvent>) -> Result<Self, serde_json::Error> {
+        let mut room: Self = serde_json::from_slice(snapshot)?;
+        for event in events {
+            if event.seq > room.version + 1 {
+                return Err(serde::de::Error::custom(format!("event {} follows event {}", event.seq, room.version)));
+            }
+            if event.seq > room.version {
+                room.apply(&event);
+            }
+        }
+        Ok(room)
+    }
+
     /// Folds the next event in. `event.seq` must be `version + 1`.
     pub fn apply(&mut self, event: &RoomEvent) {
         debug_assert_eq!(event.seq, self.version + 1, "a journal has no gaps");

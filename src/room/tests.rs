@@ -241,7 +241,9 @@ fn whatever_happens_a_room_is_the_fold_of_its_journal() {
             }
         }
         let mut folded = Room::default();
-        scene.journal.iter().for_each(|event| folded.apply(event));
+        // What an event was for is not folded; the store relies on it (store/catch_up.rs).
+        let for_nothing = |event: &RoomEvent| RoomEvent { cause: Cause::Request("".into()), ..event.clone() };
+        scene.journal.iter().for_each(|event| folded.apply(&for_nothing(event)));
         assert_eq!(folded, scene.room, "seed {seed}");
         let mut woken: Room = serde_json::from_slice(&halfway.unwrap()).unwrap();
         scene.journal.iter().skip(usize::try_from(woken.version).unwrap()).for_each(|event| woken.apply(event));

@@ -198,7 +198,7 @@ impl Group<'_> {
         Ok(match () {
             () if company != commit.address.company.0 || version != commit.expected_version => Place::Stale,
             () if owner > commit.owner_epoch => Place::Stale,
-            // A state is kept under the position of an event.
+            // Made again from its events, should the process die before the row has it.
             () if same && owner == commit.owner_epoch && !commit.events.is_empty() => Place::Late,
             () => Place::Row,
         })
@@ -206,17 +206,13 @@ impl Group<'_> {
 
     /// Writes the room's new state where `place` says.
     fn state(&mut self, c: &mut SqliteConnection, commit: &Commit, room_key: &[u8], place: Place) -> QueryResult<()> {
-        let (version, snapshot) = (commit.version, &commit.snapshot[..]);
         match place {
             Place::Stale | Place::Inserted => {}
             Place::Row => {
                 update_room(c, commit, room_key)?;
                 self.rooms.insert(commit.key, None);
             }
-            Place::Late => {
-                InsertRoomState { position: self.positions.event, room_key, version, snapshot, mark: Mark }.execute(c)?;
-                self.rooms.insert(commit.key, Some(Arc::new(Newer::of(commit))));
-            }
+            Place::Late => drop(self.rooms.insert(commit.key, Some(Arc::new(Newer::of(commit))))),
         }
         Ok(())
     }
@@ -234,7 +230,7 @@ enum Place {
     Inserted,
     /// Into the row, because somebody filters by what changed.
     Row,
-    /// Beside it, for later.
+    /// Into memory, and into the row later.
     Late,
 }
 

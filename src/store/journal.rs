@@ -125,7 +125,7 @@ impl Runner {
     fn fold(&mut self) -> bool {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return false };
         // Calls may come at any moment: they must not wait behind this for somebody who has the file locked.
-        let folded = waits_for_others(c, FOLD_WAIT_MS).and_then(|()| self.lag.fold(c, self.positions));
+        let folded = waits_for_others(c, FOLD_WAIT_MS).and_then(|()| self.lag.fold(c));
         let as_before = waits_for_others(c, SQLITE_WAIT_MS);
         match folded.and_then(|more| as_before.map(|()| more)) {
             Ok(more) => {
@@ -205,7 +205,7 @@ impl Runner {
     fn write_sqlite(&mut self, commits: &[Box<Commit>], written: &mut [Option<Written>]) -> Rejection {
         let Some(Conn::Sqlite(c)) = &mut self.conn else { return Rejection::Unavailable("no connection".into()) };
         let (before, lag, owner) = (self.positions, &mut self.lag, self.lane.owner);
-        let slice = lag.due(commits, before);
+        let slice = lag.due(commits);
         let failed = match group_sqlite::write(c, commits, owner, &self.newest, &mut self.positions, |c| lag.write(c, slice)) {
             Ok((outcomes, fresh)) => {
                 written.iter_mut().zip(outcomes).for_each(|(slot, outcome)| *slot = Some(outcome));

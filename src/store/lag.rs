@@ -53,12 +53,13 @@ impl Lag {
     }
 
     /// What belongs into the transaction of these commits.
-    pub fn due(&mut self, commits: &[Box<Commit>], positions: Positions) -> Slice {
+    pub fn due(&mut self, commits: &[Box<Commit>]) -> Slice {
         let count = |of: fn(&Commit) -> usize| commits.iter().map(|commit| of(commit)).sum();
+        let events = count(|commit| commit.events.len());
         Slice {
-            history: self.history.due(count(|commit| commit.events.len())),
+            history: self.history.due(events),
             keys: self.keys.due(count(|commit| commit.new_calls.len())),
-            rooms: self.rooms.due(commits.len(), positions.event),
+            rooms: self.rooms.due(events),
         }
     }
 
@@ -79,7 +80,6 @@ impl Lag {
         before: Positions,
         fresh: FreshRooms,
     ) {
-        self.rooms.wrote(slice.rooms, fresh);
         self.history.wrote(slice.history, |_| {});
         self.keys.wrote(slice.keys, |line| self.newest.keys.remove(line));
         let mut at = before;
@@ -95,13 +95,14 @@ impl Lag {
                 self.keys.push(line);
             }
         }
+        self.rooms.wrote(slice.rooms, fresh, at.event);
     }
 
     /// A slice of each, for want of other work. True: there was one.
-    pub fn fold(&mut self, c: &mut SqliteConnection, positions: Positions) -> QueryResult<bool> {
+    pub fn fold(&mut self, c: &mut SqliteConnection) -> QueryResult<bool> {
         let history = self.history.fold(c, |_| {})?;
         let keys = self.keys.fold(c, |line| self.newest.keys.remove(line))?;
-        let rooms = self.rooms.fold(c, positions.event)?;
+        let rooms = self.rooms.fold(c)?;
         Ok(rooms || history + keys > 0)
     }
 }

@@ -7,9 +7,11 @@ use super::url::StoreError;
 use super::workers::Task;
 use crate::actors::ports::{Job, Journal};
 
-/// Groups begin no closer together while those who were answered ask again: closer ones are so many that, at half load, every pause of
-/// a core or the disk is a queue (README, Numbers).
-const APART: Duration = Duration::from_micros(500);
+/// Groups of few begin no closer together while those who were answered ask again: closer ones are so many that, at half load, they
+/// keep the cores busy, and threads wait for one another (README, Numbers).
+const APART: Duration = Duration::from_millis(1);
+/// So many wait for no more: what a group costs by itself is little beside what they cost.
+const ENOUGH: usize = 16;
 
 pub(super) enum Work {
     Job(Job),
@@ -70,12 +72,12 @@ impl Lane {
         self.bell.notify_one();
     }
 
-    /// Waits, until `until` at the longest, for as many more as were just answered: whoever had an answer is likely to ask again,
-    /// and one commit for all of them is cheaper for everybody than one for each.
+    /// Waits, until `until` at the longest, for as many more as were just answered, or for `ENOUGH` in all: whoever had an answer is
+    /// likely to ask again, and one commit for all of them is cheaper for everybody than one for each.
     pub fn gather(&self, answered: usize, until: Instant) {
         let mut queue = self.queue();
         // No more than there is room for will come.
-        let enough = (queue.work.len() + answered).min(self.bound);
+        let enough = (queue.work.len() + answered).min(self.bound).min(ENOUGH);
         while queue.work.len() < enough && !queue.closed {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

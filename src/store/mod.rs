@@ -3,6 +3,7 @@
 
 mod call_keys;
 mod call_lists;
+mod catch_up;
 mod channel;
 mod channel_memory;
 mod checkpoint;

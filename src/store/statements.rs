@@ -99,13 +99,10 @@ stmt!(RoomHead {
 impl Query for RoomHead<'_> {
     type SqlType = (BigInt, BigInt, BigInt, BigInt, Text, Text, Nullable<Text>, BigInt, Bool);
 }
-stmt!(InsertRoomState {
-    "INSERT INTO room_states (position, room_key, version, snapshot) VALUES (" position: i64 as BigInt, "," room_key: &'a [u8] as Binary,
-    "," version: i64 as BigInt, "," snapshot: &'a [u8] as Binary; ")" });
 stmt!(BringRoomIn {
     "UPDATE rooms SET version = " version: i64 as BigInt, ", snapshot = " snapshot: &'a [u8] as Binary, " WHERE room_key = " room_key: &'a [u8] as Binary,
     " AND version < " than: i64 as BigInt; "" });
-stmt!(ForgetRoomStates { "DELETE FROM room_states WHERE position <= " position: i64 as BigInt; "" });
+stmt!(RoomsAre { "UPDATE meta SET rooms_position = " position: i64 as BigInt; " WHERE id = 1" });
 stmt!(HistoryIs { "UPDATE meta SET history_position = " position: i64 as BigInt; " WHERE id = 1" });
 stmt!(InsertTag {
     "INSERT INTO tags (company, folded, shown, created_at) VALUES (" company: i64 as BigInt, "," folded: &'a str as Text, "," shown: &'a str as Text,

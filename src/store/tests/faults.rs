@@ -32,7 +32,7 @@ fn a_full_or_read_only_database_is_unavailable_and_then_goes_on() {
         on_the_lane(&serving, spoil);
         let mut big = room.clone();
         let mut commit = big.calls(&[id]);
-        commit.snapshot = vec![b' '; 300_000];
+        commit.new_calls[0].answer.body = " ".repeat(300_000).into();
         let answer = serving.one(commit);
         assert!(matches!(answer, Some(Rejection::Unavailable(_))), "{answer:?}");
         assert_eq!(serving.load(&room.address).unwrap().version, room.version, "reading goes on");
@@ -187,14 +187,14 @@ fn hot_statements_are_prepared_once() {
     for step in 0..100 {
         let batch: Vec<Box<Commit>> =
             rooms.iter_mut().enumerate().map(|(i, room)| Box::new(room.calls(&[&format!("c{step}.{i}")]))).collect();
-        let (before, slice) = (positions, lag.due(&batch, positions));
+        let (before, slice) = (positions, lag.due(&batch));
         let written = group_sqlite::write(&mut c, &batch, 1, &newest, &mut positions, |c| lag.write(c, slice));
         let (written, fresh) = written.map_err(|_| ()).unwrap();
         let written: Vec<_> = written.into_iter().map(Some).collect();
         assert!(written.iter().all(|written| matches!(written, Some(None))));
         lag.wrote(slice, &batch, &written, before, fresh);
     }
-    while lag.fold(&mut c, positions).unwrap() {}
+    while lag.fold(&mut c).unwrap() {}
     let mut conn = Conn::Sqlite(c);
     for room in &rooms {
         crate::store::rows::load_room(&mut conn, &newest.rooms, &room.address).unwrap().unwrap();
@@ -205,6 +205,7 @@ fn hot_statements_are_prepared_once() {
     let run: u32 = counts.values().map(|(runs, _)| runs).sum();
     assert!(run > 3_000 && positions.event == 1_000 && positions.call == 1_000, "{run}");
     for (sql, (runs, prepared)) in counts.iter() {
-        assert_eq!(*prepared, 1, "run {runs} times: {sql}");
+        // Not at all if it was prepared while the journal connected.
+        assert!(*prepared <= 1, "run {runs} times, prepared {prepared} times: {sql}");
     }
 }

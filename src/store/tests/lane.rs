@@ -50,6 +50,16 @@ fn those_who_do_not_come_again_are_not_waited_for_longer() {
 }
 
 #[test]
+fn who_are_many_already_wait_for_no_more() {
+    let lane = Lane::new(64, 1);
+    let begun = Instant::now();
+    (0..16).for_each(|_| comes(&lane));
+    lane.gather(40, begun + FOR_EVER);
+    assert!(begun.elapsed() < FOR_EVER);
+    assert_eq!(waiting(&lane), 16);
+}
+
+#[test]
 fn a_full_lane_is_not_waited_for() {
     let lane = Lane::new(2, 1);
     comes(&lane);

@@ -32,8 +32,8 @@ use crate::actors::ports::{
     Commit, EndedCall, Finished, Job, Journal, LoadedRoom, Mailbags, NewCall, Rejection, RoomColumns, StoredAnswer,
 };
 use crate::room::{
-    AiAgentId, By, CallId, CallKey, CallStatus, Cause, CompanyNo, Fact, FunctionCall, Meaning, RoomAddress, RoomEvent, RoomId,
-    RoomKey, Seen, Timestamp,
+    AiAgentId, By, CallId, CallKey, CallStatus, Cause, CompanyNo, Fact, FunctionCall, Meaning, Room, RoomAddress, RoomEvent,
+    RoomId, RoomKey, Seen, Timestamp,
 };
 
 /// Where one test's data lives; gone when the test is.
@@ -174,11 +174,24 @@ pub struct Draft {
     pub key: RoomKey,
     pub version: i64,
     pub owner: i64,
+    /// The fold of its events; not of those that build on a version it never had.
+    pub room: Room,
+}
+
+/// The version that a room's snapshot is of.
+pub fn version_of(snapshot: &[u8]) -> i64 {
+    serde_json::from_slice::<Room>(snapshot).unwrap().version
 }
 
 impl Draft {
     pub fn new(journal: &Arc<dyn Journal>, company: i64, room: &str) -> Self {
-        Self { address: address(company, room), key: RoomKey(Uuid::now_v7()), version: 0, owner: journal.owner_epoch() }
+        Self {
+            address: address(company, room),
+            key: RoomKey(Uuid::now_v7()),
+            version: 0,
+            owner: journal.owner_epoch(),
+            room: Room::default(),
+        }
     }
 
     /// One commit with these calls, each with one event; the draft moves on.
@@ -188,19 +201,23 @@ impl Draft {
         for id in ids {
             self.version += 1;
             let call = self.call(id);
-            commit.events.push(RoomEvent {
+            let event = RoomEvent {
                 seq: self.version,
                 at: Timestamp(1_000 + self.version),
                 by: By::AiAgent(AiAgentId::new("sales").unwrap()),
                 cause: Cause::Call(call.call_id.clone()),
-                fact: Fact::TagsAdded { tags: vec![(*id).into()], created: vec![] },
-            });
+                fact: Fact::TagsAdded { tags: vec!["vip".into()], created: vec![] },
+            };
+            if event.seq == self.room.version + 1 {
+                self.room.apply(&event);
+            }
+            commit.events.push(event);
             let answer =
                 StoredAnswer { status: CallStatus::Succeeded, body: format!("{{\"result\":{{\"of\":\"{id}\"}}}}").into() };
             commit.new_calls.push(NewCall { call, answer, at: Timestamp(1_000 + self.version) });
         }
         (commit.expected_version, commit.version) = (expected, self.version);
-        commit.snapshot = format!("{{\"version\":{}}}", self.version).into_bytes();
+        commit.snapshot = serde_json::to_vec(&self.room).unwrap();
         commit
     }
 
@@ -241,7 +258,7 @@ impl Draft {
             decided_effects: vec![],
             timers: vec![],
             columns: RoomColumns { status: "open", control: "bot", assignee: None, assignment: 0, paused: false },
-            snapshot: vec![],
+            snapshot: serde_json::to_vec(&self.room).unwrap(),
             thread: 0,
             room: None,
         }

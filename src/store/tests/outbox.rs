@@ -10,7 +10,8 @@ use crate::room::{EffectKind, EffectPlan, Next, Refusal, Settlement};
 use crate::store::memory::{MemoryStore, OutboxFault, OutboxWrite, Pace};
 
 pub fn job(company: i64, id: &str, retries: u32) -> EffectJob {
-    let draft = Draft { address: address(company, "web-1"), key: RoomKey(Uuid::nil()), version: 0, owner: 1 };
+    let (address, room) = (address(company, "web-1"), crate::room::Room::default());
+    let draft = Draft { address, key: RoomKey(Uuid::nil()), version: 0, owner: 1, room };
     let call = draft.call(id);
     EffectJob {
         key: call.key,

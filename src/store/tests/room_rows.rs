@@ -1,14 +1,9 @@
-//! A room's newest state is found wherever it stands: in its row, in memory beside it, or, after a crash, only among the states
-//! that were appended.
+//! A room's newest state is found wherever it stands: in its row, in memory beside it, or, after a crash, only in the journal.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::*;
 use crate::store::RoomFilter;
-
-fn snapshot(version: i64) -> Vec<u8> {
-    format!("{{\"version\":{version}}}").into_bytes()
-}
 
 /// What each way of reading says about the room: one room, the list, and what its actor loads.
 fn read(serving: &Serving, room: &Draft) -> [(i64, Vec<u8>); 3] {
@@ -21,7 +16,7 @@ fn read(serving: &Serving, room: &Draft) -> [(i64, Vec<u8>); 3] {
 }
 
 fn is_newest(serving: &Serving, room: &Draft) {
-    let newest = (room.version, snapshot(room.version));
+    let newest = (room.version, serde_json::to_vec(&room.room).unwrap());
     assert_eq!(read(serving, room), [newest.clone(), newest.clone(), newest]);
 }
 
@@ -70,7 +65,7 @@ fn what_is_filtered_by_is_never_late() {
         let held = wait(serving.store.queries().rooms(CompanyNo(1), filter, None, 9)).unwrap();
         assert_eq!(held.iter().map(|row| (row.key, row.version, row.epoch)).collect::<Vec<_>>(), [(room.key, room.version, 2)]);
         let held = wait(serving.store.memory().held_rooms(CompanyNo(1))).unwrap();
-        assert_eq!(held.iter().map(|room| room.snapshot.clone()).collect::<Vec<_>>(), [snapshot(room.version)]);
+        assert_eq!(held.iter().map(|held| version_of(&held.snapshot)).collect::<Vec<_>>(), [room.version]);
     });
 }
 
@@ -83,33 +78,88 @@ fn a_commit_that_builds_on_an_older_state_does_not_land() {
         assert_eq!(serving.one(old.calls(&["late"])), Some(Rejection::Stale));
         let both = vec![rooms[0].clone().calls(&["first"]), rooms[0].clone().calls(&["second"])];
         assert_eq!(serving.all(both).iter().filter(|rejection| rejection.is_none()).count(), 1, "one of two lands");
-        rooms[0].version += 1;
+        rooms[0].calls(&["either"]);
         is_newest(&serving, &rooms[0]);
     });
 }
 
-/// As a kill leaves it: rows are behind, states that are older than their row were not forgotten yet.
+/// As a kill leaves it: some rows are behind, each by as much as it happens to be.
 #[test]
-fn after_a_crash_the_appended_states_say_what_a_room_is() {
+fn after_a_crash_the_journal_says_what_a_room_is() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut rooms = filled(&serving);
+    let (early, late) = (rooms[0].clone(), rooms[1].clone());
+    for (n, room) in rooms.iter_mut().enumerate() {
+        let mut commit = room.calls(&[&format!("tagged-{n}")]);
+        for (who, event) in ["key:key_1", "agent:agt_1", "customer", "system"].iter().zip(10_000..) {
+            let fact = Fact::ResolvedThere;
+            let by = By::parse(who).unwrap();
+            assert_eq!(by.to_text(), *who);
+            room.version += 1;
+            let event = RoomEvent { seq: room.version, at: Timestamp(event), by, cause: Cause::Timer("test"), fact };
+            room.room.apply(&event);
+            commit.events.push(event);
+        }
+        (commit.version, commit.snapshot) = (room.version, serde_json::to_vec(&room.room).unwrap());
+        assert_eq!(serving.one(commit), None);
+    }
+    serving.store.close();
+    drop(serving);
+    let behind = |room: &Draft| {
+        let (version, snapshot) = (room.version, serde_json::to_string(&room.room).unwrap());
+        format!(
+            "UPDATE rooms SET version = {version}, snapshot = CAST('{snapshot}' AS BLOB) WHERE room_key = X'{}';",
+            room.key.0.simple()
+        )
+    };
+    let crashed = format!("{} {} UPDATE meta SET rooms_position = 100;", behind(&early), behind(&late));
+    place.conn().batch_execute(&crashed).unwrap();
+    let again = Serving::at(&place);
+    rooms.iter().for_each(|room| is_newest(&again, room));
+    for (n, room) in rooms.iter_mut().enumerate() {
+        assert_eq!(again.one(room.calls(&[&format!("goes-on-{n}")])), None);
+    }
+}
+
+/// A copy made at any moment is what a kill would have left then; windows of rooms begin and end all the while.
+#[test]
+fn whenever_it_is_killed_every_room_is_where_its_journal_is() {
+    let place = Place::sqlite();
+    let serving = Serving::at(&place);
+    let mut rooms: Vec<Draft> = (0..40).map(|n| Draft::new(&serving.journal, 1, &format!("web-{n}"))).collect();
+    for round in 0..90 {
+        let ids: Vec<Vec<String>> = (0..40).map(|n| (0..8).map(|call| format!("{n}-{round}-{call}")).collect()).collect();
+        let commits =
+            rooms.iter_mut().zip(&ids).map(|(room, ids)| room.calls(&ids.iter().map(String::as_str).collect::<Vec<_>>()));
+        assert!(serving.all(commits.collect()).iter().all(Option::is_none));
+        if round % 9 == 8 {
+            let folder = tempfile::tempdir().unwrap();
+            let mut options = place.options();
+            let copy = folder.path().join("copy.db");
+            place.conn().batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
+            options.url = StoreUrl::Sqlite(copy);
+            let again = Serving::with(options);
+            rooms.iter().for_each(|room| is_newest(&again, room));
+        }
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_made_good_stops_the_start() {
     let place = Place::sqlite();
     let serving = Serving::at(&place);
     let rooms = filled(&serving);
     serving.store.close();
     drop(serving);
-    let (key, other) = (hex(&rooms[0]), hex(&rooms[1]));
-    let crashed = format!(
-        "UPDATE rooms SET version = 7, snapshot = CAST('{{\"version\":7}}' AS BLOB) WHERE room_key = {key}; \
-         INSERT INTO room_states (position, room_key, version, snapshot) VALUES \
-         (150, {key}, 39, CAST('{{\"version\":39}}' AS BLOB)), (160, {other}, 3, CAST('{{\"version\":3}}' AS BLOB)), \
-         (170, {key}, 40, CAST('{{\"version\":40}}' AS BLOB));"
+    let key = rooms[0].key.0.simple();
+    let broken = format!(
+        "UPDATE rooms SET version = 3, snapshot = CAST('{}' AS BLOB) WHERE room_key = X'{key}'; UPDATE meta SET rooms_position = 190;",
+        serde_json::to_string(&crate::room::Room { version: 3, ..rooms[0].room.clone() }).unwrap()
     );
-    place.conn().batch_execute(&crashed).unwrap();
-    let again = Serving::at(&place);
-    rooms.iter().for_each(|room| is_newest(&again, room));
-}
-
-fn hex(room: &Draft) -> String {
-    format!("X'{}'", room.key.0.simple())
+    place.conn().batch_execute(&broken).unwrap();
+    let Err(error) = Store::open_to_serve(place.options()) else { panic!("an event is missing") };
+    assert!(error.to_string().contains("bringing rooms up to date"), "{error}");
 }
 
 /// Whoever was told that a commit landed reads it, at every moment of the states' way into their rows.
@@ -135,7 +185,7 @@ fn a_reader_is_never_behind_what_was_answered() {
                             let at_least = answered.load(Ordering::SeqCst);
                             let found = wait(queries.rooms(CompanyNo(1), RoomFilter::default(), None, 100)).unwrap();
                             let behind =
-                                |row: &&crate::store::RoomRow| row.version < at_least || row.snapshot != snapshot(row.version);
+                                |row: &&crate::store::RoomRow| row.version < at_least || version_of(&row.snapshot) != row.version;
                             assert_eq!(found.iter().filter(behind).count(), 0, "of {}, {at_least} answered", found.len());
                         }
                     })
