@@ -1,10 +1,12 @@
 //! A company's closing message where it has to travel through a channel: said once, before the conversation is closed, by whoever
 //! closes it; and whatever becomes of it, the conversation is closed all the same.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::whatsapp::{MESSAGES, PHONE};
-use crate::world::{Room, World, eventually, resolve};
+use crate::world::{Room, World, eventually, resolve, within};
 
 on_both_databases!(
     the_customer_is_told_before_it_is_closed_there,
@@ -47,12 +49,14 @@ fn is_resolved_there(world: &World, id: &str) -> bool {
     world.crm().records("rooms").iter().any(|room| room["id"] == id && room["status"] == "resolved")
 }
 
-/// The call's result, however late.
+/// The call's result, however late: three tries may each wait ten seconds for their turn, and as long again between them.
 fn result(world: &World, call_id: &str) -> Value {
-    eventually("the call ends", || {
-        let call = world.ai_agent().call(call_id);
-        (call.body["status"] == "succeeded").then(|| call.body["result"].clone())
-    })
+    let mut last = Value::Null;
+    let ended = within(Duration::from_secs(180), || {
+        last = world.ai_agent().call(call_id).body;
+        (last["status"] == "succeeded").then(|| last["result"].clone())
+    });
+    ended.unwrap_or_else(|| panic!("it did not end: {last}"))
 }
 
 pub fn the_customer_is_told_before_it_is_closed_there(world: &mut World) {
