@@ -1,12 +1,10 @@
 //! A company's closing message where it has to travel through a channel: said once, before the conversation is closed, by whoever
 //! closes it; and whatever becomes of it, the conversation is closed all the same.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::world::whatsapp::{MESSAGES, PHONE};
-use crate::world::{Room, World, eventually, resolve, within};
+use crate::world::{Room, World, eventually, resolve};
 
 on_both_databases!(
     the_customer_is_told_before_it_is_closed_there,
@@ -35,7 +33,11 @@ fn a_conversation(world: &World, id: &str) -> (Room, Room) {
     world.crm().conversation(id, "6281200000012");
     world.crm().customer_says(id, "hello");
     let room = world.admin().room(id);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    // The room is there a moment before what was said in it, and who closes it in between is told to read that first.
+    eventually("the customer is heard", || {
+        let timeline = room.door.get(&room.path("/timeline")).body;
+        timeline["data"].as_array()?.iter().any(|event| event["type"] == "message_received").then_some(())
+    });
     (world.ai_agent().room(id), room)
 }
 
@@ -49,14 +51,12 @@ fn is_resolved_there(world: &World, id: &str) -> bool {
     world.crm().records("rooms").iter().any(|room| room["id"] == id && room["status"] == "resolved")
 }
 
-/// The call's result, however late: three tries may each wait ten seconds for their turn, and as long again between them.
+/// The call's result, however late.
 fn result(world: &World, call_id: &str) -> Value {
-    let mut last = Value::Null;
-    let ended = within(Duration::from_secs(180), || {
-        last = world.ai_agent().call(call_id).body;
-        (last["status"] == "succeeded").then(|| last["result"].clone())
-    });
-    ended.unwrap_or_else(|| panic!("it did not end: {last}"))
+    eventually("the call ends", || {
+        let call = world.ai_agent().call(call_id);
+        (call.body["status"] == "succeeded").then(|| call.body["result"].clone())
+    })
 }
 
 pub fn the_customer_is_told_before_it_is_closed_there(world: &mut World) {
@@ -164,7 +164,11 @@ pub fn on_whatsapp_it_is_said_and_then_closed_here(world: &mut World) {
     world.crm().customer_writes(late, "hello", 24 * 3_600 - 30);
     let id = format!("wa-{PHONE}-{late}");
     let room = world.admin().room(&id);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    // The room is there a moment before what was said in it, and who closes it in between is told to read that first.
+    eventually("the customer is heard", || {
+        let timeline = room.door.get(&room.path("/timeline")).body;
+        timeline["data"].as_array()?.iter().any(|event| event["type"] == "message_received").then_some(())
+    });
     let answer = world.ai_agent().room(&id).gets(resolve("answered").id("r3"));
     let left_out = json!({"status": "not_sent", "why": "window_closed"});
     assert_eq!((&answer.result()["closing_message"], &room.now()["status"]), (&left_out, &json!("resolved")), "{answer:?}");
