@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use memchr::memmem;
+
 use super::database::Database;
 use super::{World, postgres};
 
@@ -22,25 +24,12 @@ pub fn is_not_in(place: &str, bytes: &[u8]) {
 }
 
 fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
-    find(bytes, wanted).is_some()
-}
-
-/// Plain, and quick enough without optimisation: most bytes are not the first one.
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| *byte == wanted[0]) {
-        at += next;
-        if bytes[at..].starts_with(wanted) {
-            return Some(at);
-        }
-        at += 1;
-    }
-    None
+    memmem::find(bytes, wanted).is_some()
 }
 
 /// What stands beside it, for whoever has to find out how it got there.
 fn around(bytes: &[u8], wanted: &[u8]) -> String {
-    let at = find(bytes, wanted).unwrap_or_default();
+    let at = memmem::find(bytes, wanted).unwrap_or_default();
     let window = &bytes[at.saturating_sub(120)..(at + wanted.len() + 40).min(bytes.len())];
     String::from_utf8_lossy(window).into_owned()
 }
