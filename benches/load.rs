@@ -148,11 +148,13 @@ fn half_load(plan: &Plan, points: &[Point], subjects: &[Subject]) -> Vec<Line> {
     let mut half = Point::new(full.connections, full.rooms, subjects.len());
     half.name = "half_load";
     let before: Vec<Commits> = subjects.iter().map(Subject::commits).collect();
-    for _ in 0..plan.rounds {
+    for round in 1..=plan.rounds {
         for (index, subject) in subjects.iter().enumerate() {
             let mut load = subject.load(half.connections, half.rooms, plan.seconds);
             load.rate = report::median(full.measured[index].iter().map(|one| one.rps)) / 2.0;
-            half.measured[index].push(run(&load));
+            let measured = run(&load);
+            eprintln!("half load, round {round} of {}: {} p99 {:.0} us", plan.rounds, subject.name, measured.p99_us);
+            half.measured[index].push(measured);
         }
     }
     let mut lines = half.lines(subjects);
