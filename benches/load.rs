@@ -95,21 +95,39 @@ impl Plan {
 
 fn measure(plan: &Plan) {
     let syncs = report::syncs_per_second(&plan.folder);
-    let mut subjects = vec![Subject::ceiling()];
-    subjects.extend(plan.stores.iter().filter_map(|store| Subject::server(store, &plan.folder)));
+    let mut lines = vec![];
+    // One store after the other: what a PostgreSQL that nobody asks does for itself would be counted as SQLite's.
+    for store in &plan.stores {
+        if let Some(server) = Subject::server(store, &plan.folder) {
+            lines.extend(measure_beside(plan, vec![Subject::ceiling(), server]));
+        }
+    }
+    if plan.stores.is_empty() {
+        lines.extend(measure_beside(plan, vec![Subject::ceiling()]));
+    }
+    report::print(&lines, plan.json, syncs);
+}
+
+/// All points of these subjects, in turn.
+fn measure_beside(plan: &Plan, mut subjects: Vec<Subject>) -> Vec<Line> {
     let mut points: Vec<Point> = vec![];
     for &connections in &plan.connections {
         for rooms in [subject::ROOMS, 1] {
             points.push(Point::new(connections, rooms, subjects.len()));
         }
     }
-    for round in 0..plan.rounds {
+    for round in 1..=plan.rounds {
         for point in &mut points {
             for (index, subject) in subjects.iter().enumerate() {
                 let load = subject.load(point.connections, point.rooms, plan.seconds);
-                point.measured[index].push(run(&load));
+                let measured = run(&load);
+                let (name, connections, rooms) = (subject.name, point.connections, point.rooms);
+                eprintln!(
+                    "round {round} of {}: {name}, {connections} connections, {rooms} rooms: {:.0}/s",
+                    plan.rounds, measured.rps
+                );
+                point.measured[index].push(measured);
             }
-            eprintln!("round {} of {}: {} connections, {} rooms", round + 1, plan.rounds, point.connections, point.rooms);
         }
     }
     let mut lines: Vec<Line> = points.iter().flat_map(|point| point.lines(&subjects)).collect();
@@ -119,16 +137,14 @@ fn measure(plan: &Plan) {
     if let Some(rooms) = plan.stored_rooms {
         lines.extend(stored_rooms(plan, &points, &mut subjects, rooms));
     }
-    report::print(&lines, plan.json, syncs);
+    lines
 }
 
 /// The same point as in `half_load` at full speed, with a million strangers' rooms in the store.
 fn stored_rooms(plan: &Plan, points: &[Point], subjects: &mut [Subject], rooms: u32) -> Vec<Line> {
-    for subject in subjects.iter_mut() {
-        if let Some(ready) = subject.stores_more_rooms(rooms) {
-            eprintln!("{} rooms more in {}: ready {} ms after its start", rooms, subject.name, ready.as_millis());
-        }
-    }
+    let grown = subjects.iter_mut().find_map(|subject| Some((subject.name, subject.stores_more_rooms(rooms)?)));
+    let Some((name, ready)) = grown else { return vec![] };
+    eprintln!("{rooms} rooms more in {name}: ready {} ms after its start", ready.as_millis());
     let many = points.iter().filter(|point| point.rooms > 1);
     let Some(full) = many.min_by_key(|point| point.connections.abs_diff(64)) else { return vec![] };
     let mut point = Point::new(full.connections, full.rooms, subjects.len());

@@ -1,4 +1,4 @@
-//! What is measured: the ceiling, and the real server on each database, all running through the whole of a run.
+//! What is measured: the ceiling, and the real server on a database.
 
 use std::path::Path;
 use std::process::{Child, Command};
