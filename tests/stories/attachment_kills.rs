@@ -142,8 +142,7 @@ fn every_file_is_there_once(world: &mut World, there: There, ordinary: usize, ki
     (0..rooms).for_each(|room| there.customer_writes(world, room));
     let doors: Arc<Vec<Room>> = Arc::new((0..rooms).map(|room| world.ai_agent().room(&there.room(room))).collect());
     for door in doors.iter() {
-        let room = world.admin().room(&door.id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        world.admin().room(&door.id).has_heard_its_customer();
     }
     let known = calls("send_attachment", json!({"attachment": "nothing"}));
     let library = || (doors[0].gets(known.clone()).only()["error"]["candidates"].as_array()?.len() == 5).then_some(());

@@ -41,10 +41,7 @@ fn a_conversation_with_path(world: &mut World) -> (Room, String) {
 pub fn a_conversation_in(world: &World) -> Room {
     assert!(world.admin().adds_file("brochure", "brochure.pdf", &pdf(40_000, 1)).http < 300);
     assert!(world.admin().adds_file("map", "map.png", &png(7)).http < 300);
-    world.crm().conversation(ROOM, "6281200000009");
-    world.crm().customer_says(ROOM, "can I have the brochure?");
-    let room = world.admin().room(ROOM);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    world.a_customer_writes(ROOM, "6281200000009", "can I have the brochure?");
     // The library is the company's, and a running server follows within a second.
     let robot = world.ai_agent().room(ROOM);
     eventually("the library is known", || (robot.gets(sends("nothing")).code() == "unknown_attachment").then_some(()));
@@ -219,7 +216,7 @@ pub fn outside_the_day_nothing_is_sent(world: &mut World) {
         world.crm().conversation(&id, "6281200000031");
         assert_eq!(world.outside().send("POST", &path, Some(&wrote(&id, ago_s))).http, 200);
         let room = world.admin().room(&id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        room.has_heard_its_customer();
         let robot = world.ai_agent().room(&id);
         let answer = robot.gets(sends("map").id(&format!("w{n}")));
         let there = world

@@ -35,10 +35,7 @@ pub fn what_the_channel_does_not_take_is_told(world: &mut World) {
     world.a_company("globex");
     let stranger = world.caller(&world.a_key("globex", "admin").0);
     assert_eq!(stranger.adds_file("secret-plan", "p.pdf", &pdf(3_000, 1)).http, 201);
-    world.crm().conversation(ROOM, "6281200000007");
-    world.crm().customer_says(ROOM, "anything?");
-    let room = world.admin().room(ROOM);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    let room = world.a_customer_writes(ROOM, "6281200000007", "anything?");
     let robot = world.ai_agent().room(ROOM);
     eventually("the library is known", || {
         (robot.gets(calls("send_attachment", json!({"attachment": "nothing"}))).code() == "unknown_attachment").then_some(())

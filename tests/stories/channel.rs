@@ -25,10 +25,7 @@ const ROOM: &str = "7b000000-0000-4000-8000-000000000001";
 
 /// A conversation that is there and here.
 fn a_conversation(world: &World) -> (Room, Room) {
-    world.crm().conversation(ROOM, "6281200000001");
-    world.crm().customer_says(ROOM, "hello");
-    let room = world.admin().room(ROOM);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    let room = world.a_customer_writes(ROOM, "6281200000001", "hello");
     world.has_heard_all();
     (world.ai_agent().room(ROOM), room)
 }
@@ -321,10 +318,7 @@ pub fn the_gateway_is_spoken_to_with_signatures(world: &mut World) {
     // A signature with another secret is refused, which refuses no call: it goes on once the secret is right.
     let other = "7b000000-0000-4000-8000-000000000009";
     world.is_told_the_channel_by("acme", &credentials("canary-wrong"), &["--dialect", "gateway"]);
-    world.crm().conversation(other, "6281200000003");
-    world.crm().customer_says(other, "hello");
-    let late = world.admin().room(other);
-    eventually("the room is made", || (late.door.get(&late.path("")).http == 200).then_some(()));
+    world.a_customer_writes(other, "6281200000003", "hello");
     let waits = world.ai_agent().room(other).gets_within(1, create_tag(&["late"]).id("g1"));
     assert_eq!(waits.http, 202, "{waits:?}");
     eventually("it is seen", || (world.admin().get("/v1/channel").body["token"] == "refused").then_some(()));

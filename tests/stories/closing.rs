@@ -30,19 +30,8 @@ fn a_company(world: &mut World) {
 
 /// A conversation of its: the AI agent's view of it, and ours.
 fn a_conversation(world: &World, id: &str) -> (Room, Room) {
-    world.crm().conversation(id, "6281200000012");
-    world.crm().customer_says(id, "hello");
-    let room = world.admin().room(id);
-    hears_the_customer(&room);
+    let room = world.a_customer_writes(id, "6281200000012", "hello");
     (world.ai_agent().room(id), room)
-}
-
-/// The room is there a moment before what was said in it, and who closes it in between is told to read that first.
-fn hears_the_customer(room: &Room) {
-    eventually("the customer is heard", || {
-        let timeline = room.door.get(&room.path("/timeline")).body;
-        timeline["data"].as_array()?.iter().any(|event| event["type"] == "message_received").then_some(())
-    });
 }
 
 /// What the bot said there.
@@ -168,7 +157,7 @@ pub fn on_whatsapp_it_is_said_and_then_closed_here(world: &mut World) {
     world.crm().customer_writes(late, "hello", 24 * 3_600 - 30);
     let id = format!("wa-{PHONE}-{late}");
     let room = world.admin().room(&id);
-    hears_the_customer(&room);
+    room.has_heard_its_customer();
     let answer = world.ai_agent().room(&id).gets(resolve("answered").id("r3"));
     let left_out = json!({"status": "not_sent", "why": "window_closed"});
     assert_eq!((&answer.result()["closing_message"], &room.now()["status"]), (&left_out, &json!("resolved")), "{answer:?}");

@@ -30,10 +30,8 @@ fn files(world: &World, robot: &Room) {
 
 fn a_conversation(world: &mut World) -> (Room, Room) {
     world.has_a_channel();
-    world.crm().conversation(ROOM, "6281200000010");
-    world.crm().customer_says(ROOM, "I want to talk to somebody");
-    let (room, robot) = (world.admin().room(ROOM), world.ai_agent().room(ROOM));
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    let room = world.a_customer_writes(ROOM, "6281200000010", "I want to talk to somebody");
+    let robot = world.ai_agent().room(ROOM);
     files(world, &robot);
     (room, robot)
 }

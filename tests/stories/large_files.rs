@@ -97,10 +97,7 @@ pub fn what_is_too_large_is_offered_as_a_link(world: &mut World) {
 pub fn a_link_travels_through_the_chat_as_a_text_of_its_own(world: &mut World) {
     world.has_a_channel();
     assert_eq!(world.admin().adds_file("poster", "poster.png", &poster()).http, 201);
-    world.crm().conversation(THERE, "6281200000007");
-    world.crm().customer_says(THERE, "the poster?");
-    let room = world.admin().room(THERE);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    let room = world.a_customer_writes(THERE, "6281200000007", "the poster?");
     let robot = world.ai_agent().room(THERE);
     allowed(world, &robot);
     // Its answer is lost: the echo of these very words is proof.

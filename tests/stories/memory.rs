@@ -86,8 +86,7 @@ fn customers_ask(world: &World, ids: &[String]) {
         world.crm().customer_says(id, "the film, please");
     }
     for id in ids {
-        let room = world.admin().room(id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        world.admin().room(id).has_heard_its_customer();
     }
 }
 

@@ -20,10 +20,7 @@ pub fn a_larger_file_has_the_time_that_a_slow_line_takes(world: &mut World) {
     world.is_told_of_the_channel(&path);
     let film = pdf(BYTES, 1);
     assert_eq!(world.admin().adds_file("film", "film.pdf", &film).http, 201);
-    world.crm().conversation(ROOM, "6281200000009");
-    world.crm().customer_says(ROOM, "the film, please");
-    let room = world.admin().room(ROOM);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    let room = world.a_customer_writes(ROOM, "6281200000009", "the film, please");
     let robot = world.ai_agent().room(ROOM);
     let nothing = || calls("send_attachment", json!({"attachment": "nothing"}));
     eventually("the library is known", || (robot.gets(nothing()).code() == "unknown_attachment").then_some(()));

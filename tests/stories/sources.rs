@@ -71,10 +71,7 @@ pub fn a_file_made_on_request_reaches_the_customer(world: &mut World) {
     assert_eq!(world.admin().opens(&link, &[]).bytes, pdf(70_000, 7));
 
     // And in the channel's own conversation, as a real file.
-    world.crm().conversation(THERE, "6281200000008");
-    world.crm().customer_says(THERE, "my invoice, please");
-    let there = world.admin().room(THERE);
-    eventually("the room is made", || (there.door.get(&there.path("")).http == 200).then_some(()));
+    let there = world.a_customer_writes(THERE, "6281200000008", "my invoice, please");
     let call = json!({"attachment": "invoice", "caption": "Here it is",
         "parameters": [{"field": "number", "value": "INV-7"}, {"field": "lang", "value": "de"}]});
     let sent = world.ai_agent().room(THERE).gets(calls("send_attachment", call).id("there-1"));
@@ -103,10 +100,7 @@ pub fn what_was_fetched_is_written_down(world: &mut World) {
     starts(world);
     let host = invoices();
     assert_eq!(fixes(world, "invoice", &host.url("/invoices/{number}.pdf?lang={lang}")).http, 201);
-    world.crm().conversation(THERE, "6281200000008");
-    world.crm().customer_says(THERE, "my invoice, please");
-    let room = world.admin().room(THERE);
-    eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+    world.a_customer_writes(THERE, "6281200000008", "my invoice, please");
     let sends = "POST /api/open/v1/messages/whatsapp/bot";
     world.crm().has_exactly(&json!({"route": sends, "fault": "status_429", "times": 1, "retry_after_s": 30}));
     let robot = world.ai_agent().room(THERE);

@@ -301,7 +301,7 @@ pub fn outside_the_day_nothing_is_sent(world: &mut World) {
         world.crm().customer_writes(number, "hello", ago_s);
         let id = format!("wa-{PHONE}-{number}");
         let room = world.admin().room(&id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        room.has_heard_its_customer();
         let answer = world.ai_agent().room(&id).gets(sends("map"));
         let got = world.crm().got_on_whatsapp(number);
         if sent {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::crm::StandIn;
-use super::door::Door;
+use super::door::{Door, Room};
 use super::patience::eventually;
 
 /// What the company's requests to the chat carry (`StandIn::starts`).
@@ -72,6 +72,15 @@ impl World {
         let known = || (self.outside().send("POST", &path, Some(&json!({}))).http == 200).then_some(());
         eventually("a channel is known to a running server", known);
         path
+    }
+
+    /// A customer writes there for the first time and is heard here: their room.
+    pub fn a_customer_writes(&self, room: &str, customer: &str, text: &str) -> Room {
+        self.crm().conversation(room, customer);
+        self.crm().customer_says(room, text);
+        let room = self.admin().room(room);
+        room.has_heard_its_customer();
+        room
     }
 
     /// Whatever the channel had to tell so far has come to its room.

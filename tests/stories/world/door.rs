@@ -248,6 +248,15 @@ impl Room {
         self.door.send("POST", &self.path("/messages"), Some(&message))
     }
 
+    /// Waits for its customer's first words. A room is made a moment before them, and who closes it in between is told to read
+    /// them first.
+    pub fn has_heard_its_customer(&self) {
+        eventually("the customer is heard", || {
+            let timeline = self.door.get(&self.path("/timeline")).body;
+            timeline["data"].as_array()?.iter().any(|event| event["type"] == "message_received").then_some(())
+        });
+    }
+
     /// The room as it is.
     pub fn now(&self) -> Value {
         let answer = self.door.get(&self.path(""));

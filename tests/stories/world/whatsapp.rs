@@ -65,7 +65,7 @@ impl World {
         self.crm().customer_writes(number, "hello", 0);
         let id = format!("wa-{PHONE}-{number}");
         let room = self.admin().room(&id);
-        eventually("the room is made", || (room.door.get(&room.path("")).http == 200).then_some(()));
+        room.has_heard_its_customer();
         self.ai_agent().room(&id)
     }
 }
