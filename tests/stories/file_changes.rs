@@ -47,8 +47,9 @@ pub fn who_replaces_a_file_at_once_with_others_is_told_the_truth(world: &mut Wor
 }
 
 /// The channel turns every file away from now on, as long as that may last.
-fn is_turned_away(world: &World) {
-    world.crm().has_exactly(&json!({"route": SENDING, "fault": "unauthorized_once", "times": 1_000}));
+/// Nothing is sent while this is so, and for `after_s` seconds more if the server lives on.
+fn is_turned_away(world: &World, after_s: u32) {
+    world.crm().has_exactly(&json!({"route": SENDING, "fault": "status_429", "rate": 1.0, "retry_after_s": after_s}));
 }
 
 fn replaces(world: &World, key: &str, shade: u8) {
@@ -68,14 +69,15 @@ pub fn a_file_that_is_replaced_arrives_as_it_was_promised(world: &mut World) {
     drop(under_way.answer());
     assert_eq!(ends(&room, "s1").body["status"], "succeeded");
     // It waits for the channel while it is replaced, and the server dies.
-    is_turned_away(world);
+    is_turned_away(world, 60);
     let _ = robot.gets_within(1, sends("map").id("s2"));
-    world.crm().is_at_it();
+    world.waits_for_the_channel();
     replaces(world, "map", 9);
-    world.dies_and_comes_back();
     world.crm().is_well_again();
+    world.dies_and_comes_back();
     let room = world.admin().room(ROOM);
-    assert_eq!(ends(&room, "s2").body["status"], "succeeded");
+    let end = ends(&room, "s2");
+    assert_eq!(end.body["status"], "succeeded", "{end:?}");
     let robot = world.ai_agent().room(ROOM);
     assert_eq!(robot.gets(sends("map").id("s3")).result()["status"], "accepted", "other bytes are another file");
     let hashes: Vec<Value> = arrived(world).iter().map(|message| message["file"]["sha256"].clone()).collect();
@@ -88,7 +90,7 @@ pub fn a_file_that_is_withdrawn_while_it_waits_is_not_sent(world: &mut World) {
     world.has_a_channel();
     let robot = a_conversation_in(world);
     let room = world.admin().room(ROOM);
-    is_turned_away(world);
+    is_turned_away(world, 1);
     let waits = robot.gets_within(1, sends("brochure").id("s1"));
     assert_eq!(waits.http, 202, "{waits:?}");
     world.crm().is_at_it();

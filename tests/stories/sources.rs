@@ -105,9 +105,7 @@ pub fn what_was_fetched_is_written_down(world: &mut World) {
     world.crm().has_exactly(&json!({"route": sends, "fault": "status_429", "times": 1, "retry_after_s": 30}));
     let robot = world.ai_agent().room(THERE);
     let _ = robot.gets_within(1, invoice("INV-7").id("s1"));
-    // Turned away, and known to be: who dies a moment before does not know whether it was sent.
-    let rests = || world.admin().get("/v1/channel").body["effects"]["resting"] == 1;
-    eventually("it was fetched, and turned away once", || rests().then_some(()));
+    world.waits_for_the_channel();
     world.dies();
     starts_again(world);
     let end = eventually("the call ends", || {

@@ -89,6 +89,12 @@ impl World {
         eventually("all that was told is heard", all);
     }
 
+    /// One effect was turned away, and that is written down: who dies a moment before does not know whether it was done.
+    pub fn waits_for_the_channel(&self) {
+        let rests = || (self.admin().get("/v1/channel").body["effects"]["resting"] == 1).then_some(());
+        eventually("an effect waits for the channel", rests);
+    }
+
     /// Somebody without a key.
     pub fn outside(&self) -> Door {
         self.caller("")
