@@ -90,7 +90,7 @@ pub fn a_file_that_is_withdrawn_while_it_waits_is_not_sent(world: &mut World) {
     world.has_a_channel();
     let robot = a_conversation_in(world);
     let room = world.admin().room(ROOM);
-    is_turned_away(world, 1);
+    is_turned_away(world, 3);
     let waits = robot.gets_within(1, sends("brochure").id("s1"));
     assert_eq!(waits.http, 202, "{waits:?}");
     world.crm().is_at_it();
