@@ -6,8 +6,8 @@
 //! [--store sqlite|postgres|none] [--folder DIR] [--stored-rooms 1000000]`
 //!
 //! Three kinds of process: this one asks the questions; itself again as `--ceiling`; itself again as `--generator`, so that
-//! the generator's own share of the machine can be told apart. Durable settings are the server's defaults: what they are is
-//! asserted by the program itself at start, and cannot be read from here.
+//! the generator's own share of the machine can be told apart. Durable settings are the server's defaults: the program
+//! asserts its own at its start, and `doctor` is asked for those of PostgreSQL's server before anything is measured.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

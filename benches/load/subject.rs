@@ -62,6 +62,8 @@ impl Subject {
         };
         let command = |words: &[&str]| run_json(folder.path(), &[words, &["--database-url", &url, "--json"]].concat());
         command(&["company", "create", "acme"]);
+        // Fails where what is acknowledged could be lost with the machine.
+        command(&["doctor", "--listen", &format!("127.0.0.1:{}", port::free())]);
         let key = |role: &[&str]| {
             let made = command(&[&["key", "create", "--company", "acme", "--role"], role].concat());
             made["key"].as_str().unwrap().to_owned()

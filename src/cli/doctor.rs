@@ -3,6 +3,7 @@
 mod channel;
 mod crm;
 mod files;
+mod postgres;
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -92,7 +93,7 @@ async fn all(config: &Config) -> Vec<Check> {
     let mut checks =
         vec![check("config", Level::Ok, format!("{} settings, {from}", config.shown.len()), None), secret_key(config)];
     checks.extend(database(config).await);
-    checks.push(durability(config));
+    checks.extend(durability(config));
     checks.push(disk(config));
     checks.extend(files::checks(config).await);
     checks.push(port(config).await);
@@ -175,6 +176,7 @@ async fn database(config: &Config) -> Vec<Check> {
         Err(error) => checks.push(check("database", Level::Fail, Failure::from(error).sentence, Some("bellhop migrate"))),
     }
     checks.push(check("schema", Level::Ok, "up to date", None));
+    checks.extend(postgres::checks(&queries).await);
     let companies = queries.companies().await.unwrap_or_default();
     if companies.is_empty() {
         checks.push(check("companies", Level::Warn, "there is no company yet", Some("bellhop company create NAME")));
@@ -201,32 +203,26 @@ fn clock(newest_us: Option<i64>) -> Check {
     }
 }
 
-/// What can be seen from outside; `serve` asserts the settings of its own connections at its start.
-fn durability(config: &Config) -> Check {
-    let Some(file) = sqlite_file(config) else {
-        return check(
-            "durability",
-            Level::Ok,
-            "synchronous_commit=on is set and asserted by `serve` on its own connections",
-            None,
-        );
-    };
+/// What can be seen of the file from outside; `serve` asserts the settings of its own connections at its start.
+fn durability(config: &Config) -> Option<Check> {
+    let file = sqlite_file(config)?;
     let folder = existing_folder(file);
     let kind = file_system(&folder).unwrap_or_default();
     if ["tmpfs", "ramfs"].contains(&kind.as_str()) {
-        return check("durability", Level::Warn, format!("{} is in memory ({kind}): a reboot loses it", folder.display()), None);
+        let detail = format!("{} is in memory ({kind}): a reboot loses it", folder.display());
+        return Some(check("durability", Level::Warn, detail, None));
     }
     if ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"].contains(&kind.as_str()) {
         let detail = format!("{} is on a network ({kind}): SQLite's locks do not hold there", folder.display());
-        return check("durability", Level::Fail, detail, Some("put the file on a local disk, or use PostgreSQL"));
+        return Some(check("durability", Level::Fail, detail, Some("put the file on a local disk, or use PostgreSQL")));
     }
     let mut head = [0_u8; 20];
-    match std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)) {
+    Some(match std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)) {
         // Bytes 18 and 19 of a SQLite file are 2 when it is in WAL mode.
         Ok(()) if head[18..20] == [2, 2] => check("durability", Level::Ok, "WAL; synchronous=FULL is asserted by `serve`", None),
         Ok(()) => check("durability", Level::Warn, "the file is not in WAL mode yet", Some("bellhop migrate")),
         Err(_) => check("durability", Level::Ok, format!("{} is on a local disk ({kind})", folder.display()), None),
-    }
+    })
 }
 
 fn existing_folder(file: &Path) -> PathBuf {

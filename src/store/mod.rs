@@ -34,6 +34,7 @@ mod open;
 mod outbox;
 mod outbox_rows;
 mod pause;
+mod pg_server;
 mod published;
 mod queries;
 mod recall;
@@ -61,6 +62,7 @@ pub use file_sources::{FileSourceRow, NewSource};
 pub use files::{FileChange, FileRow, FileVersionRow, Must, NewBytes};
 pub use migrations::migrate;
 pub use open::{Store, StoreOptions};
+pub use pg_server::PgServer;
 pub use published::{AiAgentRow, DraftRow, Publication, RevisionRow};
 pub use queries::Queries;
 pub use records::{

@@ -20,6 +20,7 @@ use super::lag::Newest;
 use super::lane::Lane;
 use super::migrations;
 use super::outbox::StoredOutbox;
+use super::pg_server::warn_of_losses;
 use super::queries::Queries;
 use super::room_rows::{NewerRooms, bring_all_in};
 use super::schema::owners;
@@ -80,6 +81,7 @@ impl Store {
         };
         let (owner, last) = on_own_thread(|| {
             let mut conn = prepare(&options)?;
+            warn_of_losses(&mut conn)?;
             if let Conn::Sqlite(c) = &mut conn {
                 bring_all_in(c, &NewerRooms::default()).map_err(|error| sort(error, "bringing rooms up to date"))?;
             }

@@ -11,6 +11,7 @@ use super::company_view::company_view;
 use super::conn::{Conn, run, sort};
 use super::history;
 use super::lag::Newest;
+use super::pg_server::PgServer;
 use super::records::{AuditRow, CompanyRow, KeyRow, RoomFilter, RoomRow, StoreCounts, StoredEvent};
 use super::room_rows::NewerRooms;
 use super::rows::{self, CallRow};
@@ -287,6 +288,11 @@ impl Queries {
     /// That a read works.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.config_version().await.map(|_| ())
+    }
+
+    /// `None`: the database is a file.
+    pub async fn pg_server(&self) -> Result<Option<PgServer>, StoreError> {
+        self.ask(PgServer::of).await
     }
 
     pub async fn counts(&self) -> Result<StoreCounts, StoreError> {

@@ -39,6 +39,7 @@ mod crm_contract;
 mod crm_kills;
 mod crm_people;
 mod crowd;
+mod database_server;
 mod demo;
 mod dialect;
 mod directory;

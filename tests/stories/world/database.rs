@@ -42,6 +42,18 @@ impl Database {
         }
     }
 
+    /// In a PostgreSQL server of its own, for whoever sets that.
+    pub fn in_own_postgres() -> Option<Self> {
+        postgres::own_server().map(|server| Self::PostgresAlone { url: server.a_database(), _server: server })
+    }
+
+    /// Sets its PostgreSQL server, which hears it a moment later.
+    pub fn sets_its_server(&self, setting: &str, value: &str) {
+        for sql in [format!("ALTER SYSTEM SET {setting} = {value}"), "SELECT pg_reload_conf()".to_owned()] {
+            postgres::run_sql(&self.url(), &sql);
+        }
+    }
+
     /// As `--database-url` takes it.
     pub fn url(&self) -> String {
         match self {

@@ -116,6 +116,12 @@ impl World {
         Some(Self::of(database, None, folder))
     }
 
+    /// The same in a PostgreSQL server that is this story's alone.
+    pub fn with_own_postgres() -> Option<Self> {
+        let folder = TempDir::with_prefix("bellhop-story-").unwrap();
+        Some(Self::of(Database::in_own_postgres()?, None, folder))
+    }
+
     /// The same on a disk of so many KiB (`small_disk::ballast_in`). `None`, said loudly, where we may not mount.
     pub fn on_a_small_disk(kind: Kind, kibibytes: u32) -> Option<Self> {
         let folder = TempDir::with_prefix("bellhop-story-").unwrap();
