@@ -334,6 +334,23 @@ fn nothing_is_left_over() {
     holds(nothing_left_over, &["src", "tests", "benches"]);
 }
 
+/// Whether the catalog's module names this file of its folder, in a `mod` or in its list. What nobody names is not compiled, and
+/// no compiler says so.
+fn is_in_catalog(file: &str, module: &str) -> bool {
+    let name = file.strip_suffix(".rs").unwrap_or(file);
+    name == "mod" || module.contains(&format!("mod {name};")) || module.contains(&format!("\n    {name}: "))
+}
+
+#[test]
+fn every_file_of_the_catalog_is_part_of_it() {
+    let files = sources("src");
+    let module = files.iter().find(|file| file.path == "catalog/mod.rs").unwrap();
+    let theirs = files.iter().filter_map(|file| file.path.strip_prefix("catalog/")).filter(|name| !name.contains('/'));
+    let lost: Vec<&str> = theirs.filter(|name| !is_in_catalog(name, &module.text)).collect();
+    assert!(lost.is_empty(), "nobody names {lost:?}");
+    assert!(!is_in_catalog("forgotten.rs", &module.text), "and one more would be missed");
+}
+
 #[test]
 fn the_top_is_as_the_owner_wants_it() {
     let entries = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap().flatten();

@@ -7,7 +7,6 @@
 
 pub mod admit;
 pub mod arguments;
-pub mod assign_agent;
 pub mod canonical;
 pub mod deal;
 pub mod dialect;
@@ -19,16 +18,6 @@ pub mod record;
 pub mod sourced;
 pub mod ticket;
 pub mod tools;
-
-mod call_api;
-pub mod create_deal;
-pub mod create_tag;
-pub mod create_ticket;
-pub mod resolve_conversation;
-pub mod return_conversation;
-pub mod send_attachment;
-pub mod update_deal;
-pub mod update_ticket;
 
 use crate::room::{Decision, FunctionCall, Ground, Next, Refusal, Room};
 
@@ -92,10 +81,13 @@ pub struct ActionEntry {
     read: fn(&Object) -> Result<Request, Refusal>,
 }
 
-/// Makes the request type, the catalog and the dispatch from one list. A name comes from its module, so an action that is
-/// listed twice or has no file does not compile, and one that has a file but no line here is dead code.
+/// Makes the modules, the request type, the catalog and the dispatch from one list. A name comes from its module, so an action that
+/// is listed twice or has no file does not compile, and one that has a file but no line here is not part of the program (`tidy`).
 macro_rules! catalog {
     ($($module:ident: $arguments:ident,)*; $($own:ident: $asked:ident,)*) => {
+        $(pub mod $module;)*
+        $(pub mod $own;)*
+
         /// A call's typed arguments, one variant per action.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Request {
