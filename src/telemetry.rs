@@ -71,7 +71,7 @@ const HELP: &[(&str, Kind, &str)] = &[
     (BUILD_INFO, Kind::Gauge, "Always 1; the version is a label."),
     (HTTP_IN_FLIGHT, Kind::Gauge, "HTTP requests under way."),
     (HTTP_PROBLEMS, Kind::Counter, "Requests refused as a whole, by code."),
-    (CALLS, Kind::Counter, "Function-calls answered, by action and status."),
+    (CALLS, Kind::Counter, "Function-calls that ended, by action and status, also those that waited."),
     (CALLS_REPLAYED, Kind::Counter, "Calls answered from the store because their id was known."),
     (CALL_ERRORS, Kind::Counter, "Calls the door refused by itself, by action and code."),
     (ROOMS_LIVE, Kind::Gauge, "Rooms in memory."),
@@ -132,7 +132,10 @@ pub fn start_log(filter: &str, format: LogFormat) {
         LogFormat::Json => false,
         LogFormat::Pretty => true,
     };
-    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(EnvFilter::new(filter));
+    // Where a line cannot be written it is lost, and nothing else: the library would say so on standard error, panic there, and
+    // the hook below would have that written to the same place.
+    let builder =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).with_env_filter(filter_of(filter));
     let started = if pretty {
         builder.compact().with_ansi(std::io::stderr().is_terminal()).finish().try_init().is_ok()
     } else {
@@ -146,6 +149,14 @@ pub fn start_log(filter: &str, format: LogFormat) {
             tracing::error!(event = "panic", place, "{}", said.unwrap_or("a panic without a text"));
         }));
     }
+}
+
+/// The web server's own word on bytes that are no request is left out unless asked for by name: anybody may send those, as many
+/// as they like.
+fn filter_of(filter: &str) -> EnvFilter {
+    const NO_REQUEST: &str = "actix_http::h1::dispatcher";
+    let asked_for = filter.contains("actix_http");
+    EnvFilter::new(if asked_for { filter.to_owned() } else { format!("{filter},{NO_REQUEST}=off") })
 }
 
 /// The metrics of this process: written by anyone through the `metrics` macros, read through `render`.

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::world::{World, calls, create_tag};
 
 on_both_databases!(no_key_and_no_text_is_in_the_log, asked_to_end_it_ends);
+on_sqlite_alone!(a_log_that_cannot_be_written_costs_only_the_log, what_is_no_request_is_not_in_the_log);
 
 pub fn no_key_and_no_text_is_in_the_log(world: &mut World) {
     let room = world.a_room("web-1");
@@ -25,6 +26,34 @@ pub fn no_key_and_no_text_is_in_the_log(world: &mut World) {
     for secret in secrets.into_iter().chain([world.admin_key.as_str(), world.agent_key.as_str()]) {
         assert!(!log.contains(secret), "{secret:?} is in the log");
     }
+}
+
+/// Its disk is full, or nobody reads it any more.
+pub fn a_log_that_cannot_be_written_costs_only_the_log(world: &mut World) {
+    let room = world.a_room("web-1");
+    for to in ["2>/dev/full", "2> >(exec true)"] {
+        world.dies();
+        world.starts_with(&["/bin/bash", "-c", &format!("exec \"$0\" \"$@\" {to}")], &["--log", "debug"]);
+        for _ in 0..3 {
+            let mut wire = world.wire();
+            wire.send(b"GARBAGE\r\n\r\n").unwrap();
+            assert_eq!(wire.receive().unwrap().status, 400);
+        }
+        room.gets(create_tag(&["vip"])).result();
+        assert!(world.still_runs());
+        let ended = world.server().is_asked_to_end(Duration::from_secs(60)).expect("it ends");
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+/// Anybody may send bytes that are no request, as many as they like.
+pub fn what_is_no_request_is_not_in_the_log(world: &mut World) {
+    let mut wire = world.wire();
+    wire.send(b"GARBAGE\r\n\r\n").unwrap();
+    assert_eq!(wire.receive().unwrap().status, 400);
+    world.server().is_asked_to_end(Duration::from_secs(60)).expect("it ends");
+    let log = world.log();
+    assert!(!log.contains("parse error") && !log.contains("actix_http"), "{log}");
 }
 
 pub fn asked_to_end_it_ends(world: &mut World) {
