@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::because::Because;
 use super::closing::ClosingOutcome;
+use super::company::Division;
 use super::delivery::{DeliveryWord, Prepared};
 use super::effect::{EffectPlan, SentFile};
 use super::ids::{AgentId, AiAgentId, CallId, DivisionId, Timestamp};
@@ -112,6 +113,16 @@ pub enum AssignTarget {
     Agent { agent: AgentId },
     Division { division: DivisionId },
     Auto,
+}
+
+impl AssignTarget {
+    /// What it comes to where these are the divisions: who waits for one that was removed since waits for anybody.
+    pub fn among(&self, divisions: &[Division]) -> &Self {
+        match self {
+            Self::Division { division } if !divisions.iter().any(|one| one.id == *division) => &Self::Auto,
+            target => target,
+        }
+    }
 }
 
 /// How a person came to have the conversation without being asked for.

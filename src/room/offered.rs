@@ -31,7 +31,7 @@ pub(super) fn taken(room: &Room, offered: Offered<'_>, company: &Company) -> Vec
 fn may_have(room: &Room, wanted: &Wanted, offered: Offered<'_>, company: &Company) -> bool {
     let Some(agent) = company.agent(offered.agent) else { return false };
     let people = &company.settings.people;
-    let is_asked_for = match &wanted.target {
+    let is_asked_for = match wanted.target.among(&company.divisions) {
         AssignTarget::Agent { agent } => agent == offered.agent,
         AssignTarget::Division { division } => {
             people.fallback_divisions.iter().chain([division]).any(|division| agent.divisions.contains(division))

@@ -270,11 +270,13 @@ impl Directory {
         .await
     }
 
+    /// Its people stay, in their other divisions.
     pub async fn delete_division(&self, company: CompanyNo, id: &DivisionId, by: &str) -> Result<bool, StoreError> {
         let id = id.clone();
         self.change(Some(company), by, move |conn| {
             let row = divisions::table.filter(divisions::company.eq(company.0)).filter(divisions::id.eq(id.to_string()));
             let done = run!(conn, "deleting a division", |c| diesel::delete(row).execute(c))?;
+            leave_division(conn, company, &id)?;
             Ok(Changed::one(company, format!("division {id} deleted"), done))
         })
         .await
@@ -324,6 +326,26 @@ impl<T> Changed<T> {
     pub fn nothing(value: T) -> Self {
         Self { value, audit: None }
     }
+}
+
+/// Nobody is of it any more.
+fn leave_division(conn: &mut Conn, company: CompanyNo, id: &DivisionId) -> Result<(), StoreError> {
+    let people: Vec<(String, String)> = run!(conn, "reading a division's people", |c| agents::table
+        .filter(agents::company.eq(company.0))
+        .select((agents::id, agents::divisions))
+        .load(c))?;
+    for (agent, theirs) in people {
+        let mut left: Vec<DivisionId> = serde_json::from_str(&theirs).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let before = left.len();
+        left.retain(|division| division != id);
+        if left.len() == before {
+            continue;
+        }
+        let left = serde_json::to_string(&left).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        let row = agents::table.filter(agents::company.eq(company.0)).filter(agents::id.eq(agent));
+        run!(conn, "leaving a division", |c| diesel::update(row).set(agents::divisions.eq(left)).execute(c))?;
+    }
+    Ok(())
 }
 
 impl Changed<bool> {

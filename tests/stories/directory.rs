@@ -11,6 +11,7 @@ on_both_databases!(
     a_place_that_becomes_free_goes_to_who_waits,
     who_holds_what_is_known_after_a_death,
     a_division_is_served_by_its_own_people,
+    a_division_that_is_removed_strands_nobody,
     a_named_agent_gets_the_room,
 );
 
@@ -86,6 +87,26 @@ pub fn a_division_is_served_by_its_own_people(world: &mut World) {
     assert_eq!(rooms[2].now()["control"], "queue");
     let unknown = world.a_room("web-9").gets(assign_to_division("div_nowhere").id("c9"));
     assert_eq!(unknown.statuses(), ["refused"]);
+}
+
+pub fn a_division_that_is_removed_strands_nobody(world: &mut World) {
+    let admin = world.admin();
+    let (sales, billing) = (admin.a_division("Sales"), admin.a_division("Billing"));
+    let ana = admin.an_agent("Ana", 1, &[&billing, &sales]);
+    let room = world.a_room("web-1");
+    admin.set(&json!({"people": {"while_person_controls": {"room": "allow"}}}));
+    let ghosts = admin.a_division("Ghosts");
+    let waits = room.gets(assign_to_division(&ghosts).id("c1"));
+    assert_eq!((&waits.result()["queued"], &room.now()["control"]), (&json!(true), &json!("queue")));
+    for division in [&ghosts, &sales] {
+        assert_eq!(admin.send("DELETE", &format!("/v1/divisions/{division}"), None).http, 204);
+    }
+    eventually("whoever is there has it", || (room.now()["assignee"] == json!(ana)).then_some(()));
+    // And its people can be changed as before.
+    let path = format!("/v1/agents/{ana}");
+    assert_eq!(admin.get(&path).body["divisions"], json!([billing]));
+    let away = admin.send("PATCH", &path, Some(&json!({"status": "offline"})));
+    assert_eq!((away.http, &away.body["status"]), (200, &json!("offline")), "{away:?}");
 }
 
 pub fn a_named_agent_gets_the_room(world: &mut World) {

@@ -23,7 +23,7 @@ struct Candidate<'a> {
 impl Roster {
     /// Its own target, the fallback divisions in order, and only then whoever let it wait. Outside business hours nobody.
     pub(super) fn choose(&self, ask: &Ask, closed: &HashSet<DivisionId>, now: Timestamp) -> Option<(AgentId, Because)> {
-        match &ask.target {
+        match ask.target.among(&self.divisions) {
             AssignTarget::Agent { agent } => self.best(ask, now, false, |id, _| id == agent),
             AssignTarget::Auto if self.all_closed(closed) => None,
             AssignTarget::Auto => {
@@ -48,7 +48,7 @@ impl Roster {
     /// Whether anybody could take it if they had nothing else.
     pub(super) fn could_ever(&self, ask: &Ask) -> bool {
         let weight = self.policy.weight(&ask.channel);
-        let wanted = |id: &AgentId, person: &Person| match &ask.target {
+        let wanted = |id: &AgentId, person: &Person| match ask.target.among(&self.divisions) {
             AssignTarget::Agent { agent } => agent == id,
             AssignTarget::Auto => true,
             AssignTarget::Division { division } => {
@@ -63,7 +63,7 @@ impl Roster {
     pub(super) fn opens_at(&self, target: &AssignTarget, now: Timestamp) -> Option<Timestamp> {
         let closed = self.divisions.iter().filter(|division| !division.is_open(now));
         let opening = |division: &crate::room::Division| division.hours.as_ref().and_then(|hours| hours.next_opening(now));
-        match target {
+        match target.among(&self.divisions) {
             AssignTarget::Agent { .. } => None,
             AssignTarget::Division { division } => closed.clone().find(|other| other.id == *division).and_then(opening),
             AssignTarget::Auto if closed.clone().count() < self.divisions.len() => None,

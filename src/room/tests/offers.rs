@@ -48,6 +48,8 @@ fn who_left_the_division_is_not_whom_it_asked_for() {
     let mut scene = Scene::open();
     scene.queue();
     let (sales, support) = (DivisionId::trusted("sales"), DivisionId::trusted("support"));
+    let division = |id: &DivisionId| Division { id: id.clone(), name: id.to_string(), hours: None };
+    scene.company.divisions = vec![division(&sales), division(&support)];
     let Control::Queue(wanted) = &mut scene.room.control else { panic!("it waits") };
     wanted.target = AssignTarget::Division { division: sales.clone() };
     scene.company.agents[0].capacity = 2;
@@ -56,5 +58,10 @@ fn who_left_the_division_is_not_whom_it_asked_for() {
     scene.company.settings.people.fallback_divisions = vec![support];
     assert_eq!(scene.hear(&offered(&scene)).unwrap().len(), 1, "where its own cannot");
     scene.company.agents[0].divisions = vec![sales];
+    assert_eq!(scene.hear(&offered(&scene)).unwrap().len(), 1);
+    // One that was removed has nobody, and whoever waited for it waits for anybody.
+    scene.company.agents[0].divisions = vec![];
+    assert_eq!(scene.hear(&offered(&scene)).unwrap(), []);
+    scene.company.divisions = vec![];
     assert_eq!(scene.hear(&offered(&scene)).unwrap().len(), 1);
 }
