@@ -165,8 +165,7 @@ impl Running {
             tokio::task::spawn_local(sweep(router.clone(), config.idle_after_s)),
         ];
         let stop_within = Duration::from_secs(config.stop_within_s.into());
-        let server = handle;
-        Ok(Self { addresses, store, router, ready, stopping, in_flight, server, background, crm, stop_within })
+        Ok(Self { addresses, store, router, ready, stopping, in_flight, server: handle, background, crm, stop_within })
     }
 
     /// Where to reach it, as a client on this machine would.
@@ -191,12 +190,13 @@ impl Running {
         }
     }
 
-    /// Not ready any more, no new requests, those in flight to their end, then the store. Rooms live on the web threads,
-    /// so these stop only when no request needs a room.
+    /// Not ready any more, no new requests, those in flight to their end (who waits for a call that is durable hears where it
+    /// stands), then the store. Rooms live on the web threads, so these stop only when no request needs a room.
     pub async fn stop(self) {
         self.stopping.store(true, Ordering::Release);
         self.ready.store(false, Ordering::Release);
         self.server.pause().await;
+        self.router.hurries();
         if wait_until(self.stop_within, || self.in_flight.load(Ordering::Acquire) == 0).await.is_err() {
             tracing::warn!(event = "server.cut", in_flight = self.in_flight.load(Ordering::Acquire), "requests were cut off");
         }

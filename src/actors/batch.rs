@@ -81,6 +81,8 @@ pub enum BatchReply {
     UnknownRoom,
     /// This id was used before with another meaning; nothing of the batch was accepted.
     KeyReused(CallId),
+    /// The room holds as many waiting calls as it can; nothing was accepted.
+    Full,
     /// The store cannot write now; nothing was accepted.
     Unavailable,
 }
@@ -163,6 +165,11 @@ impl Ticket {
         let Some(interim) = interim.as_mut() else { return false };
         interim.so_far = Some(so_far);
         true
+    }
+
+    /// Its rows are, and somebody waits for more.
+    pub fn is_durable(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == DURABLE
     }
 
     pub fn is_left(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Counts what rooms answered. A counter is looked up once per thread and kept: the registry's own look-up builds and hashes a
+//! Counts what rooms did. A counter is looked up once per thread and kept: the registry's own look-up builds and hashes a
 //! key, which is too dear for every call.
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use crate::room::hand_over::NOBODY_ANSWERED;
 use crate::room::{CallStatus, Fact, RoomEvent};
 use crate::telemetry;
 
-use super::batch::CallAnswer;
+use super::batch::Answers;
 
 /// `None`: replayed, whatever the status.
 type Counted = (&'static str, Option<CallStatus>);
@@ -18,9 +18,17 @@ thread_local! {
     static COUNTERS: RefCell<Vec<(Counted, Counter)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// One more call was answered.
-pub fn call(answer: &CallAnswer) {
-    let counted = (answer.name, (!answer.replayed).then_some(answer.status));
+/// One more call ended: in its own request, or long after.
+pub fn ended(action: &'static str, status: CallStatus) {
+    count((action, Some(status)));
+}
+
+/// Those that were answered from the store.
+pub fn replayed(answers: &Answers) {
+    answers.calls.iter().filter(|answer| answer.replayed).for_each(|answer| count((answer.name, None)));
+}
+
+fn count(counted: Counted) {
     COUNTERS.with_borrow_mut(|counters| match counters.iter().find(|(known, _)| *known == counted) {
         Some((_, counter)) => counter.increment(1),
         None => {

@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use crate::room::{CallId, CallStatus, Room, Timestamp};
 
-use super::batch::CallAnswer;
-
 /// How many finished calls are remembered for operators.
 pub const LAST_CALLS: usize = 10;
 
@@ -71,13 +69,14 @@ impl Live {
         }
     }
 
-    pub(super) fn finished(&self, answers: &[CallAnswer], at: Timestamp) {
+    /// In order of their ends.
+    pub(super) fn finished(&self, calls: impl Iterator<Item = LastCall>) {
         if let Ok(mut detail) = self.detail.lock() {
-            for answer in answers.iter().filter(|answer| answer.status.is_final() && !answer.replayed) {
+            for call in calls {
                 if detail.last.len() == LAST_CALLS {
                     detail.last.pop_front();
                 }
-                detail.last.push_back(LastCall { call_id: answer.call_id.clone(), name: answer.name, status: answer.status, at });
+                detail.last.push_back(call);
             }
         }
     }

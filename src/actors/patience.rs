@@ -20,6 +20,8 @@ use super::router::{NotSent, RoomRouter};
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// Who does not wait for the end of a call waits so long for its beginning: its room may have to be woken first.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(5);
+/// How often who waits long looks whether the process stops.
+const HURRY_LOOK: Duration = Duration::from_millis(500);
 /// How long a command waits for its room and the store.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a batch is sent again to a room whose actor died under it.
@@ -103,9 +105,9 @@ impl RoomRouter {
                 Err(NotSent::Busy) => return CallOutcome::Busy,
                 Err(NotSent::Draining) => return CallOutcome::Draining,
             };
-            let reply = match timeout_at(end, &mut answer).await {
-                Ok(reply) => reply,
-                Err(_) => {
+            let reply = match self.reply_until(end, &mut answer, &ticket).await {
+                Some(reply) => reply,
+                None => {
                     let mut heard = first_of(&mut answer, &ticket, begins_within).await;
                     if matches!(heard, Heard::Nothing) {
                         if sends == 1 && ticket.withdraw() {
@@ -124,12 +126,32 @@ impl RoomRouter {
             match reply {
                 Ok(BatchReply::Final(answers)) => return CallOutcome::Answered(answers),
                 Ok(BatchReply::UnknownRoom) => return CallOutcome::UnknownRoom,
+                Ok(BatchReply::Full) if sends > 1 || ticket.is_doubtful() => return CallOutcome::OutcomeUnknown,
+                Ok(BatchReply::Full) => return CallOutcome::Busy,
                 Ok(BatchReply::KeyReused(call_id)) => return CallOutcome::KeyReused { call_id },
                 Ok(BatchReply::Unavailable) if sends > 1 || ticket.is_doubtful() => return CallOutcome::OutcomeUnknown,
                 Ok(BatchReply::Unavailable) => return CallOutcome::Unavailable,
                 // The actor died under it. Its ids are known to the store or were never written, so asking again is safe.
                 Err(_) if sends < MAX_SENDS && Instant::now() < end + begins_within => {}
                 Err(_) => return ticket.interim().map_or(CallOutcome::OutcomeUnknown, CallOutcome::Accepted),
+            }
+        }
+    }
+
+    /// `None`: patience is over; or the process stops, and what the caller waits for is durable.
+    async fn reply_until(
+        &self,
+        end: Instant,
+        answer: &mut Receiver<BatchReply>,
+        ticket: &Ticket,
+    ) -> Option<Result<BatchReply, RecvError>> {
+        loop {
+            let look = end.min(Instant::now() + HURRY_LOOK);
+            if let Ok(reply) = timeout_at(look, &mut *answer).await {
+                return Some(reply);
+            }
+            if look == end || (self.0.is_hurrying() && ticket.is_durable()) {
+                return None;
             }
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 
+use crate::catalog::Admitted;
 use crate::room::{CallId, CallKey, CommandAnswer, Ground, MessageKey, Refusal, Room, RoomAddress, RoomKey, Timestamp};
 use crate::store::Committed;
 
@@ -20,7 +21,7 @@ use super::ports::{Job, KnownCall};
 use super::repeats;
 use super::router::Inner;
 use super::turn::barrier::is_resolve;
-use super::turn::{Kept, OpenCalls, Slot, Turn};
+use super::turn::{Kept, MOST_PARKED, OpenCalls, Slot, Turn};
 
 /// A step takes at most so many calls.
 pub const MAX_STEP_CALLS: usize = 256;
@@ -59,6 +60,8 @@ pub(super) enum Plan {
     Answer(Vec<Slot>),
     Reused(CallId),
     UnknownRoom,
+    /// It waits for nothing here: the room has no place for calls that wait.
+    Full,
     Withdrawn,
     Command(Result<CommandAnswer, Refusal>),
 }
@@ -264,6 +267,14 @@ impl RoomActor {
             if earlier == Some(false) {
                 return Plan::Reused(call.call_id.clone());
             }
+        }
+        // Every new one would wait: what does not fit is not taken at all, so that its id is free when there is room again.
+        let is_new = |call: &&Admitted| {
+            let key = call.call.key;
+            self.known_call(key).is_none() && !self.open.contains_key(&key) && !placed.contains_key(&key)
+        };
+        if turn.room.paused && turn.room.parked.len() + calls.iter().filter(is_new).count() > MOST_PARKED {
+            return Plan::Full;
         }
         turn.request_is(calls);
         // Resolves last, whatever the order the model listed them in; the answers stand in its order.

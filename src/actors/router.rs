@@ -56,6 +56,7 @@ pub(super) struct Inner {
     threads: Threads,
     rooms: DashMap<RoomAddress, Entry, RandomState>,
     closing: AtomicBool,
+    hurrying: AtomicBool,
 }
 
 impl std::fmt::Debug for Inner {
@@ -111,6 +112,7 @@ impl RoomRouter {
             threads,
             rooms: DashMap::with_hasher(RandomState::new()),
             closing: AtomicBool::new(false),
+            hurrying: AtomicBool::new(false),
         };
         Self(Arc::new(inner))
     }
@@ -246,6 +248,11 @@ impl RoomRouter {
         sleepy.iter().filter(|room| self.0.put_to_sleep(room, |live| live.draining.load(Ordering::Relaxed) || idle(live))).count()
     }
 
+    /// From now on nobody waits for the end of calls that are durable: they hear where those stand.
+    pub fn hurries(&self) {
+        self.0.hurrying.store(true, Ordering::Release);
+    }
+
     /// Takes nothing new from now on.
     pub fn close(&self) {
         self.0.closing.store(true, Ordering::Release);
@@ -281,6 +288,10 @@ impl Inner {
             actor.do_send(Tell { command, by: By::System, cause, reply: Some(reply), guard, at, doubtful: false });
         });
         sent.ok().map(|()| answer)
+    }
+
+    pub(super) fn is_hurrying(&self) -> bool {
+        self.hurrying.load(Ordering::Acquire)
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -14,6 +14,7 @@ use crate::store::Committed;
 use super::batch::{Answers, BatchReply, CallAnswer, InFlight, RoomSummary, Waiter};
 use super::counters;
 use super::faults::FaultPoint;
+use super::inspect::LastCall;
 use super::messages::{CommandReply, Invoke, Tell};
 use super::ports::{Commit, EndedCall, Finished, Job, KnownCall, LoadedRoom, NewCall, Rejection, StoredAnswer};
 use super::room_actor::{Memory, Pending, Plan, RoomActor, Step, Work};
@@ -43,9 +44,17 @@ impl RoomActor {
         *durable = commit.with(|_| ());
         self.refusals = 0;
         let landed: &Commit = commit.get();
-        for ended in landed.ended_calls.iter().filter(|ended| ended.answer.status.is_final()) {
-            self.open.remove(&ended.key);
-        }
+        // Of what a person decided later only the first end is known here, and counts.
+        let before_them = landed.ended_calls.iter().filter(|ended| ended.answer.status.is_final()).filter_map(|ended| {
+            let call = self.open.remove(&ended.key)?.call;
+            Some(LastCall { call_id: call.call_id, name: call.name, status: ended.answer.status, at: ended.at })
+        });
+        let their_own = landed.new_calls.iter().filter(|new| new.answer.status.is_final()).map(|new| {
+            let call = &new.call;
+            LastCall { call_id: call.call_id.clone(), name: call.name, status: new.answer.status, at: new.at }
+        });
+        let ended = before_them.chain(their_own);
+        self.live.finished(ended.inspect(|call| counters::ended(call.name, call.status)));
         self.open.extend(opened.into_iter().filter(|(_, admitted)| is_parked(room, admitted)));
         if !landed.new_tags.is_empty() {
             self.inner.companies.add_tags(self.address.company, &landed.new_tags);
@@ -63,8 +72,7 @@ impl RoomActor {
                 (Work::Calls(invoke), Plan::Answer(slots)) => {
                     let answers = commit
                         .with(|commit| self.answers(&invoke.waiter, &slots, &summary, &commit.new_calls, &commit.ended_calls));
-                    answers.get().calls.iter().for_each(counters::call);
-                    self.live.finished(&answers.get().calls, at);
+                    counters::replayed(answers.get());
                     self.answer(invoke, answers);
                 }
                 (work, plan) => {
@@ -104,7 +112,7 @@ impl RoomActor {
             }
         }
         for (answers, invoke) in answered {
-            answers.get().calls.iter().for_each(counters::call);
+            counters::replayed(answers.get());
             self.answer(invoke, answers);
         }
         self.known = None;
@@ -186,6 +194,7 @@ impl RoomActor {
         match (work, plan) {
             (Work::Calls(invoke), Plan::Reused(call_id)) => drop(invoke.waiter.reply.send(BatchReply::KeyReused(call_id))),
             (Work::Calls(invoke), Plan::UnknownRoom) => drop(invoke.waiter.reply.send(BatchReply::UnknownRoom)),
+            (Work::Calls(invoke), Plan::Full) => drop(invoke.waiter.reply.send(BatchReply::Full)),
             (Work::Calls(_), _) => {}
             (Work::Command(Tell { reply, doubtful, .. }), Plan::Command(result)) => {
                 let Some(reply) = reply else { return };

@@ -50,7 +50,8 @@ pub async fn post_tag(mut visit: Visit) -> Answer {
 }
 
 pub async fn delete_tag(visit: Visit) -> Answer {
-    let name = visit.segment("tag").ok_or_else(Problem::not_found)?;
+    // What cannot be a tag is none of the company's.
+    let name = visit.segment("tag").and_then(|name| tag::clean(&name).ok()).ok_or_else(Problem::not_found)?;
     let deleted = visit.api.directory.delete_tag(visit.key.company, &tag::fold(&name), &visit.by()).await?;
     people::gone(&visit, deleted).await
 }

@@ -94,10 +94,14 @@ impl Conn {
             StoreUrl::Sqlite(path) => {
                 let path = path.to_str().ok_or_else(|| StoreError::BadUrl("the path is not valid UTF-8".into()))?;
                 if purpose != Purpose::Migrate && !std::path::Path::new(path).exists() {
-                    return Err(StoreError::Unavailable(format!("there is no file {path}; run `bellhop migrate` first")));
+                    return Err(StoreError::BadUrl(format!("there is no file {path}; run `bellhop migrate` first")));
                 }
                 let mut c = SqliteConnection::establish(path).map_err(unreachable)?;
-                sqlite_settings(&mut c, purpose).map_err(|error| sort(error, "setting up the connection"))??;
+                sqlite_settings(&mut c, purpose).map_err(|error| match describe(&error) {
+                    // Of a file that was one a moment ago the journal hears it when it writes.
+                    text if text.contains(NOT_A_DATABASE) => StoreError::BadUrl(format!("{path} is not a SQLite database")),
+                    _ => sort(error, "setting up the connection"),
+                })??;
                 Ok(Self::Sqlite(c))
             }
             StoreUrl::Postgres(dsn) => {
@@ -205,6 +209,9 @@ fn bounded(dsn: &str) -> String {
     out
 }
 
+/// SQLite's own words for a file that is something else.
+const NOT_A_DATABASE: &str = "file is not a database";
+
 /// What an error says about the database, told apart by the texts SQLite gives its result codes (diesel keeps no code).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -234,7 +241,7 @@ pub(super) fn trouble(error: &DbError) -> Trouble {
         DbError::DatabaseError(_, information) => {
             let text = information.message();
             let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-            if has(&["disk I/O error", "malformed", "file is not a database"]) {
+            if has(&["disk I/O error", "malformed", NOT_A_DATABASE]) {
                 Trouble::Broken
             } else if has(&["terminating connection", "the database system is"]) {
                 Trouble::Lost

@@ -1,6 +1,6 @@
 //! The schema's steps, embedded in the program. Never goes back by itself and never touches a newer schema.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 
 use diesel::connection::SimpleConnection;
@@ -15,13 +15,15 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// Any number will do, as long as every Bellhop uses the same.
 const ADVISORY_LOCK: i64 = 7_310_001;
 
-/// Brings the schema up to date and says how many steps that took. Makes the SQLite file (mode 0600) when there is none.
+/// Brings the schema up to date and says how many steps that took. Makes the SQLite file (mode 0600), and its folder, when there
+/// is none.
 pub fn migrate(url: &StoreUrl) -> Result<usize, StoreError> {
     if let StoreUrl::Sqlite(path) = url {
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|source| StoreError::Io {
-            what: format!("The database file {} cannot be opened.", path.display()),
-            source,
-        })?;
+        let cannot = |source| StoreError::Io { what: format!("The database file {} cannot be opened.", path.display()), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(cannot)?;
+        }
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(cannot)?;
     }
     on_own_thread(|| migrate_on_this_thread(url))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{World, create_tag, eventually};
+use crate::world::{World, assign_to, create_tag, eventually};
 
 on_both_databases!(
     what_waits_behind_a_pause_survives_a_death,
@@ -137,5 +137,20 @@ pub fn an_awake_room_shows_its_last_calls(world: &mut World) {
     assert_eq!(actor["queue_depth"], 0);
     assert_eq!(actor["version"], room.version());
     assert_eq!(actor["last_calls"].as_array().unwrap().len(), 3, "{actor}");
+
+    // Those that ended long after they were asked for are among them, and counted by their end.
+    room.actor_is_told("pause");
+    assert_eq!(room.gets_within(0, create_tag(&["late"]).id("c3")).http, 202);
+    room.actor_is_told("resume");
+    let ana = world.admin().an_agent("Ana", 1, &[]);
+    room.gets(assign_to(&ana).id("c4")).result();
+    let last = || room.actor()["last_calls"].as_array().unwrap().iter().map(|call| call["call_id"].clone()).collect::<Vec<_>>();
+    eventually("all of them ended", || (last() == ["c4", "c3", "c2", "c1", "c0"]).then_some(()));
+    let metrics = world.outside().get("/metrics").body.as_str().unwrap().to_owned();
+    for (action, status, many) in [("create_tag", "succeeded", 4), ("assign_agent", "succeeded", 1)] {
+        let line = format!("bellhop_calls_total{{action=\"{action}\",status=\"{status}\"}} {many}\n");
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
+    assert!(!metrics.contains("status=\"parked\""), "that is no end: {metrics}");
     assert_eq!(world.admin().room("nowhere").door.get("/v1/rooms/nowhere/actor").http, 404);
 }

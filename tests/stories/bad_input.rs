@@ -226,8 +226,10 @@ pub fn heads(world: &mut World) {
 
 pub fn addresses(world: &mut World) {
     world.a_room("web-1");
-    let get =
-        |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", world.admin_key).into_bytes();
+    let asks = |verb: &str, path: &str| {
+        format!("{verb} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", world.admin_key).into_bytes()
+    };
+    let (get, delete) = (|path: &str| asks("GET", path), |path: &str| asks("DELETE", path));
     let long = format!("/v1/rooms/{}", "a".repeat(300));
     let rows: Vec<Row> = vec![
         ("an unknown path", get("/v2/rooms"), (404, "not_found")),
@@ -236,6 +238,7 @@ pub fn addresses(world: &mut World) {
         ("an encoded parent folder", get("/v1/rooms/%2e%2e%2f"), (404, "unknown_room")),
         ("encoded twice", get("/v1/rooms/%252e%252e%252f"), (404, "unknown_room")),
         ("an encoded NUL", get("/v1/rooms/a%00b"), (404, "unknown_room")),
+        ("an encoded NUL in a tag", delete("/v1/tags/a%00b"), (404, "not_found")),
         ("broken encoding", get("/v1/rooms/%zz"), (404, "unknown_room")),
         ("not UTF-8", get("/v1/rooms/%ff"), (404, "unknown_room")),
         ("a room id of 300 characters", get(&long), (404, "unknown_room")),

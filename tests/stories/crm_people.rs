@@ -242,8 +242,12 @@ pub fn so_many_calls_may_wait_and_no_more(world: &mut World) {
         assert!(answer.statuses().iter().all(|status| *status == "parked"), "{answer:?}");
     }
     let answer = room.gets_within(5, create_tag(&["vip"]).id("one-more"));
-    assert_eq!(answer.code(), "too_many_waiting", "{answer:?}");
+    assert_eq!((answer.http, answer.code()), (429, "busy"), "{answer:?}");
+    assert!(answer.headers.contains_key("retry-after"));
+    let again = room.gets_within(5, create_tag(&["vip"]).id("c15-63"));
+    assert_eq!(again.only()["status"], "parked", "what waits already is no more: {again:?}");
     room.actor_is_told("resume");
     is(world, "c15-63", "succeeded");
+    assert!(!room.gets(create_tag(&["vip"]).id("one-more")).replayed(), "it was not accepted before");
     assert_eq!(room.gets(create_tag(&["urgent"])).only()["status"], "succeeded");
 }

@@ -17,6 +17,7 @@ on_sqlite_alone!(
     a_file_that_cannot_be_written_is_said,
     a_secret_everybody_can_read_is_refused,
     an_unknown_setting_stops_the_start,
+    what_is_no_database_is_left_alone,
 );
 
 pub fn a_newer_schema_is_left_alone(world: &mut World) {
@@ -131,6 +132,18 @@ pub fn an_unknown_setting_stops_the_start(world: &mut World) {
     let mut command = bellhop(world.folder(), &["serve", "--database-url", &url]);
     command.env("BELLHOP_LISSTEN", "x");
     one_line(ends(command).unwrap(), CONFIG, "BELLHOP_LISSTEN");
+}
+
+pub fn what_is_no_database_is_left_alone(world: &mut World) {
+    let letter = world.folder().join("letter.txt");
+    fs::write(&letter, "Dear all,\n".repeat(500)).unwrap();
+    let url = format!("sqlite:{}", letter.display());
+    one_line(serve(world, &url, port::free()), CONFIG, "is not a SQLite database");
+    one_line(world.runs(&["company", "create", "globex", "--database-url", &url]), CONFIG, "is not a SQLite database");
+    assert!(fs::read_to_string(&letter).unwrap().starts_with("Dear all,"));
+    let nothing = format!("sqlite:{}", world.folder().join("far/away/bellhop.db").display());
+    one_line(world.runs(&["serve", "--no-migrate", "--listen", "127.0.0.1:0", "--database-url", &nothing]), CONFIG, "migrate");
+    assert_eq!(world.runs(&["migrate", "--database-url", &nothing]).code, Some(0), "makes its folder as well");
 }
 
 fn serve(world: &World, url: &str, port: u16) -> Ended {

@@ -5,7 +5,11 @@ use std::time::Duration;
 use crate::world::wire::Wire;
 use crate::world::{World, create_tag, eventually};
 
-on_sqlite_alone!(who_comes_while_it_stops_is_told_so, a_second_signal_ends_it_at_once);
+on_sqlite_alone!(
+    who_comes_while_it_stops_is_told_so,
+    a_second_signal_ends_it_at_once,
+    who_waits_for_a_call_that_waits_is_told_where_it_stands,
+);
 
 const CALL: &[u8] = br#"{"calls":[{"call_id":"c1","name":"create_tag","arguments":{"tags":["vip"]}}]}"#;
 
@@ -50,6 +54,22 @@ pub fn who_comes_while_it_stops_is_told_so(world: &mut World) {
     let told = &document["paths"]["/v1/rooms/{room_id}/function-calls"]["post"]["responses"]["503"]["description"];
     assert!(told.as_str().unwrap().split(", ").any(|code| code == "shutting_down"), "{told}");
     assert!(world.admin().room("web-1").gets(create_tag(&["vip"]).id("c1")).replayed());
+}
+
+pub fn who_waits_for_a_call_that_waits_is_told_where_it_stands(world: &mut World) {
+    let room = world.a_room("web-1");
+    room.actor_is_told("pause");
+    let waits = |n: usize| room.getting_within(30, &[create_tag(&["vip"]).id(&format!("c{n}"))]);
+    let asked: Vec<_> = (0..64).map(|n| room.door.begins(waits(n))).collect();
+    eventually("all of them wait", || (room.actor()["parked"] == 64).then_some(()));
+    let ended = world.server().is_asked_to_end(Duration::from_secs(60)).expect("it ends");
+    assert!(ended.success(), "{ended}");
+    for answer in asked.into_iter().map(|asked| asked.answer().expect("an answer")) {
+        assert_eq!((answer.http, &answer.only()["status"]), (202, &"parked".into()), "{answer:?}");
+    }
+    world.starts();
+    room.actor_is_told("resume");
+    eventually("they go on", || (room.door.call("c63").body["status"] == "succeeded").then_some(()));
 }
 
 pub fn a_second_signal_ends_it_at_once(world: &mut World) {
