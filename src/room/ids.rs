@@ -56,14 +56,14 @@ macro_rules! text_id {
             /// Longest allowed text, in bytes.
             pub const MAX_BYTES: usize = $max;
 
-            /// Checks length and characters.
+            /// Checks length and characters. `.` and `..` are no ids: in an address they would mean another one.
             pub fn new(text: &str) -> Result<Self, IdProblem> {
                 let allowed: fn(char) -> bool = $allowed;
                 if text.is_empty() {
                     Err(IdProblem::Empty)
                 } else if text.len() > $max {
                     Err(IdProblem::TooLong)
-                } else if !text.chars().all(allowed) {
+                } else if matches!(text, "." | "..") || !text.chars().all(allowed) {
                     Err(IdProblem::Character)
                 } else {
                     Ok(Self(text.into()))

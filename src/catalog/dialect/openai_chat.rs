@@ -8,7 +8,7 @@ use super::{Dialect, Envelope, EnvelopeProblem, RawCall, arguments, bounded, nam
 
 pub(super) fn parse(mut root: Object) -> Result<Envelope, EnvelopeProblem> {
     let (mut message, place) = match root.take("choices") {
-        Some(choices) if root.get("tool_calls").is_none() => (first_message(choices)?, "/choices/0/message/tool_calls"),
+        Some(choices) if root.get("tool_calls").is_none() => (only_message(choices)?, "/choices/0/message/tool_calls"),
         _ => (root, "/tool_calls"),
     };
     let calls = match message.take("tool_calls") {
@@ -21,10 +21,14 @@ pub(super) fn parse(mut root: Object) -> Result<Envelope, EnvelopeProblem> {
     Ok(Envelope { dialect: Dialect::OpenaiChat, turn_id: None, seen: Seen::default(), calls })
 }
 
-fn first_message(choices: Value) -> Result<Object, EnvelopeProblem> {
+/// Of several, which one is to be done is not ours to choose.
+fn only_message(choices: Value) -> Result<Object, EnvelopeProblem> {
     let Value::Array(choices) = choices else {
         return Err(EnvelopeProblem::InvalidField("/choices".into(), "a list"));
     };
+    if choices.len() > 1 {
+        return Err(EnvelopeProblem::InvalidField("/choices".into(), "a list of one choice, the one whose calls are to be done"));
+    }
     let message = match choices.into_iter().next() {
         None => return Err(EnvelopeProblem::EmptyCalls),
         Some(Value::Object(mut choice)) => choice.take("message"),

@@ -74,6 +74,7 @@ fn a_request_at_fault_is_told_where() {
         (r#"{"role":"assistant","content":"hello"}"#, "empty_calls", U),
         (r#"{"choices":[]}"#, "empty_calls", U),
         (r#"{"choices":[{"message":"x"}]}"#, "invalid_field", U),
+        (r#"{"choices":[{"message":{"tool_calls":[]}},{"message":{"tool_calls":[]}}]}"#, "invalid_field", U),
         (r#"{"tool_calls":[{"type":"function","function":{"name":"x"}}]}"#, "missing_field", U),
         (r#"{"tool_calls":[{"id":"x"}]}"#, "missing_field", U),
         (r#"{"tool_calls":[{"id":"x","function":{"name":"x","arguments":"{\"a\":1,\"a\":2}"}}]}"#, "duplicate_key", M),
