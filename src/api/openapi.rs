@@ -206,6 +206,7 @@ fn problems(route: &Route) -> Vec<Kind> {
         kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::PayloadTooLarge]);
         kinds.extend([Kind::UnsupportedMediaType, Kind::UnsupportedEncoding]);
         kinds.extend([Kind::InvalidBody, Kind::UnknownField, Kind::MissingField]);
+        kinds.extend([Kind::TooDeep, Kind::TooManyItems, Kind::NumberOutOfRange]);
     }
     if route.upload.is_some() {
         kinds.extend([Kind::MalformedRequest, Kind::RequestTimeout, Kind::UnsupportedMediaType, Kind::MissingField]);
@@ -214,7 +215,7 @@ fn problems(route: &Route) -> Vec<Kind> {
         kinds.extend([Kind::ScanUnavailable, Kind::StorageFull, Kind::TooManyUploads]);
     }
     if route.path.ends_with("/function-calls") && route.method == Method::Post {
-        kinds.extend([Kind::TooDeep, Kind::TooManyItems, Kind::NumberOutOfRange, Kind::InvalidField]);
+        kinds.push(Kind::InvalidField);
         kinds.extend([Kind::EmptyCalls, Kind::TooManyCalls, Kind::InvalidCallId]);
         kinds.extend([Kind::IdempotencyKeyMismatch, Kind::IdempotencyKeyReused, Kind::DuplicateCallId]);
         kinds.push(Kind::TimedOutBeforeStart);

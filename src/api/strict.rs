@@ -5,6 +5,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::problem::{Kind, Problem};
+use crate::catalog::json::{self, JsonProblem};
 
 /// Reads one JSON object into `T`, which must deny unknown fields.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -13,20 +14,27 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
     // The whole text first: what is broken at its end is broken, whatever stands at its start.
     if serde_json::from_slice::<IgnoredAny>(body).is_err() {
-        return Err(Problem::new(Kind::MalformedJson, "The body must be one JSON object (RFC 8259)."));
+        return Err(broken(body));
     }
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Problem::new(Kind::NotAnObject, "The body must be one JSON object."));
     }
-    serde_json::from_slice(body).map_err(|error| explain(&error))
+    serde_json::from_slice(body).map_err(|error| if error.classify() == Category::Data { explain(&error) } else { broken(body) })
+}
+
+/// Why serde cannot read it at all, in the words that a call's body gets: too deep, a number beyond all, half a character.
+fn broken(body: &[u8]) -> Problem {
+    match json::parse(body) {
+        Ok(_) | Err(JsonProblem::Malformed { .. } | JsonProblem::NotAnObject | JsonProblem::DuplicateKey) => {
+            Problem::new(Kind::MalformedJson, "The body must be one JSON object (RFC 8259).")
+        }
+        Err(problem) => Problem::envelope(&problem.into()),
+    }
 }
 
 /// serde's sentence names our fields in backticks; only those are passed on.
 fn explain(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
-    if error.classify() != Category::Data {
-        return Problem::new(Kind::MalformedJson, "The body must be one JSON object (RFC 8259).");
-    }
     if text.starts_with("duplicate field") {
         return Problem::new(Kind::DuplicateKey, "A key stands twice in one object.");
     }
@@ -83,7 +91,9 @@ mod tests {
         assert_eq!(code(br#"{"name":"#), Some("malformed_json"));
         assert_eq!(code(br#"{"other":1,"#), Some("malformed_json"));
         assert_eq!(code(br#"{"name":"a"} x"#), Some("malformed_json"));
-        assert_eq!(code(br#"{"name":"\ud800"}"#), Some("malformed_json"));
+        assert_eq!(code(br#"{"name":"\ud800"}"#), Some("invalid_encoding"));
+        assert_eq!(code(br#"{"name":1e400}"#), Some("number_out_of_range"));
+        assert_eq!(code(format!("{{\"name\":{}", "[".repeat(5_000)).as_bytes()), Some("too_deep"));
         assert_eq!(code(br#"["name"]"#), Some("not_an_object"));
         assert_eq!(code(b"{\"name\":\"\xFF\"}"), Some("invalid_encoding"));
         assert_eq!(code(b"\xEF\xBB\xBF{\"name\":\"a\"}"), Some("invalid_encoding"));
